@@ -1,0 +1,259 @@
+#include "base/file.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+/* One sentence for an owner or a mode that is not to be trusted; PV_OK if it is. */
+static enum pv_class check_owner_mode(const struct stat *st, const struct pv_trust *t, const char *what,
+				      const char *name, struct pv_error *e)
+{
+	if (st->st_uid != 0 && st->st_uid != t->uid)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s %s/%s belongs to uid %lu, must be uid %lu's or root's: chown it", what,
+			       t->where, name, (unsigned long)st->st_uid, (unsigned long)t->uid);
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"%s %s/%s has mode %04o, must not be writable by group or others: chmod go-w it",
+			what, t->where, name, (unsigned)(st->st_mode & 07777));
+	return PV_OK;
+}
+
+enum pv_class pv_dir_open(int dirfd, const char *path, const struct pv_trust *t, int *fd_r, struct stat *st_r,
+			  struct pv_error *e)
+{
+	struct stat st;
+
+	*fd_r = -1;
+	int fd = openat(dirfd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return PV_OK;
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s/%s", t->where, path);
+	enum pv_class c = PV_OK;
+	if (fstat(fd, &st) != 0)
+		c = pv_fail_errno(e, pv_errno_class(errno), "4.3.0", errno, "stat folder %s/%s", t->where,
+				  path);
+	if (c == PV_OK)
+		c = check_owner_mode(&st, t, "folder", path, e);
+	if (c != PV_OK) {
+		(void)close(fd);
+		return c;
+	}
+	if (st_r != NULL)
+		*st_r = st;
+	*fd_r = fd;
+	return PV_OK;
+}
+
+/* Is the symlink `name` one that may be followed? */
+static enum pv_class check_symlink(int dirfd, const char *name, const struct pv_trust *t, struct pv_error *e)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat %s/%s", t->where, name);
+	if (!S_ISLNK(st.st_mode))
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "%s/%s changed while it was opened", t->where, name);
+	if (st.st_uid != 0 && st.st_uid != t->uid)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "symlink %s/%s belongs to uid %lu, must be uid %lu's or root's: remove it",
+			       t->where, name, (unsigned long)st.st_uid, (unsigned long)t->uid);
+	return PV_OK;
+}
+
+static enum pv_class check_regular(int fd, const struct pv_trust *t, const char *name, struct stat *st,
+				   struct pv_error *e)
+{
+	if (fstat(fd, st) != 0)
+		return pv_fail_errno(e, pv_errno_class(errno), "4.3.0", errno, "stat %s/%s", t->where, name);
+	if (!S_ISREG(st->st_mode))
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s/%s is not a regular file: put a regular file in its place", t->where,
+			       name);
+	return check_owner_mode(st, t, "file", name, e);
+}
+
+enum pv_class pv_file_open(int dirfd, const char *name, const struct pv_trust *t, int *fd_r,
+			   struct stat *st_r, struct pv_error *e)
+{
+	/* O_NONBLOCK: a FIFO opens at once, and is refused by its type. */
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	struct stat st;
+	enum pv_class c;
+
+	*fd_r = -1;
+	int fd = openat(dirfd, name, flags | O_NOFOLLOW);
+	if (fd < 0 && errno == ELOOP) {
+		if ((c = check_symlink(dirfd, name, t, e)) != PV_OK)
+			return c;
+		fd = openat(dirfd, name, flags);
+		if (fd < 0)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "follow symlink %s/%s",
+					     t->where, name);
+	}
+	if (fd < 0 && errno == ENOENT)
+		return PV_OK;
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open %s/%s", t->where, name);
+	if ((c = check_regular(fd, t, name, &st, e)) != PV_OK) {
+		(void)close(fd);
+		return c;
+	}
+	if (st_r != NULL)
+		*st_r = st;
+	*fd_r = fd;
+	return PV_OK;
+}
+
+enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv_error *e)
+{
+	for (;;) {
+		size_t room = b->max - b->len;
+		size_t want = b->cap > b->len + 4096 ? b->cap - b->len - 1 : 8192;
+		/* One byte past the limit tells a file that fits from one that does not. */
+		char extra;
+		char *to = room == 0 ? &extra : pv_buf_reserve(b, want < room ? want : room);
+		if (to == NULL)
+			return pv_buf_check(b, what, e);
+		ssize_t n = read(fd, to, room == 0 ? 1 : (want < room ? want : room));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return pv_fail_errno(e, pv_errno_class(errno), "4.3.0", errno, "read %s", what);
+		if (n == 0)
+			return PV_OK;
+		if (room == 0)
+			return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is larger than %zu bytes", what, b->max);
+		pv_buf_grew(b, (size_t)n);
+	}
+}
+
+enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t, struct pv_buf *b,
+			   bool *found_r, struct pv_error *e)
+{
+	int fd;
+
+	enum pv_class c = pv_file_open(dirfd, name, t, &fd, NULL, e);
+	*found_r = fd >= 0;
+	if (c != PV_OK || fd < 0)
+		return c;
+	c = pv_file_read(fd, name, b, e);
+	(void)close(fd);
+	return c;
+}
+
+int pv_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int pv_dir_sync(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	int r = fsync(fd);
+	int saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return r;
+}
+
+/* Write the whole new file and make it durable. Returns what failed, or NULL; errno is set. */
+static const char *fill_new(int fd, const void *data, size_t len, mode_t mode, uid_t uid, gid_t gid)
+{
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) != 0)
+		return "change the owner of";
+	if (fchmod(fd, mode) != 0)
+		return "change the mode of";
+	if (pv_write_all(fd, data, len) != 0)
+		return "write";
+	if (fsync(fd) != 0)
+		return "sync";
+	return NULL;
+}
+
+enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+			      uid_t uid, gid_t gid, struct pv_error *e)
+{
+	char temp[NAME_MAX + 1];
+
+	int n = snprintf(temp, sizeof temp, ".%s.new", name);
+	if (n < 0 || (size_t)n >= sizeof temp)
+		return pv_fail(e, PV_PERMANENT, "5.3.0", "replace %s: the name is too long", name);
+	if (unlinkat(dirfd, temp, 0) != 0 && errno != ENOENT)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove the old %s", temp);
+	int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "create %s", temp);
+	const char *failed = fill_new(fd, data, len, mode, uid, gid);
+	int err = errno;
+	if (close(fd) != 0 && failed == NULL) {
+		failed = "close";
+		err = errno;
+	}
+	if (failed == NULL && renameat(dirfd, temp, dirfd, name) != 0) {
+		failed = "rename";
+		err = errno;
+	}
+	if (failed != NULL) {
+		(void)unlinkat(dirfd, temp, 0);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "%s %s", failed, temp);
+	}
+	if (pv_dir_sync(dirfd) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of %s", name);
+	return PV_OK;
+}
+
+enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e)
+{
+	if (unlinkat(dirfd, name, 0) != 0) {
+		if (errno == ENOENT)
+			return PV_OK;
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove %s", name);
+	}
+	if (pv_dir_sync(dirfd) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of %s", name);
+	return PV_OK;
+}
+
+enum pv_class pv_lock_file(int dirfd, const char *name, unsigned deadline_ms, int *fd_r, struct pv_error *e)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct pv_backoff wait = pv_backoff_start(deadline_ms);
+
+	*fd_r = -1;
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open lock file %s", name);
+	while (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
+		int err = errno;
+		if (err == EINTR)
+			continue;
+		if ((err == EAGAIN || err == EACCES) && pv_backoff_wait(&wait))
+			continue;
+		(void)close(fd);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err,
+				     "lock %s (another program has held it for %u ms)", name, deadline_ms);
+	}
+	*fd_r = fd;
+	return PV_OK;
+}

@@ -1,0 +1,81 @@
+/*
+ * file.h: the one way to open a settings file, to read it, and to replace it.
+ *
+ * Everything is relative to a folder descriptor that the caller holds; `name` is one
+ * path component, never a path. Descriptors are close-on-exec.
+ */
+#ifndef PV_FILE_H
+#define PV_FILE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* Whose files are believed. */
+struct pv_trust {
+	uid_t uid;	   /* this account's, and root's always */
+	const char *where; /* the folder's path, for sentences; borrowed */
+};
+
+/*
+ * Open the folder at `path` (absolute, or relative to dirfd) without following a
+ * symlink in its last component. The folder must belong to root or t->uid and be
+ * writable by nobody else: not by group or others.
+ *
+ * PV_OK: *fd_r is an O_PATH-like descriptor usable with the *at() calls, *st_r (may be
+ * NULL) its status; *fd_r is -1 where there is no such folder. PV_TEMPORARY: it could not be
+ * opened, or is not to be trusted; the sentence names path, reason and mend.
+ */
+enum pv_class pv_dir_open(int dirfd, const char *path, const struct pv_trust *t, int *fd_r, struct stat *st_r,
+			  struct pv_error *e);
+
+/*
+ * Open the file `name` in folder dirfd for reading. Accepted is a regular file of t->uid
+ * or root that neither group nor others may write; or one symlink, owned likewise, that
+ * leads to such a file (the path in it is followed by the kernel, its end is checked).
+ * A FIFO or a device is never opened for more than its status: nothing blocks here.
+ *
+ * PV_OK: *fd_r is open, *st_r (may be NULL) its status; or *fd_r is -1: no such file.
+ * PV_TEMPORARY: cannot be opened, or is not to be trusted.
+ */
+enum pv_class pv_file_open(int dirfd, const char *name, const struct pv_trust *t, int *fd_r,
+			   struct stat *st_r, struct pv_error *e);
+
+/* Append everything from fd's position on to b (up to b->max: more is an error). */
+enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv_error *e);
+
+/* pv_file_open(), pv_file_read(), close(). *found_r says whether there was such a file. */
+enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t, struct pv_buf *b,
+			   bool *found_r, struct pv_error *e);
+
+/* Write all of data at fd's position. Returns 0, or -1 with errno set (a short write is
+ * carried on with, so an error may leave a part). */
+int pv_write_all(int fd, const void *data, size_t len);
+
+/* fsync() a folder; where dirfd is O_PATH it is opened once more. Returns 0, or -1 and errno. */
+int pv_dir_sync(int dirfd);
+
+/*
+ * Replace `name` in dirfd as a whole or not at all: `.NAME.new` by O_EXCL, owner and mode
+ * set, all bytes written, fsync, rename, fsync of the folder. A `.NAME.new` that a killed
+ * writer left is removed first, so the caller holds a lock that excludes other writers.
+ * uid or gid (uid_t)-1: as they come out. On any failure the old file stands as it was and
+ * no temporary is left; the one exception is a failing fsync of the folder, after which the
+ * new file stands but may not survive a power cut: PV_TEMPORARY as well.
+ */
+enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+			      uid_t uid, gid_t gid, struct pv_error *e);
+
+/* Remove `name` and sync the folder. A file that is not there is no error. */
+enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e);
+
+/*
+ * Take an exclusive lock (F_OFD_SETLK) on the whole file `name` in dirfd, which is created
+ * (0600) where it is missing and never removed. Tried again after 1, 2, 4 ... 25 ms until
+ * deadline_ms milliseconds have passed: then PV_TEMPORARY. Released by close(*fd_r).
+ */
+enum pv_class pv_lock_file(int dirfd, const char *name, unsigned deadline_ms, int *fd_r, struct pv_error *e);
+
+#endif

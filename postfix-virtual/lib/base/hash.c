@@ -1,0 +1,157 @@
+#include "base/hash.h"
+
+static uint32_t rotate_right(uint32_t x, unsigned n)
+{
+	return x >> n | x << (32 - n);
+}
+
+static void sha256_block(uint32_t state[8], const unsigned char *p)
+{
+	static const uint32_t k[64] = {
+		0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+		0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+		0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+		0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+		0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+		0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+		0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+		0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+		0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+		0xc67178f2
+	};
+	uint32_t w[64], s[8];
+
+	for (unsigned i = 0; i < 16; i++, p += 4)
+		w[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	for (unsigned i = 16; i < 64; i++) {
+		uint32_t a = w[i - 15], b = w[i - 2];
+		w[i] = w[i - 16] + w[i - 7] + (rotate_right(a, 7) ^ rotate_right(a, 18) ^ a >> 3) +
+		       (rotate_right(b, 17) ^ rotate_right(b, 19) ^ b >> 10);
+	}
+	memcpy(s, state, sizeof s);
+	for (unsigned i = 0; i < 64; i++) {
+		uint32_t e1 = rotate_right(s[4], 6) ^ rotate_right(s[4], 11) ^ rotate_right(s[4], 25);
+		uint32_t t1 = s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
+		uint32_t e0 = rotate_right(s[0], 2) ^ rotate_right(s[0], 13) ^ rotate_right(s[0], 22);
+		uint32_t t2 = e0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+		memmove(s + 1, s, 7 * sizeof *s);
+		s[4] += t1;
+		s[0] = t1 + t2;
+	}
+	for (unsigned i = 0; i < 8; i++)
+		state[i] += s[i];
+}
+
+void pv_sha256_start(struct pv_sha256 *h)
+{
+	static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+					   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+
+	memcpy(h->state, start, sizeof start);
+	h->bytes = 0;
+}
+
+void pv_sha256_add(struct pv_sha256 *h, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	size_t have = h->bytes % 64;
+
+	h->bytes += len;
+	while (len > 0) {
+		size_t take = 64 - have < len ? 64 - have : len;
+		if (take == 64) {
+			sha256_block(h->state, p);
+		} else {
+			memcpy(h->block + have, p, take);
+			if (have + take == 64)
+				sha256_block(h->state, h->block);
+		}
+		have = (have + take) % 64;
+		p += take;
+		len -= take;
+	}
+}
+
+void pv_sha256_finish(struct pv_sha256 *h, unsigned char out[PV_SHA256_BYTES])
+{
+	static const unsigned char pad[64] = { 0x80 };
+	uint64_t bits = h->bytes * 8;
+	unsigned char length[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		length[i] = (unsigned char)(bits >> (56 - 8 * i));
+	size_t have = h->bytes % 64;
+	pv_sha256_add(h, pad, have < 56 ? 56 - have : 120 - have);
+	pv_sha256_add(h, length, sizeof length);
+	for (unsigned i = 0; i < PV_SHA256_BYTES; i++)
+		out[i] = (unsigned char)(h->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+static uint64_t rotate_left(uint64_t x, unsigned n)
+{
+	return x << n | x >> (64 - n);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = rotate_left(v[1], 13) ^ v[0];
+	v[3] = rotate_left(v[3], 16) ^ v[2];
+	v[0] = rotate_left(v[0], 32) + v[3];
+	v[2] += v[1];
+	v[1] = rotate_left(v[1], 17) ^ v[2];
+	v[3] = rotate_left(v[3], 21) ^ v[0];
+	v[2] = rotate_left(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t m)
+{
+	v[3] ^= m;
+	sip_round(v);
+	sip_round(v);
+	v[0] ^= m;
+}
+
+void pv_sum_start(struct pv_sum *s)
+{
+	/* The key of the reference test vectors: bytes 0 to 15. */
+	const uint64_t k0 = 0x0706050403020100, k1 = 0x0f0e0d0c0b0a0908;
+
+	*s = (struct pv_sum){ .v = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
+				     k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 } };
+}
+
+void pv_sum_add(struct pv_sum *s, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	while (len > 0 && (s->bytes % 8 != 0 || len < 8)) {
+		s->tail |= (uint64_t)*p++ << (8 * (s->bytes++ % 8));
+		len--;
+		if (s->bytes % 8 == 0) {
+			sip_word(s->v, s->tail);
+			s->tail = 0;
+		}
+	}
+	for (; len >= 8; len -= 8, p += 8, s->bytes += 8) {
+		uint64_t m = 0;
+		for (unsigned i = 0; i < 8; i++)
+			m |= (uint64_t)p[i] << (8 * i);
+		sip_word(s->v, m);
+	}
+	if (len > 0)
+		pv_sum_add(s, p, len);
+}
+
+uint64_t pv_sum_finish(const struct pv_sum *s)
+{
+	uint64_t v[4];
+
+	memcpy(v, s->v, sizeof v);
+	sip_word(v, s->tail | s->bytes << 56);
+	v[2] ^= 0xff;
+	for (unsigned i = 0; i < 4; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}

@@ -1,0 +1,32 @@
+/*
+ * conf.h: virtual.conf: `name = value` as in Postfix's main.cf(5). Absent: all defaults.
+ */
+#ifndef PV_CONF_H
+#define PV_CONF_H
+
+#include "store/store.h"
+
+/* One setting, as `postfix-virtual config` shows it. */
+struct pv_conf_item {
+	const char *name;
+	const char *default_value;
+	const char *help; /* one sentence */
+};
+
+/* All settings, sorted by name; the last has name NULL. */
+const struct pv_conf_item *pv_conf_items(void);
+
+/* The value of the setting `name` in c as text (`yes` or `no` for a switch); NULL: no such setting. */
+const char *pv_conf_value(const struct pv_conf *c, const char *name);
+
+/* All defaults; c->text is empty. */
+void pv_conf_defaults(struct pv_conf *c);
+
+/*
+ * Read settings from c->text (the file's content, which stays there) over the defaults. PV_TEMPORARY with
+ * file, line, reason and mend: unknown name, given twice, not an absolute path without `..` where one
+ * is needed, not yes or no, an unknown map_type (lmdb). `file` is for sentences.
+ */
+enum pv_class pv_conf_parse(struct pv_conf *c, const char *file, struct pv_error *e);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * folder.h: a domain's folder /etc/virtual/<domain>. Its owner is the domain's account:
+ * only root can make a folder there.
+ */
+#ifndef PV_FOLDER_H
+#define PV_FOLDER_H
+
+#include "address/address.h"
+#include "base/file.h"
+#include "store/store.h"
+
+struct pv_folder {
+	struct pv_domain domain;
+	int fd;		       /* O_PATH; -1: there is no such folder */
+	char path[4096];       /* for sentences */
+	uid_t uid;	       /* the domain's account */
+	gid_t gid;	       /* the folder's group */
+	struct pv_trust trust; /* uid and path of this folder, for the readers of its files */
+};
+
+/*
+ * Open the folder of d. PV_OK with f->fd == -1: there is none. PV_TEMPORARY: it is writable by group
+ * or others, is owned by root (no account), is a symlink, or cannot be opened.
+ * Root may do this too: nothing inside is touched.
+ */
+enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+			     struct pv_error *e);
+void pv_folder_close(struct pv_folder *f);
+
+/* The names of all domains that have a folder, sorted; entries that are no domains' names (maps,
+ * virtual.conf, hooks ...) are passed over. free(*list_r). */
+enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r, size_t *count_r,
+			     struct pv_error *e);
+
+/* domain.conf of a domain. */
+struct pv_domain_conf {
+	bool has_fallback;
+	struct pv_user fallback; /* the user who gets mail for unknown names */
+};
+
+/* Parse the text of a domain.conf (changed on the way). `file` is for sentences. PV_TEMPORARY: file, line,
+ * reason, mend: an unknown name, a fallback that is not a user of this domain's grammar ... */
+enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
+				   struct pv_error *e);
+/* Read it from the folder, as the account (or its reader). Missing: all defaults. */
+enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_conf *c, struct pv_error *e);
+
+/* users/<user> of a domain: one user's own settings. */
+struct pv_user_conf {
+	bool receive;  /* yes; no: mail is refused (postfix-virtual user disable) */
+	bool retrieve; /* yes; no: no login */
+};
+
+enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, struct pv_user_conf *c,
+				 struct pv_error *e);
+enum pv_class pv_user_conf_load(const struct pv_folder *f, const struct pv_user *u, struct pv_user_conf *c,
+				struct pv_error *e);
+
+#endif

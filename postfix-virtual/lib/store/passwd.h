@@ -1,0 +1,58 @@
+/*
+ * passwd.h: the users of a domain: `/etc/virtual/<domain>/passwd`, seven fields as in
+ * passwd(5): `abc:$y$j9T$...:601:100:abcname:.:`
+ *
+ * Reading. It may be unsorted, and hold blank lines and comments. What can't be parsed is never taken
+ * for absence: "no such user" is said only of a file that was read whole and is whole.
+ */
+#ifndef PV_PASSWD_H
+#define PV_PASSWD_H
+
+#include "address/address.h"
+#include "base/file.h"
+#include "store/folder.h"
+
+#define PV_PASSWD_LINE_MAX 4096 /* bytes of a line, the newline included */
+
+struct pv_passwd_entry {
+	struct pv_user user;
+	uid_t uid;
+	gid_t gid;
+	const char *hash, *name, *home, *shell; /* into text[] */
+	char text[PV_PASSWD_LINE_MAX];
+};
+
+/*
+ * Parse one line (no newline in it). PV_TEMPORARY: fewer or more than seven fields, a name that is
+ * no user's, uid or gid not numbers, uid not `account`, a control character in it. The sentence is the
+ * reason alone; the caller puts file and line in front.
+ */
+enum pv_class pv_passwd_parse(const char *line, size_t len, uid_t account, struct pv_passwd_entry *p,
+			      struct pv_error *e);
+
+/*
+ * Look u up in the folder's passwd: binary search by pread(), since 100,000 users must not be
+ * felt; a miss is confirmed by reading the whole file.
+ * PV_OK: *found_r tells, *p is filled. PV_TEMPORARY: the file is missing, not to be trusted, empty, has no
+ * final newline, u stands in it twice; or u was not found and some line cannot be parsed.
+ */
+enum pv_class pv_passwd_find(const struct pv_folder *f, const struct pv_user *u, struct pv_passwd_entry *p,
+			     bool *found_r, struct pv_error *e);
+
+/* Does any other user of the folder's passwd have the same home as p (white space and
+ * slashes at its end aside)? Such a home is no mailbox's place. */
+enum pv_class pv_passwd_home_is_shared(const struct pv_folder *f, const struct pv_passwd_entry *p,
+				       bool *shared_r, struct pv_error *e);
+
+/*
+ * Read all of text (a whole passwd file) and call each(ctx, entry, line number) for every user, in
+ * the file's order. Stops at the first line that cannot be parsed or when each() fails.
+ * PV_TEMPORARY with file and line: that line, no final newline, a user twice; an empty text is PV_OK
+ * only where `may_be_empty`.
+ */
+typedef enum pv_class pv_passwd_each(void *ctx, const struct pv_passwd_entry *p, unsigned line,
+				     struct pv_error *e);
+enum pv_class pv_passwd_scan(const char *text, size_t len, const char *file, uid_t account, bool may_be_empty,
+			     pv_passwd_each *each, void *ctx, struct pv_error *e);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * registry.h: `domains`, root's decisions about domains, a line each where there is one to
+ * say: `kvt.dk account=kvt_dk sub_domains=yes max_users=50 max_quota=500M commands=no
+ * own=postmaster,abuse` or `kvt.org alias_of=kvt.dk`.
+ */
+#ifndef PV_REGISTRY_H
+#define PV_REGISTRY_H
+
+#include "address/address.h"
+#include "store/store.h"
+
+enum { /* addresses that are the host's unless `own=` gives them to the domain */
+       PV_OWN_POSTMASTER = 1,
+       PV_OWN_ABUSE = 2,
+       PV_OWN_WEBMASTER = 4,
+};
+
+#define PV_ACCOUNT_MAX 32 /* bytes of an account's name (useradd(8)) */
+
+struct pv_registry_entry {
+	struct pv_domain domain;
+	bool is_alias;
+	struct pv_domain alias_of;	  /* valid if is_alias */
+	char account[PV_ACCOUNT_MAX + 1]; /* "": not said; the owner of the folder it must be */
+	bool sub_domains;		  /* no */
+	bool commands;			  /* yes */
+	unsigned own;			  /* PV_OWN_* */
+	unsigned long max_users;	  /* 0: no limit */
+	unsigned long long max_quota;	  /* bytes; 0: no limit */
+};
+
+/* An entry that says nothing about d. */
+void pv_registry_default(const struct pv_domain *d, struct pv_registry_entry *r);
+
+/*
+ * Read what `domains` says of d (defaults where it says nothing; *found_r tells). Only the line of d is
+ * judged. PV_TEMPORARY with file, line and mend for a line that cannot be parsed, a second line for
+ * d, an alias of itself.
+ */
+enum pv_class pv_registry_find(const struct pv_store *s, const struct pv_domain *d,
+			       struct pv_registry_entry *r, bool *found_r, struct pv_error *e);
+
+struct pv_registry {
+	struct pv_registry_entry *entries; /* sorted by domain */
+	size_t count;
+};
+
+/* Read and check the whole file: also alias of an alias, and duplicates. */
+enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, struct pv_error *e);
+const struct pv_registry_entry *pv_registry_get(const struct pv_registry *r, const struct pv_domain *d);
+void pv_registry_free(struct pv_registry *r);
+
+/* The line for r, without a newline, in the order above; empty where r is all defaults. */
+void pv_registry_format(const struct pv_registry_entry *r, struct pv_buf *out);
+
+/* A quota: digits with an optional K, M or G (also k, m, g, with a B behind: 1 K = 1,000 as in vpopmail),
+ * or NOQUOTA (0). Returns false where it is none. */
+bool pv_quota_parse(const char *s, unsigned long long *bytes_r);
+
+#endif

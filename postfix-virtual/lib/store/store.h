@@ -1,0 +1,52 @@
+/*
+ * store.h: the configuration folder (/etc/virtual): opened once, checked, with the settings
+ * of virtual.conf in it. Every other function of this room takes it.
+ */
+#ifndef PV_STORE_H
+#define PV_STORE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define PV_DEFAULT_DIRECTORY "/etc/virtual"
+
+/* The settings of virtual.conf (store/conf.h has the table of names, defaults and checks). */
+struct pv_conf {
+	const char *spool_directory;	      /* /var/spool/virtual */
+	const char *map_directory;	      /* /etc/virtual/maps */
+	const char *map_type;		      /* lmdb */
+	const char *postfix_config_directory; /* /etc/postfix */
+	const char *mail_spool_home;	      /* Mail/mailbox, below a home; empty: no such mailboxes */
+	const char *mail_directory;	      /* /var/mail; empty: not searched */
+	const char *state_directory;	      /* /var/lib/virtual */
+	const char *run_directory;	      /* /run/virtual */
+	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
+	const char *default_domain;	      /* empty */
+	const char *myhostname;	   /* of this host's Postfix, as in its Received lines; empty: found out */
+	const char *log_socket;	   /* /dev/log */
+	bool fcntl_only;	   /* no: append where no dotlock can be made */
+	bool plain_text_passwords; /* no */
+	struct pv_buf text;	   /* the strings above may point into it */
+};
+
+struct pv_store {
+	char *dir;	     /* absolute path, for sentences and for the programs that we start */
+	bool dir_is_default; /* dir is PV_DEFAULT_DIRECTORY: no `-c DIR` needs to be written anywhere */
+	int dirfd;	     /* O_PATH */
+	struct pv_conf conf;
+};
+
+/*
+ * Open the store at `dir` (from `-c DIR`, absolute or not), or where dir is NULL at
+ * $VIRTUAL_CONFIG (only when uid, euid and the rest are an ordinary user's) or /etc/virtual; and
+ * read virtual.conf. For root, every component of the path must be root's and not writable by
+ * others, or sticky; for others the last one must be root's or their own, not writable by others.
+ * PV_TEMPORARY: missing, not to be trusted, or a bad line in virtual.conf (file, line, mend).
+ */
+enum pv_class pv_store_open(const char *dir, struct pv_store *s, struct pv_error *e);
+void pv_store_close(struct pv_store *s);
+
+#endif
