@@ -1,0 +1,61 @@
+/*
+ * postfix.h: Postfix's own programs, started by absolute path with a clean environment and
+ * without a shell.
+ */
+#ifndef PV_MAPS_POSTFIX_H
+#define PV_MAPS_POSTFIX_H
+
+#include "address/address.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PV_POSTMAP "/usr/sbin/postmap"
+#define PV_POSTCONF "/usr/sbin/postconf"
+
+/* Is Postfix's program at `path` there? */
+bool pv_postfix_has(const char *path);
+
+/*
+ * Run argv[0] (absolute) with argv (NULL at the end); its environment is PATH and LANG alone, its standard
+ * input is `input` (NULL: empty), what it writes is appended to *out (may be NULL) and *err (limits are
+ * theirs). *status_r: its exit status. PV_OK: it ran and ended by itself. PV_TEMPORARY: it is missing, could
+ * not be started, was killed, wrote too much, or took longer than `seconds`.
+ */
+enum pv_class pv_postfix_run(const char *const argv[], const struct pv_buf *input, unsigned seconds,
+			     struct pv_buf *out, struct pv_buf *err, int *status_r, struct pv_error *e);
+
+/*
+ * The same with the rule for postmap and postconf: any byte on its standard error is a failure, whatever the
+ * exit status (postmap skips bad lines and exits 0). Exit status 1 with nothing on it is PV_OK:
+ * `postmap -q` found nothing.
+ */
+enum pv_class pv_postfix_ask(const char *const argv[], const struct pv_buf *input, unsigned seconds,
+			     struct pv_buf *out, struct pv_error *e);
+
+/* What else this host's Postfix takes mail for. */
+struct pv_postfix_domain {
+	struct pv_domain domain;
+	const char *setting; /* mydestination, relay_domains or virtual_mailbox_domains; static */
+};
+
+struct pv_postfix_domains {
+	struct pv_postfix_domain *v; /* sorted by domain; a domain once */
+	size_t count;
+};
+
+/*
+ * Which of domains[0..count) stand in mydestination, relay_domains or virtual_mailbox_domains, be it as a
+ * word there, in a file or in a table named there: three questions in all, however many domains there
+ * are. Without Postfix on this host: none.
+ */
+enum pv_class pv_postfix_domains_find(const struct pv_store *s, const struct pv_domain *domains, size_t count,
+				      struct pv_postfix_domains *r, struct pv_error *e);
+/* The setting that holds d, or NULL. */
+const char *pv_postfix_domains_get(const struct pv_postfix_domains *r, const struct pv_domain *d);
+void pv_postfix_domains_free(struct pv_postfix_domains *r);
+
+#endif
