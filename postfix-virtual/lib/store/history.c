@@ -1,0 +1,99 @@
+#include "store/history.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 2048 };
+
+static void make_word(char *s)
+{
+	pv_printable(s, strlen(s));
+	for (; *s != '\0'; s++)
+		if (*s == ' ')
+			*s = '_';
+}
+
+void pv_history_format(time_t when, const char *who, const char *where, const char *what, char *out,
+		       size_t size)
+{
+	char by[128], from[128], stamp[32];
+	struct tm utc;
+
+	(void)snprintf(by, sizeof by, "%s", *who != '\0' ? who : "?");
+	(void)snprintf(from, sizeof from, "%s", *where != '\0' ? where : "?");
+	make_word(by);
+	make_word(from);
+	if (gmtime_r(&when, &utc) == NULL || strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+		(void)snprintf(stamp, sizeof stamp, "?");
+	(void)snprintf(out, size, "%s %s %s %s", stamp, by, from, what);
+	pv_printable(out, strlen(out));
+}
+
+/* Read up to LINE_MAX_BYTES at the end of fd. Returns their number, or -1. */
+static ssize_t read_tail(int fd, off_t size, char *tail)
+{
+	off_t from = size > LINE_MAX_BYTES ? size - LINE_MAX_BYTES : 0;
+
+	return pread(fd, tail, (size_t)(size - from), from);
+}
+
+/* Is `line` the last one of tail? */
+static bool ends_with_line(const char *tail, size_t len, const char *line)
+{
+	size_t n = strlen(line);
+
+	if (len < n + 1 || tail[len - 1] != '\n' || memcmp(tail + len - 1 - n, line, n) != 0)
+		return false;
+	return len == n + 1 || tail[len - n - 2] == '\n';
+}
+
+static enum pv_class append(int fd, const char *name, const char *line, struct pv_error *e)
+{
+	char tail[LINE_MAX_BYTES], whole[LINE_MAX_BYTES + 2];
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat history/%s", name);
+	ssize_t n = read_tail(fd, st.st_size, tail);
+	if (n < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read history/%s", name);
+	if (ends_with_line(tail, (size_t)n, line))
+		return PV_OK;
+	bool torn = n > 0 && tail[n - 1] != '\n';
+	int len = snprintf(whole, sizeof whole, "%s%s\n", torn ? "\n" : "", line);
+	if (len < 0 || (size_t)len >= sizeof whole)
+		return pv_fail(e, PV_BUG, "4.3.0", "a line of history/%s is too long", name);
+	if (pv_write_all(fd, whole, (size_t)len) == 0 && fsync(fd) == 0)
+		return PV_OK;
+	int err = errno;
+	if (ftruncate(fd, st.st_size) != 0) {
+		/* A torn line stays; the next one begins on a line of its own. */
+	}
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "write history/%s", name);
+}
+
+enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line,
+			     struct pv_error *e)
+{
+	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+	int fd = openat(dirfd, d->s, flags);
+	bool is_new = fd < 0 && errno == ENOENT;
+	if (is_new)
+		fd = openat(dirfd, d->s, flags | O_CREAT, 0600);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open history/%s", d->s);
+	enum pv_class c = PV_OK;
+	if (is_new && (fchown(fd, (uid_t)-1, group) != 0 || fchmod(fd, 0640) != 0))
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "set owner and mode of history/%s", d->s);
+	if (c == PV_OK)
+		c = append(fd, d->s, line, e);
+	if (close(fd) != 0 && c == PV_OK)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "close history/%s", d->s);
+	if (c == PV_OK && is_new && pv_dir_sync(dirfd) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of history/%s", d->s);
+	return c;
+}

@@ -1,0 +1,28 @@
+/*
+ * history.h: state_directory/history/<domain>: one line for every change of a domain: when
+ * (UTC), who, from where, what. No hash stands in it, nor any word of a message.
+ *
+ *     2026-11-20T10:56:12Z root local user add abc@kvt.dk
+ */
+#ifndef PV_HISTORY_H
+#define PV_HISTORY_H
+
+#include "address/address.h"
+
+#include <sys/types.h>
+#include <time.h>
+
+/* Write such a line, without newline. Blanks in who and where become `_`, what cannot be printed `?`. */
+void pv_history_format(time_t when, const char *who, const char *where, const char *what, char *out,
+		       size_t size);
+
+/*
+ * Append line to the file of d in the folder `dirfd`, which root owns, and sync it. A new file is root's and
+ * `group`'s, 0640. If its last line is the same already, nothing is done: who finishes a change
+ * that was killed cannot know how far it came. What a power cut left of a line gets its newline.
+ * PV_TEMPORARY: nothing of the line stands there.
+ */
+enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line,
+			     struct pv_error *e);
+
+#endif
