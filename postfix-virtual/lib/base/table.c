@@ -10,6 +10,7 @@ static bool is_blank(char c)
 void pv_lines_start(struct pv_lines *it, const char *file, struct pv_buf *b, bool joins)
 {
 	*it = (struct pv_lines){ .file = file, .next = b->s, .end = b->s + b->len, .joins = joins };
+	it->nul = memchr(b->s, '\0', b->len);
 }
 
 /* Take one physical line: its bytes without the newline. Returns false at the end. */
@@ -63,6 +64,16 @@ static void join_lines(struct pv_lines *it, char **stop_r)
 	}
 }
 
+/* Was there a NUL in what was taken since the last call? In a comment too: a power cut leaves
+ * zeros at the end of a file, and a comment before them would hide that its rest is missing. */
+static bool passed_nul(struct pv_lines *it)
+{
+	if (it->nul == NULL || it->nul >= it->next)
+		return false;
+	it->nul = memchr(it->next, '\0', (size_t)(it->end - it->next));
+	return true;
+}
+
 enum pv_class pv_lines_next(struct pv_lines *it, struct pv_line *l, struct pv_error *e)
 {
 	char *start, *stop;
@@ -71,12 +82,14 @@ enum pv_class pv_lines_next(struct pv_lines *it, struct pv_line *l, struct pv_er
 	while (take_line(it, &start, &stop)) {
 		char *text = skip_blanks(start, stop);
 		stop = trim_end(text, stop);
-		if (text == stop || *text == '#')
-			continue;
+		bool is_entry = text != stop && *text != '#';
 		l->no = it->no;
-		join_lines(it, &stop);
-		if (memchr(text, '\0', (size_t)(stop - text)) != NULL)
+		if (is_entry)
+			join_lines(it, &stop);
+		if (passed_nul(it))
 			return pv_line_fail(it, l, e, "the line holds a NUL byte");
+		if (!is_entry)
+			continue;
 		/* *stop is the newline, a blank, or the NUL that ends the buffer. */
 		*stop = '\0';
 		l->text = text;
@@ -156,7 +169,7 @@ bool pv_parse_number(const char *s, size_t len, unsigned long max, unsigned long
 		if (s[i] < '0' || s[i] > '9')
 			return false;
 		unsigned long digit = (unsigned long)(s[i] - '0');
-		if (v > (max - digit) / 10)
+		if (digit > max || v > (max - digit) / 10)
 			return false;
 		v = v * 10 + digit;
 	}

@@ -23,6 +23,7 @@ struct pv_line {
 struct pv_lines {
 	const char *file; /* for sentences; borrowed */
 	char *next, *end;
+	const char *nul; /* the first NUL at or behind next, or NULL */
 	unsigned no;
 	bool joins; /* a line that begins with white space continues the one before */
 };
@@ -34,7 +35,8 @@ struct pv_lines {
  */
 void pv_lines_start(struct pv_lines *it, const char *file, struct pv_buf *b, bool joins);
 
-/* The next entry. PV_OK with l->text == NULL at the end. PV_TEMPORARY where a line holds a NUL. */
+/* The next entry. PV_OK with l->text == NULL at the end. PV_TEMPORARY where a line holds a NUL
+ * (a comment too); the call after that goes on behind it. */
 enum pv_class pv_lines_next(struct pv_lines *it, struct pv_line *l, struct pv_error *e);
 
 /*
