@@ -44,7 +44,7 @@ void pv_buf_truncate(struct pv_buf *b, size_t len)
 
 char *pv_buf_reserve(struct pv_buf *b, size_t more)
 {
-	if (b->failed || more > b->max - b->len) {
+	if (b->failed || more > b->max - b->len || more > SIZE_MAX - 1 - b->len) {
 		b->failed = true;
 		return NULL;
 	}

@@ -34,7 +34,8 @@ extern char pv_buf_empty[1];
 
 /* Free the memory; the buffer is empty again and may be used on. */
 void pv_buf_free(struct pv_buf *b);
-/* Overwrite the whole memory with zeros, then free it: for secrets. */
+/* Overwrite the whole memory with zeros, then free it: for secrets. Growing leaves copies behind, so
+ * a secret needs a pv_buf_reserve() of its largest size first. */
 void pv_buf_free_zero(struct pv_buf *b);
 /* Forget content and `failed`, keep the memory. */
 void pv_buf_reset(struct pv_buf *b);
@@ -45,6 +46,7 @@ void pv_buf_truncate(struct pv_buf *b, size_t len);
 char *pv_buf_reserve(struct pv_buf *b, size_t more);
 void pv_buf_grew(struct pv_buf *b, size_t more);
 
+/* What is appended must not lie in b itself: growing moves it. */
 void pv_buf_add(struct pv_buf *b, const void *data, size_t len);
 void pv_buf_adds(struct pv_buf *b, const char *str);
 void pv_buf_addc(struct pv_buf *b, char c);

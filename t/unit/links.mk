@@ -1,0 +1,2 @@
+WRAP_buffer = realloc
+WRAP_clock = nanosleep
