@@ -38,7 +38,7 @@ LIBS = -llmdb -lidn2 -lcrypt -ljansson
 # The library. What virtual-deliver needs is built a second time, by musl-gcc, and needs nothing else.
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
 DELIVER_LIB_SRC = $(filter-out $L/address/idn.c, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
-	$(addprefix $L/store/, store.c conf.c registry.c folder.c passwd.c)
+	$(addprefix $L/store/, store.c conf.c registry.c folder.c passwd.c passwd_find.c)
 DELIVER_SRC = $(sort $(wildcard virtual-deliver/*.c))
 MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))
 ADMIN_SRC = $(sort $(wildcard postfix-virtual/admin/*.c))

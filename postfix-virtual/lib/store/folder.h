@@ -15,7 +15,8 @@ struct pv_folder {
 	char path[4096];       /* for sentences */
 	uid_t uid;	       /* the domain's account */
 	gid_t gid;	       /* the folder's group */
-	struct pv_trust trust; /* uid and path of this folder, for the readers of its files */
+	struct pv_trust trust; /* uid and path of this folder, for the readers of its files; its `where` is
+				  path[] above, so an open folder must stay where it is in memory */
 };
 
 /*

@@ -18,7 +18,7 @@ struct pv_passwd_entry {
 	struct pv_user user;
 	uid_t uid;
 	gid_t gid;
-	const char *hash, *name, *home, *shell; /* into text[] */
+	const char *hash, *name, *home, *shell; /* into text[]: a copy of the struct has others' pointers */
 	char text[PV_PASSWD_LINE_MAX];
 };
 
@@ -33,20 +33,24 @@ enum pv_class pv_passwd_parse(const char *line, size_t len, uid_t account, struc
 /*
  * Look u up in the folder's passwd: binary search by pread(), since 100,000 users must not be
  * felt; a miss is confirmed by reading the whole file.
- * PV_OK: *found_r tells, *p is filled. PV_TEMPORARY: the file is missing, not to be trusted, empty, has no
- * final newline, u stands in it twice; or u was not found and some line cannot be parsed.
+ * PV_OK: *found_r tells, *p is filled (*p is of no use otherwise). PV_TEMPORARY: the file is missing, not to
+ * be trusted, empty or changes while it is read; u's own line cannot be parsed, has no newline, or stands
+ * there twice (always seen in a sorted file and in one of up to 32 KiB); or u was not found, and some other
+ * line cannot be parsed or the last one has no newline. A file of comments alone is whole.
  */
 enum pv_class pv_passwd_find(const struct pv_folder *f, const struct pv_user *u, struct pv_passwd_entry *p,
 			     bool *found_r, struct pv_error *e);
 
 /* Does any other user of the folder's passwd have the same home as p (white space and
- * slashes at its end aside)? Such a home is no mailbox's place. */
+ * slashes at its end aside)? Such a home is no mailbox's place. Lines that cannot be parsed count too, as
+ * far as they have six fields. */
 enum pv_class pv_passwd_home_is_shared(const struct pv_folder *f, const struct pv_passwd_entry *p,
 				       bool *shared_r, struct pv_error *e);
 
 /*
  * Read all of text (a whole passwd file) and call each(ctx, entry, line number) for every user, in
- * the file's order. Stops at the first line that cannot be parsed or when each() fails.
+ * the file's order. Stops at the first line that cannot be parsed or when each() fails; nothing is
+ * called for a file where a user stands twice or that does not end in a newline.
  * PV_TEMPORARY with file and line: that line, no final newline, a user twice; an empty text is PV_OK
  * only where `may_be_empty`.
  */

@@ -35,10 +35,18 @@ void pv_registry_default(const struct pv_domain *d, struct pv_registry_entry *r)
 /*
  * Read what `domains` says of d (defaults where it says nothing; *found_r tells). Only the line of d is
  * judged. PV_TEMPORARY with file, line and mend for a line that cannot be parsed, a second line for
- * d, an alias of itself.
+ * d, an alias of itself, an alias with settings (an alias has those of its target).
  */
 enum pv_class pv_registry_find(const struct pv_store *s, const struct pv_domain *d,
 			       struct pv_registry_entry *r, bool *found_r, struct pv_error *e);
+
+/*
+ * The line with `alias_of` that is nearest to d: its own, or else that of the nearest parent that has one.
+ * One pass over the file, however many labels d has. *found_r tells; the errors are those of
+ * pv_registry_find().
+ */
+enum pv_class pv_registry_alias(const struct pv_store *s, const struct pv_domain *d,
+				struct pv_registry_entry *r, bool *found_r, struct pv_error *e);
 
 struct pv_registry {
 	struct pv_registry_entry *entries; /* sorted by domain */

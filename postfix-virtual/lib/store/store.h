@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/file.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -33,9 +34,10 @@ struct pv_conf {
 };
 
 struct pv_store {
-	char *dir;	     /* absolute path, for sentences and for the programs that we start */
-	bool dir_is_default; /* dir is PV_DEFAULT_DIRECTORY: no `-c DIR` needs to be written anywhere */
-	int dirfd;	     /* O_PATH */
+	char *dir;	       /* absolute path, for sentences and for the programs that we start */
+	bool dir_is_default;   /* dir is PV_DEFAULT_DIRECTORY: no `-c DIR` needs to be written anywhere */
+	int dirfd;	       /* O_PATH */
+	struct pv_trust trust; /* dir's owner (root, or who asks) and path: for the readers of its files */
 	struct pv_conf conf;
 };
 
@@ -44,7 +46,9 @@ struct pv_store {
  * $VIRTUAL_CONFIG (only when uid, euid and the rest are an ordinary user's) or /etc/virtual; and
  * read virtual.conf. For root, every component of the path must be root's and not writable by
  * others, or sticky; for others the last one must be root's or their own, not writable by others.
+ * A symlink in it is followed; for root only where it is root's.
  * PV_TEMPORARY: missing, not to be trusted, or a bad line in virtual.conf (file, line, mend).
+ * After a failure there is nothing to close. *s must stay where it is while it is open.
  */
 enum pv_class pv_store_open(const char *dir, struct pv_store *s, struct pv_error *e);
 void pv_store_close(struct pv_store *s);

@@ -1,0 +1,201 @@
+#include "store/conf.h"
+
+#include "address/address.h"
+#include "base/table.h"
+
+enum {
+	TEXT_MAX = 64 * 1024, /* bytes of virtual.conf */
+	PATH_LEN = 1024,      /* bytes of a path in it */
+};
+
+enum kind {
+	FOLDER, /* an absolute path */
+	FOLDER_OR_NONE,
+	BELOW_HOME, /* a relative path, or nothing */
+	MAP_TYPE,
+	DOMAIN, /* a domain, or nothing */
+	HOST,	/* a host's name, or nothing */
+	SWITCH,
+};
+
+/* [i] of items[] and of places[] is the same setting. */
+static const struct pv_conf_item items[] = {
+	{ "default_domain", "", "The domain of a user who logs in without one." },
+	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
+	{ "fcntl_only", "no", "Append to a mailbox also where no NAME.lock can be made beside it." },
+	{ "log_socket", "/dev/log", "Where log lines go." },
+	{ "mail_directory", "/var/mail",
+	  "Old mailboxes of users, where they are the account's; may be empty." },
+	{ "mail_spool_home", "Mail/mailbox", "A user's mailbox below his home; empty: none is looked for." },
+	{ "map_directory", "/etc/virtual/maps", "The generated tables of Postfix." },
+	{ "map_type", "lmdb", "The kind of these tables." },
+	{ "myhostname", "", "The name of this host in Postfix's Received lines; empty: found out." },
+	{ "plain_text_passwords", "no", "Take a password that stands unencrypted in passwd for one." },
+	{ "postfix_config_directory", "/etc/postfix", "Where Postfix's main.cf is." },
+	{ "run_directory", "/run/virtual", "Locks, counters and sessions." },
+	{ "spool_directory", "/var/spool/virtual", "The mailboxes: DOMAIN/USER in it." },
+	{ "state_directory", "/var/lib/virtual", "The history, and marks of unfinished changes." },
+	{ NULL, NULL, NULL },
+};
+
+static const struct place {
+	enum kind kind;
+	size_t offset;
+} places[] = {
+	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
+	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
+	{ SWITCH, offsetof(struct pv_conf, fcntl_only) },
+	{ FOLDER, offsetof(struct pv_conf, log_socket) },
+	{ FOLDER_OR_NONE, offsetof(struct pv_conf, mail_directory) },
+	{ BELOW_HOME, offsetof(struct pv_conf, mail_spool_home) },
+	{ FOLDER, offsetof(struct pv_conf, map_directory) },
+	{ MAP_TYPE, offsetof(struct pv_conf, map_type) },
+	{ HOST, offsetof(struct pv_conf, myhostname) },
+	{ SWITCH, offsetof(struct pv_conf, plain_text_passwords) },
+	{ FOLDER, offsetof(struct pv_conf, postfix_config_directory) },
+	{ FOLDER, offsetof(struct pv_conf, run_directory) },
+	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
+	{ FOLDER, offsetof(struct pv_conf, state_directory) },
+};
+
+enum { COUNT = sizeof places / sizeof *places };
+_Static_assert(sizeof items / sizeof *items == COUNT + 1, "a row in each table");
+
+const struct pv_conf_item *pv_conf_items(void)
+{
+	return items;
+}
+
+static size_t find(const char *name)
+{
+	size_t i = 0;
+
+	while (i < COUNT && strcmp(items[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+const char *pv_conf_value(const struct pv_conf *c, const char *name)
+{
+	size_t i = find(name);
+
+	if (i == COUNT)
+		return NULL;
+	const char *at = (const char *)c + places[i].offset;
+	if (places[i].kind == SWITCH)
+		return *(const bool *)at ? "yes" : "no";
+	return *(const char *const *)at;
+}
+
+/* Put a value, which was checked, in its place. */
+static void store(struct pv_conf *c, size_t i, const char *value)
+{
+	char *at = (char *)c + places[i].offset;
+
+	if (places[i].kind == SWITCH)
+		(void)pv_parse_bool(value, (bool *)at);
+	else
+		*(const char **)at = value;
+}
+
+void pv_conf_defaults(struct pv_conf *c)
+{
+	*c = (struct pv_conf){ .text = PV_BUF_INIT(TEXT_MAX) };
+	for (size_t i = 0; i < COUNT; i++)
+		store(c, i, items[i].default_value);
+}
+
+/* Paths stand in Postfix's files and on command lines of ours, so they have no byte that needs quoting. */
+static bool is_path(const char *s)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%=~";
+	size_t len = strlen(s);
+
+	if (len == 0 || len > PATH_LEN || strspn(s, allowed) != len)
+		return false;
+	for (const char *p = s; p != NULL && *p != '\0'; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
+			return false;
+	}
+	return true;
+}
+
+static bool is_host(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len <= PV_DOMAIN_MAX &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len;
+}
+
+/* What is wrong with `value` and what to write instead, or NULL. */
+static const char *fault(enum kind kind, const char *value)
+{
+	static const char not_absolute[] = "write an absolute path of letters, digits and `._-+@%=~`, "
+					   "without `..`";
+	struct pv_domain d;
+	bool on;
+
+	switch (kind) {
+	case FOLDER:
+		return value[0] == '/' && is_path(value) ? NULL : not_absolute;
+	case FOLDER_OR_NONE:
+		return value[0] == '\0' || (value[0] == '/' && is_path(value)) ? NULL : not_absolute;
+	case BELOW_HOME:
+		if (value[0] == '\0' || (value[0] != '/' && value[0] != '~' && is_path(value)))
+			return NULL;
+		return "write a path below a home, like Mail/mailbox, without `..`";
+	case MAP_TYPE:
+		return strcmp(value, "lmdb") == 0 ? NULL : "only lmdb is known";
+	case DOMAIN:
+		if (value[0] == '\0' || pv_domain_parse(value, strlen(value), &d, NULL) == PV_OK)
+			return NULL;
+		return "write a domain like example.org, or nothing";
+	case HOST:
+		return is_host(value) ? NULL : "write a host's name";
+	case SWITCH:
+		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
+	}
+	return "no such kind of setting";
+}
+
+static enum pv_class parse_entry(struct pv_conf *c, const struct pv_lines *it, struct pv_line *l,
+				 unsigned seen[COUNT], struct pv_error *e)
+{
+	char *name, *value;
+
+	enum pv_class class = pv_line_setting(it, l, &name, &value, e);
+	if (class != PV_OK)
+		return class;
+	size_t i = find(name);
+	if (i == COUNT)
+		return pv_line_fail(
+			it, l, e,
+			"there is no setting %.60s: remove the line (`postfix-virtual config` lists "
+			"all)",
+			name);
+	if (seen[i] != 0)
+		return pv_line_fail(it, l, e, "%s stands in line %u already: remove one", name, seen[i]);
+	seen[i] = l->no;
+	const char *why = fault(places[i].kind, value);
+	if (why != NULL)
+		return pv_line_fail(it, l, e, "%s = %.60s: %s", name, value, why);
+	store(c, i, value);
+	return PV_OK;
+}
+
+enum pv_class pv_conf_parse(struct pv_conf *c, const char *file, struct pv_error *e)
+{
+	unsigned seen[COUNT] = { 0 };
+	struct pv_lines it;
+	struct pv_line l;
+	enum pv_class class;
+
+	pv_lines_start(&it, file, &c->text, true);
+	while ((class = pv_lines_next(&it, &l, e)) == PV_OK && l.text != NULL)
+		if ((class = parse_entry(c, &it, &l, seen, e)) != PV_OK)
+			break;
+	return class;
+}
