@@ -1,0 +1,79 @@
+/*
+ * change.h: every change that an administrator can make, one function each.
+ *
+ * Each takes the domain's lock (for at most 20 s), finishes what a killed change of this domain left, checks,
+ * marks the change as begun, does it in an order that never refuses a real user, writes the
+ * history, brings the maps up to date, clears the mark. Each must run as root.
+ *
+ * Returns: PV_OK: done. PV_PERMANENT: refused, with the reason and the mend; nothing was changed.
+ * PV_TEMPORARY: it failed; nothing was changed, or (c->begun) the next command finishes it.
+ */
+#ifndef PV_CHANGE_H
+#define PV_CHANGE_H
+
+#include "address/address.h"
+#include "base/buffer.h"
+#include "store/folder.h"
+#include "store/registry.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+/* Who changes what, and what came of it. */
+struct pv_change {
+	const struct pv_store *store;
+	const char *who;   /* for the history */
+	const char *where; /* likewise: `local`, an address ... */
+	bool dry;	   /* change nothing; say what would change in `diff` */
+
+	bool begun;	     /* out: it failed half way, and the next command finishes it */
+	bool already;	     /* out: there was nothing to do */
+	struct pv_buf notes; /* out: sentences for the administrator, a line each */
+	struct pv_buf diff;  /* out, if dry: unified diffs */
+};
+
+void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where);
+void pv_change_free(struct pv_change *c);
+
+/*
+ * Finish every change that is marked as begun, of any domain, and throw away what has been in the trash for
+ * 30 days. What cannot be finished is a note and is tried again next time; a domain whose lock somebody holds
+ * is passed over.
+ */
+void pv_change_finish_all(struct pv_change *c);
+
+/* Domains. */
+
+struct pv_domain_add {
+	const char *account; /* who shall own it; NULL: the account whose name is derived from the domain's */
+	bool create_account; /* make that account, if there is none */
+	bool sub_domains;    /* also mail for every sub-domain */
+};
+
+enum pv_class pv_domain_add(struct pv_change *c, const struct pv_domain *d, const struct pv_domain_add *o,
+			    struct pv_error *e);
+
+/* Settings, users and mail go to the trash, .forward files and keys away. The account stays. */
+enum pv_class pv_domain_delete(struct pv_change *c, const struct pv_domain *d, struct pv_error *e);
+
+/* Users. */
+
+struct pv_user_add {
+	const char *name; /* a person's name; may be empty */
+	const char *home; /* NULL: `.`, none */
+	const char *hash; /* of the password */
+};
+
+enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const struct pv_user_add *o,
+			  struct pv_error *e);
+enum pv_class pv_user_password(struct pv_change *c, const struct pv_address *a, const char *hash,
+			       struct pv_error *e);
+/* Mailbox, password and settings go with the name. */
+enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, const struct pv_user *to,
+			     struct pv_error *e);
+/* on = false: mail is refused and no login possible; the mailbox stays. */
+enum pv_class pv_user_enable(struct pv_change *c, const struct pv_address *a, bool on, struct pv_error *e);
+enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e);
+
+#endif

@@ -1,0 +1,142 @@
+#include "change/mark.h"
+
+#include "base/file.h"
+#include "base/table.h"
+
+#include <unistd.h>
+
+enum { FILE_MAX = 32 * 1024 };
+
+static const char *const words[] = {
+	[PV_MARK_DOMAIN_ADD] = "domain add",   [PV_MARK_DOMAIN_DELETE] = "domain delete",
+	[PV_MARK_USER_ADD] = "user add",       [PV_MARK_USER_PASSWORD] = "user password",
+	[PV_MARK_USER_RENAME] = "user rename", [PV_MARK_USER_DISABLE] = "user disable",
+	[PV_MARK_USER_ENABLE] = "user enable", [PV_MARK_USER_DELETE] = "user delete",
+};
+
+const char *pv_mark_words(enum pv_mark_kind kind)
+{
+	return words[kind];
+}
+
+static void put(struct pv_buf *b, const char *name, const char *value)
+{
+	if (*value != '\0')
+		pv_buf_addf(b, "%s = %s\n", name, value);
+}
+
+enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error *e)
+{
+	struct pv_buf b = PV_BUF_INIT(FILE_MAX);
+
+	put(&b, "change", words[m->kind]);
+	put(&b, "user", m->user.s);
+	put(&b, "to", m->to.s);
+	put(&b, "account", m->account);
+	put(&b, "sub_domains", m->sub_domains ? "yes" : "");
+	put(&b, "line", m->line);
+	put(&b, "hash", m->hash);
+	put(&b, "history", m->history);
+	pv_buf_addf(&b, "uid = %lu\nwhen = %lld\n", (unsigned long)m->uid, (long long)m->when);
+	enum pv_class c = pv_buf_check(&b, "the mark of a change", e);
+	if (c == PV_OK)
+		c = pv_file_replace(dirfd, m->domain.s, b.s, b.len, 0600, (uid_t)-1, (gid_t)-1, e);
+	if (c != PV_OK)
+		(void)pv_error_prefix(e, "mark the change of %s as begun", m->domain.s);
+	pv_buf_free_zero(&b);
+	return c;
+}
+
+static bool take_kind(const char *value, enum pv_mark_kind *kind_r)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (strcmp(words[i], value) == 0) {
+			*kind_r = (enum pv_mark_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_text(const char *value, char *to, size_t size)
+{
+	return (size_t)snprintf(to, size, "%s", value) < size;
+}
+
+static bool take_number(const char *value, unsigned long *to)
+{
+	return pv_parse_number(value, strlen(value), (unsigned long)-1 >> 1, to);
+}
+
+/* One `name = value`. Returns false where the value is not what we would have written. */
+static bool take(struct pv_mark *m, const char *name, const char *value)
+{
+	unsigned long number;
+
+	if (strcmp(name, "change") == 0)
+		return take_kind(value, &m->kind);
+	if (strcmp(name, "user") == 0)
+		return pv_user_parse(value, strlen(value), &m->user, NULL) == PV_OK;
+	if (strcmp(name, "to") == 0)
+		return pv_user_parse(value, strlen(value), &m->to, NULL) == PV_OK;
+	if (strcmp(name, "account") == 0)
+		return take_text(value, m->account, sizeof m->account);
+	if (strcmp(name, "sub_domains") == 0)
+		return pv_parse_bool(value, &m->sub_domains);
+	if (strcmp(name, "line") == 0)
+		return take_text(value, m->line, sizeof m->line);
+	if (strcmp(name, "hash") == 0)
+		return take_text(value, m->hash, sizeof m->hash);
+	if (strcmp(name, "history") == 0)
+		return take_text(value, m->history, sizeof m->history);
+	if (!take_number(value, &number))
+		return false;
+	if (strcmp(name, "uid") == 0)
+		m->uid = (uid_t)number;
+	else if (strcmp(name, "when") == 0)
+		m->when = (time_t)number;
+	else
+		return false;
+	return true;
+}
+
+static enum pv_class parse(struct pv_buf *text, const char *file, struct pv_mark *m, struct pv_error *e)
+{
+	struct pv_lines it;
+	struct pv_line l;
+	char *name, *value;
+	enum pv_class c;
+
+	pv_lines_start(&it, file, text, false);
+	while ((c = pv_lines_next(&it, &l, e)) == PV_OK && l.text != NULL) {
+		if ((c = pv_line_setting(&it, &l, &name, &value, e)) != PV_OK)
+			return c;
+		if (!take(m, name, value))
+			return pv_line_fail(&it, &l, e,
+					    "`%s` has a value that we never write: remove the file", name);
+	}
+	if (c == PV_OK && (m->uid == 0 || m->when == 0 || *m->history == '\0'))
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is not whole: remove the file", file);
+	return c;
+}
+
+enum pv_class pv_mark_read(int dirfd, const struct pv_domain *d, struct pv_mark *m, bool *found_r,
+			   struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = "pending" };
+	struct pv_buf text = PV_BUF_INIT(FILE_MAX);
+	char file[PV_DOMAIN_MAX + sizeof "pending/"];
+
+	*m = (struct pv_mark){ .domain = *d };
+	(void)snprintf(file, sizeof file, "pending/%s", d->s);
+	enum pv_class c = pv_file_load(dirfd, d->s, &trust, &text, found_r, e);
+	if (c == PV_OK && *found_r)
+		c = parse(&text, file, m, e);
+	pv_buf_free_zero(&text);
+	return c;
+}
+
+enum pv_class pv_mark_clear(int dirfd, const struct pv_domain *d, struct pv_error *e)
+{
+	return pv_file_remove(dirfd, d->s, e);
+}

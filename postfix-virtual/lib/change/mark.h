@@ -1,0 +1,56 @@
+/*
+ * mark.h: a change that is marked as begun: `state_directory/pending/<domain>`, written and synced before its
+ * first step and removed after its last. Whoever finds one does the change's steps again: each
+ * looks first whether it was done.
+ *
+ * It holds a password's hash: 0600, in a folder that is root's alone.
+ */
+#ifndef PV_MARK_H
+#define PV_MARK_H
+
+#include "change/account.h"
+#include "store/passwd.h"
+
+#include <time.h>
+
+enum pv_mark_kind {
+	PV_MARK_DOMAIN_ADD,
+	PV_MARK_DOMAIN_DELETE,
+	PV_MARK_USER_ADD,
+	PV_MARK_USER_PASSWORD,
+	PV_MARK_USER_RENAME,
+	PV_MARK_USER_DISABLE,
+	PV_MARK_USER_ENABLE,
+	PV_MARK_USER_DELETE,
+};
+
+#define PV_MARK_LINE_MAX (PV_PASSWD_LINE_MAX - 1)
+#define PV_MARK_HISTORY_MAX 1024
+
+/* Everything that the steps need, and nothing that may have changed since the checks. */
+struct pv_mark {
+	enum pv_mark_kind kind;
+	struct pv_domain domain;
+	struct pv_user user; /* len 0: a domain's change */
+	struct pv_user to;   /* a user's new name; len 0: none */
+	char account[PV_ACCOUNT_MAX + 1];
+	uid_t uid;
+	time_t when;
+	bool sub_domains;
+	char line[PV_MARK_LINE_MAX +
+		  1]; /* the user's line of passwd: the new one (add), else that of before */
+	char hash[PV_MARK_LINE_MAX + 1];       /* a user's new hash */
+	char history[PV_MARK_HISTORY_MAX + 1]; /* its line there */
+};
+
+/* The words of a kind, as in the history: `user add`. */
+const char *pv_mark_words(enum pv_mark_kind kind);
+
+/* dirfd: state_directory/pending. */
+enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error *e);
+/* PV_TEMPORARY: it cannot be read or is damaged; *found_r is false where there is none. */
+enum pv_class pv_mark_read(int dirfd, const struct pv_domain *d, struct pv_mark *m, bool *found_r,
+			   struct pv_error *e);
+enum pv_class pv_mark_clear(int dirfd, const struct pv_domain *d, struct pv_error *e);
+
+#endif

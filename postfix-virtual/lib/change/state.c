@@ -1,0 +1,73 @@
+#include "change/state.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Make `path` below dirfd if it is missing, and open it. */
+static enum pv_class make_and_open(int dirfd, const char *path, const char *where, mode_t mode, int *fd_r,
+				   struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = where };
+
+	bool made = mkdirat(dirfd, path, mode) == 0;
+	if (!made && errno != EEXIST)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "make the folder %s%s%s", where,
+				     *where != '\0' ? "/" : "", path);
+	enum pv_class c = pv_dir_open(dirfd, path, &trust, fd_r, NULL, e);
+	if (c == PV_OK && *fd_r < 0)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "the folder %s/%s vanished", where, path);
+	/* What umask took away. */
+	if (c == PV_OK && made && fchmodat(*fd_r, ".", mode, 0) != 0) {
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "set the mode of %s/%s", where, path);
+		(void)close(*fd_r);
+		*fd_r = -1;
+	}
+	return c;
+}
+
+enum pv_class pv_state_open(const char *path, const char *below, mode_t mode, int *fd_r, struct pv_error *e)
+{
+	int outer;
+
+	*fd_r = -1;
+	/* The outer one is closed to all but root, whatever lies below. */
+	enum pv_class c = make_and_open(AT_FDCWD, path, "", below != NULL ? 0700 : mode, &outer, e);
+	if (c != PV_OK || below == NULL) {
+		*fd_r = c == PV_OK ? outer : -1;
+		return c;
+	}
+	c = make_and_open(outer, below, path, mode, fd_r, e);
+	(void)close(outer);
+	return c;
+}
+
+static enum pv_class take_lock(const struct pv_store *s, const char *name, unsigned deadline_ms, int *fd_r,
+			       struct pv_error *e)
+{
+	int dirfd;
+
+	*fd_r = -1;
+	enum pv_class c = pv_state_open(s->conf.run_directory, NULL, 0700, &dirfd, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_lock_file(dirfd, name, deadline_ms, fd_r, e);
+	(void)close(dirfd);
+	return c;
+}
+
+enum pv_class pv_state_lock_domain(const struct pv_store *s, const struct pv_domain *d, unsigned deadline_ms,
+				   int *fd_r, struct pv_error *e)
+{
+	char name[PV_DOMAIN_MAX + sizeof ".lock"];
+
+	(void)snprintf(name, sizeof name, "%s.lock", d->s);
+	return take_lock(s, name, deadline_ms, fd_r, e);
+}
+
+enum pv_class pv_state_lock_host(const struct pv_store *s, int *fd_r, struct pv_error *e)
+{
+	return take_lock(s, "host.lock", PV_LOCK_DEADLINE_MS, fd_r, e);
+}

@@ -1,0 +1,26 @@
+/*
+ * state.h: our own folders, run_directory and state_directory, and the locks in the first.
+ * Both are root's alone; no account can write in them.
+ */
+#ifndef PV_STATE_H
+#define PV_STATE_H
+
+#include "address/address.h"
+#include "store/store.h"
+
+#define PV_LOCK_DEADLINE_MS 20000
+
+/* Open the folder `path` (absolute), or `below` in it where that is not NULL; made with `mode` where missing,
+ * but not its parents. It must be root's (the caller's) and writable by nobody else. *fd_r: usable with
+ * *at(). */
+enum pv_class pv_state_open(const char *path, const char *below, mode_t mode, int *fd_r, struct pv_error *e);
+
+/* The lock that everyone holds who changes d: `run_directory/<domain>.lock`. No domain ends in
+ * `.lock`, so no lock of a domain is another's file. Released by close(*fd_r). */
+enum pv_class pv_state_lock_domain(const struct pv_store *s, const struct pv_domain *d, unsigned deadline_ms,
+				   int *fd_r, struct pv_error *e);
+
+/* The lock around `domains` and the host's own set-up. Taken after a domain's. */
+enum pv_class pv_state_lock_host(const struct pv_store *s, int *fd_r, struct pv_error *e);
+
+#endif
