@@ -1,0 +1,83 @@
+#include "mailbox/content.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+void pv_content_start(struct pv_content *c, int dirfd)
+{
+	*c = (struct pv_content){ .memory = PV_BUF_INIT(PV_CONTENT_MEMORY), .dirfd = dirfd, .fd = -1 };
+	pv_sum_start(&c->sum);
+}
+
+void pv_content_free(struct pv_content *c)
+{
+	if (c->fd >= 0)
+		(void)close(c->fd);
+	c->fd = -1;
+	pv_buf_free(&c->memory);
+}
+
+/* Move what is in memory to the temporary file, which is made when it is first needed. */
+static enum pv_class spill(struct pv_content *c, struct pv_error *e)
+{
+	if (c->fd < 0) {
+		if (c->dirfd < 0)
+			return pv_fail(e, PV_TEMPORARY, "4.3.0", "a message is too large for memory");
+		c->fd = openat(c->dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+		if (c->fd < 0)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno,
+					     "make a temporary file in the mailbox's folder");
+	}
+	pv_sum_add(&c->sum, c->memory.s, c->memory.len);
+	if (pv_write_all(c->fd, c->memory.s, c->memory.len) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, errno == ENOSPC || errno == EDQUOT ? "4.3.1" : "4.3.0",
+				     errno, "write a temporary file in the mailbox's folder");
+	pv_buf_reset(&c->memory);
+	return PV_OK;
+}
+
+enum pv_class pv_content_add(struct pv_content *c, const void *data, size_t len, struct pv_error *e)
+{
+	const char *p = data;
+	enum pv_class r;
+
+	while (len > 0) {
+		size_t limit = c->fd < 0 ? PV_CONTENT_MEMORY : 256 * 1024;
+		if (c->memory.len >= limit && (r = spill(c, e)) != PV_OK)
+			return r;
+		if (c->fd >= 0)
+			limit = 256 * 1024;
+		size_t room = limit - c->memory.len, take = len < room ? len : room;
+		pv_buf_add(&c->memory, p, take);
+		if (c->memory.failed)
+			return pv_buf_check(&c->memory, "a message", e);
+		c->size += take;
+		p += take;
+		len -= take;
+	}
+	return PV_OK;
+}
+
+enum pv_class pv_content_finish(struct pv_content *c, struct pv_error *e)
+{
+	if (c->fd >= 0)
+		return spill(c, e);
+	pv_sum_add(&c->sum, c->memory.s, c->memory.len);
+	return PV_OK;
+}
+
+ssize_t pv_content_read(const struct pv_content *c, void *to, size_t len, uint64_t offset)
+{
+	if (c->fd >= 0)
+		return pread(c->fd, to, len, (off_t)offset);
+	if (offset >= c->memory.len)
+		return 0;
+	size_t left = c->memory.len - (size_t)offset;
+	if (len > left)
+		len = left;
+	memcpy(to, c->memory.s + offset, len);
+	return (ssize_t)len;
+}

@@ -1,0 +1,264 @@
+#include "mailbox/location.h"
+
+#include "base/beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void pv_location_free(struct pv_location *l)
+{
+	if (l->dirfd >= 0)
+		(void)close(l->dirfd);
+	free(l->path);
+	*l = (struct pv_location){ .dirfd = -1 };
+}
+
+/* dir/sub/name in fresh memory; sub may be NULL. */
+static char *join(const char *dir, const char *sub, const char *name)
+{
+	size_t size = strlen(dir) + (sub != NULL ? strlen(sub) + 1 : 0) + strlen(name) + 2;
+	char *path = malloc(size);
+
+	if (path != NULL)
+		(void)snprintf(path, size, "%s/%s%s%s", dir, sub != NULL ? sub : "", sub != NULL ? "/" : "",
+			       name);
+	return path;
+}
+
+/* Finish *l from its path and folder. */
+static enum pv_class take(struct pv_location *l, int dirfd, char *path, bool shared, struct pv_error *e)
+{
+	if (path == NULL) {
+		(void)close(dirfd);
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "find a mailbox: out of memory");
+	}
+	*l = (struct pv_location){ .dirfd = dirfd, .path = path, .shared = shared };
+	l->name = strrchr(path, '/') + 1;
+	return PV_OK;
+}
+
+/* A mailbox's folder must be the account's and nobody else's to write. */
+static enum pv_class check_folder(int fd, const char *path, uid_t uid, struct pv_error *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat folder %s", path);
+	if (st.st_uid != uid)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "folder %s belongs to uid %lu, must be uid %lu's: chown it", path,
+			       (unsigned long)st.st_uid, (unsigned long)uid);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"folder %s has mode %04o, must not be writable by group or others: chmod go-w it",
+			path, (unsigned)(st.st_mode & 07777));
+	return PV_OK;
+}
+
+/* Is there something called `name` that belongs to uid? Whether it is fit to be a mailbox is
+ * judged when it is opened: a symlink of the account's is found here and refused there. */
+static bool exists(int dirfd, const char *name, uid_t uid)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == uid;
+}
+
+/* Is `home` the account's own home, or a folder in it? Both are cleaned of slashes at the end. */
+static bool home_is_inside(const char *home, const char *account_home)
+{
+	size_t len = strlen(account_home);
+
+	while (len > 1 && account_home[len - 1] == '/')
+		len--;
+	return len > 1 && strncmp(home, account_home, len) == 0 && (home[len] == '\0' || home[len] == '/') &&
+	       strstr(home, "/../") == NULL;
+}
+
+/* Make the folders of mail_spool_home (all but its last component) below the home, 0700. */
+static int make_folders(int home_fd, const char *below)
+{
+	char part[256];
+
+	for (const char *slash = strchr(below, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		int n = snprintf(part, sizeof part, "%.*s", (int)(slash - below), below);
+		if (n < 0 || (size_t)n >= sizeof part)
+			return -1;
+		if (mkdirat(home_fd, part, 0700) != 0 && errno != EEXIST)
+			return -1;
+	}
+	return 0;
+}
+
+/* Open the folder of HOME/mail_spool_home; *fd_r is -1 where it does not exist and make is false. */
+static enum pv_class open_home_folder(const struct pv_location_rules *rules, const char *home, bool make,
+				      int *fd_r, struct pv_error *e)
+{
+	const char *slash = strrchr(rules->mail_spool_home, '/');
+	char sub[256];
+
+	*fd_r = -1;
+	int n = snprintf(sub, sizeof sub, "%.*s", slash != NULL ? (int)(slash - rules->mail_spool_home) : 1,
+			 slash != NULL ? rules->mail_spool_home : ".");
+	if (n < 0 || (size_t)n >= sizeof sub)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "mail_spool_home is too long");
+	int home_fd = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (home_fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open home %s", home);
+	enum pv_class c = check_folder(home_fd, home, rules->uid, e);
+	if (c == PV_OK) {
+		int fd = pv_open_beneath(home_fd, sub, O_PATH | O_DIRECTORY, 0);
+		if (fd < 0 && errno == ENOENT && make && make_folders(home_fd, rules->mail_spool_home) == 0)
+			fd = pv_open_beneath(home_fd, sub, O_PATH | O_DIRECTORY, 0);
+		if (fd < 0 && (errno != ENOENT || make))
+			c = pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s/%s", home, sub);
+		if (fd >= 0 && (c = check_folder(fd, home, rules->uid, e)) != PV_OK) {
+			(void)close(fd);
+			fd = -1;
+		}
+		*fd_r = fd;
+	}
+	(void)close(home_fd);
+	return c;
+}
+
+/* HOME/mail_spool_home: where make is false, only if it exists. *found_r: *l is filled. */
+static enum pv_class try_home(const struct pv_location_rules *rules, const char *home, bool make,
+			      bool *found_r, struct pv_location *l, struct pv_error *e)
+{
+	const char *slash = strrchr(rules->mail_spool_home, '/');
+	const char *name = slash != NULL ? slash + 1 : rules->mail_spool_home;
+	int fd;
+
+	*found_r = false;
+	enum pv_class c = open_home_folder(rules, home, make, &fd, e);
+	if (c != PV_OK || fd < 0)
+		return c;
+	if (!make && !exists(fd, name, rules->uid)) {
+		(void)close(fd);
+		return PV_OK;
+	}
+	*found_r = true;
+	return take(l, fd, join(home, NULL, rules->mail_spool_home), false, e);
+}
+
+/* mail_directory/name, if it is the account's. What cannot be looked at is not there. */
+static enum pv_class try_mail_directory(const struct pv_location_rules *rules, const char *name,
+					bool *found_r, struct pv_location *l, struct pv_error *e)
+{
+	struct stat st;
+
+	*found_r = false;
+	if (rules->mail_directory[0] == '\0')
+		return PV_OK;
+	char *path = join(rules->mail_directory, NULL, name);
+	if (path == NULL)
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "find a mailbox: out of memory");
+	/* One call for the usual case that nobody of that name has mail there. */
+	if (lstat(path, &st) != 0 || st.st_uid != rules->uid) {
+		free(path);
+		return PV_OK;
+	}
+	int fd = open(rules->mail_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		int err = errno;
+		free(path);
+		if (fd >= 0)
+			(void)close(fd);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "open folder %s", rules->mail_directory);
+	}
+	*found_r = true;
+	return take(l, fd, path, st.st_uid != rules->uid || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0, e);
+}
+
+static enum pv_class open_spool(const struct pv_location_rules *rules, const struct pv_domain *d, int *fd_r,
+				struct pv_error *e)
+{
+	int spool = open(rules->spool_directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (spool < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open spool_directory %s",
+				     rules->spool_directory);
+	int fd = pv_open_beneath(spool, d->s, O_PATH | O_DIRECTORY, 0);
+	int err = errno;
+	(void)close(spool);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", err, "open folder %s/%s",
+				     rules->spool_directory, d->s);
+	*fd_r = fd;
+	return PV_OK;
+}
+
+static enum pv_class use_spool(const struct pv_location_rules *rules, const struct pv_domain *d,
+			       const struct pv_user *u, struct pv_location *l, struct pv_error *e)
+{
+	int fd = -1;
+
+	enum pv_class c = open_spool(rules, d, &fd, e);
+	if (c != PV_OK)
+		return c;
+	char *path = join(rules->spool_directory, d->s, u->s);
+	if (path != NULL && (c = check_folder(fd, path, rules->uid, e)) != PV_OK) {
+		free(path);
+		(void)close(fd);
+		return c;
+	}
+	return take(l, fd, path, false, e);
+}
+
+/* Does the user's mailbox in the spool exist? Then it is used where the home's is not there yet. */
+static bool spool_exists(const struct pv_location_rules *rules, const struct pv_domain *d,
+			 const struct pv_user *u)
+{
+	int fd = -1;
+
+	if (open_spool(rules, d, &fd, NULL) != PV_OK)
+		return false;
+	bool there = exists(fd, u->s, rules->uid);
+	(void)close(fd);
+	return there;
+}
+
+enum pv_class pv_location_find(const struct pv_location_rules *rules, const struct pv_domain *d,
+			       const struct pv_user *u, const char *home, struct pv_location *l,
+			       struct pv_error *e)
+{
+	bool found = false;
+	enum pv_class c;
+
+	*l = (struct pv_location){ .dirfd = -1 };
+	bool has_home = home != NULL && home[0] == '/' && rules->mail_spool_home[0] != '\0';
+	if (has_home && rules->account_home == NULL)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s@%s has the home %s, but the home of the account is not known: set HOME",
+			       u->s, d->s, home);
+	has_home = has_home && home_is_inside(home, rules->account_home);
+	if (has_home && ((c = try_home(rules, home, false, &found, l, e)) != PV_OK || found))
+		return c;
+	if ((c = try_mail_directory(rules, u->s, &found, l, e)) != PV_OK || found)
+		return c;
+	if (has_home && !spool_exists(rules, d, u))
+		return try_home(rules, home, true, &found, l, e);
+	return use_spool(rules, d, u, l, e);
+}
+
+enum pv_class pv_location_own(const struct pv_location_rules *rules, const struct pv_user *account,
+			      struct pv_location *l, struct pv_error *e)
+{
+	bool found = false;
+	enum pv_class c;
+
+	*l = (struct pv_location){ .dirfd = -1 };
+	bool has_home = rules->account_home != NULL && rules->account_home[0] == '/' &&
+			rules->mail_spool_home[0] != '\0';
+	if (has_home && ((c = try_home(rules, rules->account_home, false, &found, l, e)) != PV_OK || found))
+		return c;
+	if ((c = try_mail_directory(rules, account->s, &found, l, e)) != PV_OK || found)
+		return c;
+	if (!has_home)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the account %s has no mailbox, and no home for one",
+			       account->s);
+	return try_home(rules, rules->account_home, true, &found, l, e);
+}

@@ -1,0 +1,35 @@
+/*
+ * lock.h: both locks of an mbox: first the fcntl lock of its open file (F_OFD_SETLK: it excludes other
+ * programs' POSIX locks, and is not lost when some other descriptor of the file is closed), then the dotlock.
+ * Either that is busy makes both be dropped and tried again, so no order of others' can deadlock with ours.
+ * No signal is used, and no child may be started while they are held.
+ */
+#ifndef PV_LOCK_H
+#define PV_LOCK_H
+
+#include "mailbox/location.h"
+
+#include <sys/stat.h>
+
+struct pv_lock {
+	int fd;		/* the mailbox, O_RDWR */
+	struct stat st; /* of it, taken while the fcntl lock was held */
+	bool created;	/* by us: it was missing */
+	bool dotlock;	/* held */
+};
+
+struct pv_lock_options {
+	uid_t uid; /* whose file it must be */
+	unsigned deadline_ms;
+	bool fcntl_only; /* be content where no dotlock can be made */
+};
+
+/* Open or create the mailbox and take both locks; see pv_mailbox_open() for what is refused. After success
+ * the open file is the one at the path. On failure nothing is held, and a file that was made is gone. */
+enum pv_class pv_lock_take(const struct pv_location *l, const struct pv_lock_options *o, struct pv_lock *k,
+			   struct pv_error *e);
+
+/* Give both back. A created file that is still empty is removed first. */
+enum pv_class pv_lock_release(struct pv_lock *k, const struct pv_location *l, struct pv_error *e);
+
+#endif

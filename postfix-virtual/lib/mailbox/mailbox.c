@@ -1,0 +1,285 @@
+#include "mailbox/mailbox.h"
+
+#include "base/file.h"
+#include "mailbox/done.h"
+#include "mailbox/find.h"
+#include "mailbox/journal.h"
+#include "mailbox/lock.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static enum pv_class fail_io(struct pv_error *e, const struct pv_mailbox *m, const char *what)
+{
+	bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+
+	return pv_fail_errno(e, PV_TEMPORARY, full ? "4.3.1" : "4.3.0", errno, "%s mailbox %s", what,
+			     m->where->path);
+}
+
+/* Make the mailbox's bytes durable; where its name is new or may be, that too. */
+static enum pv_class sync_mailbox(struct pv_mailbox *m, bool name_too, struct pv_error *e)
+{
+	if (fsync(m->fd) != 0)
+		return fail_io(e, m, "sync");
+	if (name_too && pv_dir_sync(m->where->dirfd) != 0)
+		return fail_io(e, m, "sync the folder of");
+	return PV_OK;
+}
+
+/* Write data at offset, all of it. Returns 0, or -1 and errno. */
+static int write_at(int fd, const void *data, size_t len, uint64_t offset)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0)
+			return -1;
+		p += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Write lead newlines and the content from `start` on. In the usual case one system call. */
+static int write_planned(int fd, const struct pv_journal *j, const struct pv_content *c)
+{
+	char newlines[2] = "\n\n", chunk[65536];
+	uint64_t done = 0;
+
+	if (c->fd < 0) {
+		struct iovec v[2] = { { .iov_base = newlines, .iov_len = j->lead },
+				      { .iov_base = c->memory.s, .iov_len = c->memory.len } };
+		ssize_t n = pwritev(fd, v, 2, (off_t)j->start);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		done = n > 0 ? (uint64_t)n : 0;
+	}
+	if (done < j->lead && write_at(fd, newlines, j->lead - (size_t)done, j->start + done) != 0)
+		return -1;
+	if (done < j->lead)
+		done = j->lead;
+	while (done < j->length) {
+		ssize_t n = pv_content_read(c, chunk, sizeof chunk, done - j->lead);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0 || write_at(fd, chunk, (size_t)n, j->start + done) != 0)
+			return -1;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+static void note_done(const struct pv_mailbox *m, const struct pv_journal *j)
+{
+	struct pv_done done;
+
+	if (!j->has_id)
+		return;
+	pv_done_open(m->where, &done);
+	if (!pv_done_has(&done, j->id, INT64_MAX))
+		pv_done_add(&done, m->where, j->id, j->begun);
+	pv_done_close(&done);
+}
+
+/* All of the last append stands in the mailbox, but nobody knows whether it reached the disk. Writing the
+ * same bytes once more makes a page dirty again whose first write failed. */
+static enum pv_class finish_stored(struct pv_mailbox *m, const struct pv_journal *j,
+				   const struct pv_content *c, struct pv_error *e)
+{
+	if (write_planned(m->fd, j, c) != 0)
+		return fail_io(e, m, "write again the end of");
+	enum pv_class r = sync_mailbox(m, true, e);
+	if (r == PV_OK)
+		note_done(m, j);
+	return r;
+}
+
+static enum pv_class cut_torn(struct pv_mailbox *m, const struct pv_journal *j, struct pv_error *e)
+{
+	if (ftruncate(m->fd, (off_t)j->start) != 0)
+		return fail_io(e, m, "cut a torn message off");
+	m->st.st_size = (off_t)j->start;
+	(void)snprintf(m->note, sizeof m->note,
+		       "cut a message that an interrupted delivery left half written");
+	return PV_OK;
+}
+
+/* Somebody else has written or rewritten the mailbox since. If the message is in it all the same, its retry
+ * is none. */
+static enum pv_class look_elsewhere(struct pv_mailbox *m, const struct pv_journal *j,
+				    const struct pv_content *c, enum pv_verdict verdict, struct pv_error *e)
+{
+	bool found = false;
+	enum pv_class r = PV_OK;
+
+	if (verdict == PV_VERDICT_FOREIGN)
+		(void)snprintf(m->note, sizeof m->note,
+			       "another program wrote behind an interrupted delivery: nothing is cut");
+	if (j->has_id && m->st.st_size > 0)
+		r = pv_find_message(m->fd, (uint64_t)m->st.st_size, c, &found, e);
+	if (r == PV_OK && found && (r = sync_mailbox(m, true, e)) == PV_OK)
+		note_done(m, j);
+	return r;
+}
+
+/* Before anything is read, appended or rewritten: what did the last delivery leave? */
+static enum pv_class recover(struct pv_mailbox *m, struct pv_error *e)
+{
+	struct pv_content content;
+	struct pv_journal j;
+	enum pv_verdict verdict;
+	bool open;
+
+	enum pv_class c = pv_journal_load(m->journal_fd, m->where, &j, &content, &open, e);
+	if (c != PV_OK || !open)
+		return c;
+	c = pv_journal_judge(m->fd, (uint64_t)m->st.st_size, &j, &content, &verdict, e);
+	if (c == PV_OK && verdict == PV_VERDICT_STORED)
+		c = finish_stored(m, &j, &content, e);
+	else if (c == PV_OK && verdict == PV_VERDICT_TORN)
+		c = cut_torn(m, &j, e);
+	else if (c == PV_OK && verdict != PV_VERDICT_UNTOUCHED)
+		c = look_elsewhere(m, &j, &content, verdict, e);
+	if (c == PV_OK)
+		pv_journal_end(m->journal_fd, m->where, j.spooled);
+	pv_content_free(&content);
+	return c;
+}
+
+enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_mailbox_options *o,
+			      struct pv_mailbox *m, struct pv_error *e)
+{
+	const struct pv_lock_options lo = { .uid = o->uid,
+					    .deadline_ms = o->lock_deadline_ms,
+					    .fcntl_only = o->fcntl_only };
+	struct pv_lock k;
+
+	*m = (struct pv_mailbox){ .where = where, .uid = o->uid, .fd = -1, .journal_fd = -1 };
+	enum pv_class c = pv_lock_take(where, &lo, &k, e);
+	if (c != PV_OK)
+		return c;
+	m->fd = k.fd;
+	m->st = k.st;
+	m->created = k.created;
+	m->locked_by_dotlock = k.dotlock;
+	/* In a folder that others may write to, no side file is made or believed. */
+	if (!where->shared) {
+		m->journal_fd = pv_journal_open(where);
+		c = m->journal_fd < 0 ? fail_io(e, m, "open the journal of") : recover(m, e);
+	}
+	if (c != PV_OK)
+		(void)pv_mailbox_close(m, NULL);
+	return c;
+}
+
+/* After a failed write: take back what of it stands there, by the rule of every other start. */
+static void roll_back(struct pv_mailbox *m, const struct pv_journal *j, const struct pv_content *c)
+{
+	enum pv_verdict verdict;
+	struct stat st;
+
+	if (fstat(m->fd, &st) != 0 ||
+	    pv_journal_judge(m->fd, (uint64_t)st.st_size, j, c, &verdict, NULL) != PV_OK)
+		return;
+	/* All of it can only stand there when the last write said less than it did. */
+	bool ours = verdict == PV_VERDICT_TORN ||
+		    (verdict == PV_VERDICT_STORED && (uint64_t)st.st_size == j->start + j->length);
+	if (ours && ftruncate(m->fd, (off_t)j->start) != 0)
+		return;
+	if ((ours || verdict == PV_VERDICT_UNTOUCHED) && m->journal_fd >= 0)
+		pv_journal_end(m->journal_fd, m->where, j->spooled);
+}
+
+/* How many newlines are missing before the next From_ line? */
+static uint32_t missing_newlines(uint64_t size, const char tail[2])
+{
+	if (size == 0 || (tail[1] == '\n' && (tail[0] == '\n' || size == 1)))
+		return 0;
+	return tail[1] == '\n' ? 1 : 2;
+}
+
+static enum pv_class plan(struct pv_mailbox *m, const struct pv_content *content, const unsigned char *id,
+			  struct pv_journal *j, struct pv_error *e)
+{
+	char tail[2] = { 0, 0 };
+
+	*j = (struct pv_journal){ .start = (uint64_t)m->st.st_size,
+				  .begun = pv_done_now(),
+				  .spooled = content->fd >= 0,
+				  .has_id = id != NULL };
+	if (id != NULL)
+		memcpy(j->id, id, sizeof j->id);
+	if (pv_journal_anchor(m->fd, j->start, &j->anchor, tail) != 0)
+		return fail_io(e, m, "read the end of");
+	j->lead = missing_newlines(j->start, tail);
+	j->length = j->lead + content->size;
+	return PV_OK;
+}
+
+static enum pv_class write_and_sync(struct pv_mailbox *m, const struct pv_journal *j,
+				    const struct pv_content *content, struct pv_error *e)
+{
+	if (write_planned(m->fd, j, content) != 0) {
+		enum pv_class c = fail_io(e, m, "write to");
+		roll_back(m, j, content);
+		return c;
+	}
+	/* A failed sync is not tried again: the kernel may have forgotten the bytes. The journal stays open.
+	 */
+	return sync_mailbox(m, m->created || m->st.st_size == 0, e);
+}
+
+enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *content,
+				const unsigned char id[PV_ID_BYTES], enum pv_append_result *r,
+				struct pv_error *e)
+{
+	struct pv_done done = { .fd = -1, .text = PV_BUF_INIT(0) };
+	struct pv_journal j;
+
+	*r = PV_APPENDED;
+	if (id != NULL && !m->where->shared) {
+		pv_done_open(m->where, &done);
+		int64_t mtime = (int64_t)m->st.st_mtim.tv_sec * 1000000000 + m->st.st_mtim.tv_nsec;
+		if (!m->created && pv_done_has(&done, id, mtime)) {
+			*r = PV_DUPLICATE;
+			pv_done_close(&done);
+			return PV_OK;
+		}
+	}
+	enum pv_class c = plan(m, content, id, &j, e);
+	if (c == PV_OK && m->journal_fd >= 0)
+		c = pv_journal_begin(m->journal_fd, m->where, &j, content, e);
+	if (c == PV_OK)
+		c = write_and_sync(m, &j, content, e);
+	if (c == PV_OK) {
+		m->st.st_size = (off_t)(j.start + j.length);
+		if (j.has_id)
+			pv_done_add(&done, m->where, j.id, j.begun);
+		if (m->journal_fd >= 0)
+			pv_journal_end(m->journal_fd, m->where, j.spooled);
+	}
+	pv_done_close(&done);
+	return c;
+}
+
+enum pv_class pv_mailbox_close(struct pv_mailbox *m, struct pv_error *e)
+{
+	struct pv_lock k = {
+		.fd = m->fd, .st = m->st, .created = m->created, .dotlock = m->locked_by_dotlock
+	};
+
+	if (m->journal_fd >= 0)
+		(void)close(m->journal_fd);
+	m->journal_fd = m->fd = -1;
+	return pv_lock_release(&k, m->where, e);
+}
