@@ -1,2 +1,10 @@
 WRAP_buffer = realloc
 WRAP_clock = nanosleep
+WRAP_file = openat fstat fstatat readlinkat read write fsync close renameat unlinkat fchown fchmod fcntl
+READ_CALLS = open openat fstat fstatat readlinkat read pread close malloc calloc realloc reallocarray getcwd
+WRAP_store_open = $(READ_CALLS)
+WRAP_store_registry = $(READ_CALLS)
+WRAP_store_folder = $(READ_CALLS)
+WRAP_store_passwd = $(READ_CALLS)
+WRAP_store_find = $(READ_CALLS)
+WRAP_route = $(READ_CALLS)

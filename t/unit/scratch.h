@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 struct scratch {
-	char path[64];
+	char path[512];
 	int fd; /* of the folder */
 };
 
@@ -34,7 +34,8 @@ static inline int scratch_make(void **state)
 
 	if (s == NULL)
 		return -1;
-	(void)snprintf(s->path, sizeof s->path, "/tmp/pv-unit-XXXXXX");
+	const char *parent = getenv("TMPDIR");
+	(void)snprintf(s->path, sizeof s->path, "%s/pv-unit-XXXXXX", parent != NULL ? parent : "/tmp");
 	if (mkdtemp(s->path) == NULL)
 		return -1;
 	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 /* One sentence for an owner or a mode that is not to be trusted; PV_OK if it is. */
@@ -50,19 +51,55 @@ enum pv_class pv_dir_open(int dirfd, const char *path, const struct pv_trust *t,
 	return PV_OK;
 }
 
-/* Is the symlink `name` one that may be followed? */
-static enum pv_class check_symlink(int dirfd, const char *name, const struct pv_trust *t, struct pv_error *e)
+/* Is the open symlink one that may be followed? Then put its text into target. */
+static enum pv_class check_symlink(int fd, const char *name, const struct pv_trust *t, char target[PATH_MAX],
+				   struct pv_error *e)
 {
 	struct stat st;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat %s/%s", t->where, name);
+	if (fstat(fd, &st) != 0)
+		return pv_fail_errno(e, pv_errno_class(errno), "4.3.0", errno, "stat %s/%s", t->where, name);
 	if (!S_ISLNK(st.st_mode))
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "%s/%s changed while it was opened", t->where, name);
 	if (st.st_uid != 0 && st.st_uid != t->uid)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "symlink %s/%s belongs to uid %lu, must be uid %lu's or root's: remove it",
 			       t->where, name, (unsigned long)st.st_uid, (unsigned long)t->uid);
+	ssize_t n = readlinkat(fd, "", target, PATH_MAX);
+	if (n < 0 || n == PATH_MAX)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", n < 0 ? errno : ENAMETOOLONG,
+				     "read symlink %s/%s", t->where, name);
+	target[n] = '\0';
+	return PV_OK;
+}
+
+/* Open what the symlink `name` leads to, in one step: a second symlink there is refused. The
+ * link is held open meanwhile, so that the one that was checked is the one that is followed. */
+static enum pv_class open_linked(int dirfd, const char *name, const struct pv_trust *t, int flags, int *fd_r,
+				 struct pv_error *e)
+{
+	char target[PATH_MAX], path[2 * PATH_MAX];
+
+	int link_fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (link_fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open symlink %s/%s", t->where, name);
+	enum pv_class c = check_symlink(link_fd, name, t, target, e);
+	(void)close(link_fd);
+	if (c != PV_OK)
+		return c;
+	/* The link's text counts from the link's own folder. */
+	const char *slash = target[0] == '/' ? NULL : strrchr(name, '/');
+	int n = snprintf(path, sizeof path, "%.*s%s", slash == NULL ? 0 : (int)(slash + 1 - name), name,
+			 target);
+	if (n < 0 || (size_t)n >= sizeof path)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "follow symlink %s/%s: too long", t->where, name);
+	*fd_r = openat(dirfd, path, flags | O_NOFOLLOW);
+	if (*fd_r < 0 && errno == ELOOP)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "symlink %s/%s leads to another symlink: let it lead to the file", t->where,
+			       name);
+	if (*fd_r < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "follow symlink %s/%s", t->where, name);
 	return PV_OK;
 }
 
@@ -88,16 +125,12 @@ enum pv_class pv_file_open(int dirfd, const char *name, const struct pv_trust *t
 
 	*fd_r = -1;
 	int fd = openat(dirfd, name, flags | O_NOFOLLOW);
-	if (fd < 0 && errno == ELOOP) {
-		if ((c = check_symlink(dirfd, name, t, e)) != PV_OK)
-			return c;
-		fd = openat(dirfd, name, flags);
-		if (fd < 0)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "follow symlink %s/%s",
-					     t->where, name);
-	}
 	if (fd < 0 && errno == ENOENT)
 		return PV_OK;
+	if (fd < 0 && errno == ELOOP) {
+		if ((c = open_linked(dirfd, name, t, flags, &fd, e)) != PV_OK)
+			return c;
+	}
 	if (fd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open %s/%s", t->where, name);
 	if ((c = check_regular(fd, t, name, &st, e)) != PV_OK) {
@@ -136,13 +169,15 @@ enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv
 enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t, struct pv_buf *b,
 			   bool *found_r, struct pv_error *e)
 {
+	char what[PV_ERROR_TEXT];
 	int fd;
 
 	enum pv_class c = pv_file_open(dirfd, name, t, &fd, NULL, e);
 	*found_r = fd >= 0;
 	if (c != PV_OK || fd < 0)
 		return c;
-	c = pv_file_read(fd, name, b, e);
+	(void)snprintf(what, sizeof what, "%s/%s", t->where, name);
+	c = pv_file_read(fd, what, b, e);
 	(void)close(fd);
 	return c;
 }
@@ -225,34 +260,56 @@ enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, siz
 
 enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e)
 {
-	if (unlinkat(dirfd, name, 0) != 0) {
-		if (errno == ENOENT)
-			return PV_OK;
+	/* Where it is gone already, an earlier call may have failed to make that durable. */
+	if (unlinkat(dirfd, name, 0) != 0 && errno != ENOENT)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove %s", name);
-	}
 	if (pv_dir_sync(dirfd) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of %s", name);
 	return PV_OK;
+}
+
+/* Open the file that is locked: nothing but a regular one. */
+static enum pv_class open_lock(int dirfd, const char *name, int *fd_r, struct pv_error *e)
+{
+	struct stat st;
+
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open lock file %s", name);
+	enum pv_class c = PV_OK;
+	if (fstat(fd, &st) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat lock file %s", name);
+	else if (!S_ISREG(st.st_mode))
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "lock file %s is not a regular file: remove it", name);
+	if (c != PV_OK)
+		(void)close(fd);
+	else
+		*fd_r = fd;
+	return c;
 }
 
 enum pv_class pv_lock_file(int dirfd, const char *name, unsigned deadline_ms, int *fd_r, struct pv_error *e)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct pv_backoff wait = pv_backoff_start(deadline_ms);
+	int fd;
 
 	*fd_r = -1;
-	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open lock file %s", name);
+	enum pv_class c = open_lock(dirfd, name, &fd, e);
+	if (c != PV_OK)
+		return c;
 	while (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
 		int err = errno;
 		if (err == EINTR)
 			continue;
-		if ((err == EAGAIN || err == EACCES) && pv_backoff_wait(&wait))
+		bool held = err == EAGAIN || err == EACCES;
+		if (held && pv_backoff_wait(&wait))
 			continue;
 		(void)close(fd);
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err,
-				     "lock %s (another program has held it for %u ms)", name, deadline_ms);
+		if (!held)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "lock %s", name);
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "lock %s: another program has held it for %u ms",
+			       name, deadline_ms);
 	}
 	*fd_r = fd;
 	return PV_OK;

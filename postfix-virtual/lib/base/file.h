@@ -2,7 +2,8 @@
  * file.h: the one way to open a settings file, to read it, and to replace it.
  *
  * Everything is relative to a folder descriptor that the caller holds; `name` is one
- * path component, never a path. Descriptors are close-on-exec.
+ * path component, never a path (only the readers take `folder/name`, where the caller trusts
+ * that folder). Descriptors are close-on-exec.
  */
 #ifndef PV_FILE_H
 #define PV_FILE_H
@@ -34,8 +35,8 @@ enum pv_class pv_dir_open(int dirfd, const char *path, const struct pv_trust *t,
 /*
  * Open the file `name` in folder dirfd for reading. Accepted is a regular file of t->uid
  * or root that neither group nor others may write; or one symlink, owned likewise, that
- * leads to such a file (the path in it is followed by the kernel, its end is checked).
- * A FIFO or a device is never opened for more than its status: nothing blocks here.
+ * leads to such a file (not to a second symlink; folders on the way may be symlinks).
+ * A FIFO or a device is opened without waiting, and refused: nothing blocks here.
  *
  * PV_OK: *fd_r is open, *st_r (may be NULL) its status; or *fd_r is -1: no such file.
  * PV_TEMPORARY: cannot be opened, or is not to be trusted.
@@ -46,7 +47,8 @@ enum pv_class pv_file_open(int dirfd, const char *name, const struct pv_trust *t
 /* Append everything from fd's position on to b (up to b->max: more is an error). */
 enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv_error *e);
 
-/* pv_file_open(), pv_file_read(), close(). *found_r says whether there was such a file. */
+/* pv_file_open(), pv_file_read(), close(). *found_r says whether there was such a file (where
+ * the class is PV_OK; else b may hold a part of it). */
 enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t, struct pv_buf *b,
 			   bool *found_r, struct pv_error *e);
 
@@ -68,12 +70,12 @@ int pv_dir_sync(int dirfd);
 enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 			      uid_t uid, gid_t gid, struct pv_error *e);
 
-/* Remove `name` and sync the folder. A file that is not there is no error. */
+/* Remove `name` and sync the folder. A file that is not there is no error (the folder is synced then too). */
 enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e);
 
 /*
- * Take an exclusive lock (F_OFD_SETLK) on the whole file `name` in dirfd, which is created
- * (0600) where it is missing and never removed. Tried again after 1, 2, 4 ... 25 ms until
+ * Take an exclusive lock (F_OFD_SETLK) on the whole regular file `name` in dirfd, which is
+ * created (0600) where it is missing and never removed. Tried again after 1, 2, 4 ... 25 ms until
  * deadline_ms milliseconds have passed: then PV_TEMPORARY. Released by close(*fd_r).
  */
 enum pv_class pv_lock_file(int dirfd, const char *name, unsigned deadline_ms, int *fd_r, struct pv_error *e);
