@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,14 +227,28 @@ static const char *fill_new(int fd, const void *data, size_t len, mode_t mode, u
 	return NULL;
 }
 
+/* `.NAME.new`. A name that is as long as a name may be leaves no room for that: its checksum stands for
+ * its end. */
+static void name_temp(const char *name, char temp[NAME_MAX + 1])
+{
+	struct pv_sum sum;
+
+	if (strlen(name) + sizeof ".new" <= NAME_MAX) {
+		(void)snprintf(temp, NAME_MAX + 1, ".%.*s.new", NAME_MAX - 5, name);
+		return;
+	}
+	pv_sum_start(&sum);
+	pv_sum_add(&sum, name, strlen(name));
+	(void)snprintf(temp, NAME_MAX + 1, ".%.200s.%016llx.new", name,
+		       (unsigned long long)pv_sum_finish(&sum));
+}
+
 enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 			      uid_t uid, gid_t gid, struct pv_error *e)
 {
 	char temp[NAME_MAX + 1];
 
-	int n = snprintf(temp, sizeof temp, ".%s.new", name);
-	if (n < 0 || (size_t)n >= sizeof temp)
-		return pv_fail(e, PV_PERMANENT, "5.3.0", "replace %s: the name is too long", name);
+	name_temp(name, temp);
 	if (unlinkat(dirfd, temp, 0) != 0 && errno != ENOENT)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove the old %s", temp);
 	int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -292,7 +307,7 @@ enum pv_class pv_lock_file(int dirfd, const char *name, unsigned deadline_ms, in
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct pv_backoff wait = pv_backoff_start(deadline_ms);
-	int fd;
+	int fd = -1;
 
 	*fd_r = -1;
 	enum pv_class c = open_lock(dirfd, name, &fd, e);
