@@ -1,7 +1,7 @@
 #include "change/edit.h"
 
 #include "base/file.h"
-#include "change/diff.h"
+#include "maps/diff.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +96,35 @@ static const char *cut(const char **p, const char *end, uint64_t len)
 	return start;
 }
 
+/* What speaks to a terminal is made silent: the file may be anybody's work. */
+static void silence(char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)s[i] < 0x20 && s[i] != '\n' && s[i] != '\t') || s[i] == 0x7f)
+			s[i] = '?';
+}
+
+static enum pv_class add_diff(const char *path, bool has_old, const char *old, size_t old_len,
+			      const char *new, size_t new_len, struct pv_buf *diff, struct pv_error *e)
+{
+	struct pv_buf a = PV_BUF_INIT(PV_EDIT_RECORDS_MAX), b = PV_BUF_INIT(PV_EDIT_RECORDS_MAX);
+
+	pv_buf_add(&a, old, old_len);
+	pv_buf_add(&b, new, new_len);
+	silence(a.s, a.len);
+	silence(b.s, b.len);
+	enum pv_class c = pv_buf_check(&a, path, e);
+	if (c == PV_OK)
+		c = pv_buf_check(&b, path, e);
+	if (c == PV_OK) {
+		pv_diff(diff, path, has_old ? a.s : NULL, b.s);
+		c = pv_buf_check(diff, "the diff", e);
+	}
+	pv_buf_free_zero(&a);
+	pv_buf_free_zero(&b);
+	return c;
+}
+
 static enum pv_class read_record(const char **p, const char *end, struct pv_buf *notes, struct pv_buf *diff,
 				 struct pv_error *e)
 {
@@ -115,8 +144,7 @@ static enum pv_class read_record(const char **p, const char *end, struct pv_buf 
 	text[h.text_len] = '\0';
 	pv_printable(text, h.text_len);
 	if (h.kind == FILE_DIFF)
-		return pv_diff(text, h.has_old != 0 ? old : NULL, h.old_len, h.has_new != 0 ? new : NULL,
-			       h.new_len, diff, e);
+		return add_diff(text, h.has_old != 0, old, h.old_len, new, h.new_len, diff, e);
 	pv_buf_addf(notes, "%s\n", text);
 	return PV_OK;
 }

@@ -1,0 +1,343 @@
+/* The steps of a user's change, done by a child that became the account. Each looks first
+ * whether it was done: a change that was killed is done again from its first step. */
+#include "change/work.h"
+
+#include "base/file.h"
+#include "change/forward.h"
+#include "mailbox/mailbox.h"
+#include "store/passwd_write.h"
+#include "store/trash.h"
+#include "store/user_conf_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+enum { CONF_MAX = 64 * 1024, MAILBOX_LOCK_MS = 20000 };
+
+static const uid_t same_uid = (uid_t)-1;
+static const gid_t same_gid = (gid_t)-1;
+
+static enum pv_class open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
+
+	enum pv_class c = pv_dir_open(AT_FDCWD, s->where, &trust, fd_r, NULL, e);
+	if (c == PV_OK && *fd_r < 0)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "the folder %s is gone", s->where);
+	return c;
+}
+
+static enum pv_class change_passwd(struct pv_step *s, int folder, const struct pv_passwd_edit *edit,
+				   struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = s->account->uid, .where = s->where };
+	struct pv_buf old = PV_BUF_INIT(PV_PASSWD_FILE_MAX), new = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
+	char file[PATH_MAX + sizeof "/passwd"];
+	bool found;
+
+	(void)snprintf(file, sizeof file, "%s/passwd", s->where);
+	enum pv_class c = pv_file_load(folder, "passwd", &trust, &old, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is missing: restore it", file);
+	if (c == PV_OK)
+		c = pv_passwd_change(old.s, old.len, file, s->account->uid, edit, &found, &new, e);
+	if (c == PV_OK)
+		c = pv_edit_file(&s->edit, folder, s->where, "passwd", &old, &new, 0600, same_uid, same_gid,
+				 e);
+	pv_buf_free_zero(&old);
+	pv_buf_free_zero(&new);
+	return c;
+}
+
+/* Open users/ in the domain's folder; *fd_r is -1 where there is none and none is made. */
+static enum pv_class open_users(struct pv_step *s, int folder, bool make, int *fd_r, struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = s->account->uid, .where = s->where };
+
+	if (make && !s->edit.dry && mkdirat(folder, "users", 0700) == 0 && pv_dir_sync(folder) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync %s", s->where);
+	return pv_dir_open(folder, "users", &trust, fd_r, NULL, e);
+}
+
+/* Give users/<user> the text `new` (NULL: none); with `to`, under that name. */
+static enum pv_class put_conf(struct pv_step *s, int users, const char *name, const struct pv_buf *old,
+			      const struct pv_buf *new, struct pv_error *e)
+{
+	char where[PATH_MAX + sizeof "/users"];
+
+	(void)snprintf(where, sizeof where, "%s/users", s->where);
+	return pv_edit_file(&s->edit, users, where, name, old, new, 0600, same_uid, same_gid, e);
+}
+
+static enum pv_class load_conf(struct pv_step *s, int users, const char *name, struct pv_buf *text,
+			       bool *found_r, struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = s->account->uid, .where = s->where };
+
+	*found_r = false;
+	return users >= 0 ? pv_file_load(users, name, &trust, text, found_r, e) : PV_OK;
+}
+
+static enum pv_class switch_conf(struct pv_step *s, int folder, bool on, struct pv_error *e)
+{
+	struct pv_buf old = PV_BUF_INIT(CONF_MAX), new = PV_BUF_INIT(CONF_MAX);
+	const char *name = s->mark->user.s;
+	bool found = false;
+	int users;
+
+	enum pv_class c = open_users(s, folder, !on, &users, e);
+	if (c == PV_OK)
+		c = load_conf(s, users, name, &old, &found, e);
+	if (c == PV_OK) {
+		pv_user_conf_switch(old.s, old.len, on, &new);
+		c = pv_buf_check(&new, name, e);
+	}
+	if (c == PV_OK)
+		c = put_conf(s, users, name, found ? &old : NULL, new.len > 0 ? &new : NULL, e);
+	pv_buf_free(&old);
+	pv_buf_free(&new);
+	if (users >= 0)
+		(void)close(users);
+	return c;
+}
+
+/* Remove users/<user>, or give it to the user's new name. */
+static enum pv_class move_conf(struct pv_step *s, int folder, struct pv_error *e)
+{
+	struct pv_buf old = PV_BUF_INIT(CONF_MAX);
+	const char *to = s->mark->to.len > 0 ? s->mark->to.s : NULL;
+	bool found = false;
+	int users;
+
+	enum pv_class c = open_users(s, folder, false, &users, e);
+	if (c == PV_OK)
+		c = load_conf(s, users, s->mark->user.s, &old, &found, e);
+	if (c == PV_OK && found && to != NULL)
+		c = put_conf(s, users, to, NULL, &old, e);
+	if (c == PV_OK && found)
+		c = put_conf(s, users, s->mark->user.s, &old, NULL, e);
+	pv_buf_free(&old);
+	if (users >= 0)
+		(void)close(users);
+	return c;
+}
+
+static struct pv_address address_of(const struct pv_step *s, const struct pv_user *u)
+{
+	return (struct pv_address){ .user = *u, .domain = s->mark->domain };
+}
+
+/* Where the user's mailbox is, by the passwd line of before the change. */
+static enum pv_class find_mailbox(const struct pv_step *s, struct pv_location *l, struct pv_error *e)
+{
+	const struct pv_conf *conf = &s->store->conf;
+	const struct pv_location_rules rules = { .spool_directory = conf->spool_directory,
+						 .mail_directory = conf->mail_directory,
+						 .mail_spool_home = conf->mail_spool_home,
+						 .account_home = s->account->home,
+						 .uid = s->account->uid };
+	struct pv_passwd_entry p;
+
+	enum pv_class c = pv_passwd_parse(s->mark->line, strlen(s->mark->line), s->account->uid, &p, e);
+	return c == PV_OK ? pv_location_find(&rules, &s->mark->domain, &s->mark->user, p.home, l, e) : c;
+}
+
+/* The side files go with the mailbox or before it: each may be missing, and is worth nothing alone. */
+static enum pv_class drop_side_files(const struct pv_location *l, struct pv_error *e)
+{
+	static const char *const ends[] = { "journal", "spooled", "done", "lock", "index" };
+	char name[NAME_MAX + 1];
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < sizeof ends / sizeof *ends; i++) {
+		(void)snprintf(name, sizeof name, ".%.*s.%s", PV_USER_MAX, l->name, ends[i]);
+		c = pv_file_remove(l->dirfd, name, e);
+	}
+	return c;
+}
+
+/* The folder of l, for sentences. */
+static void folder_of(const struct pv_location *l, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%.*s", (int)(l->name - l->path - 1), l->path);
+}
+
+static enum pv_class move_locked(struct pv_step *s, const struct pv_location *l, struct pv_error *e)
+{
+	const char *to = s->mark->to.s;
+	char where[PATH_MAX];
+	bool moved = true;
+
+	folder_of(l, where, sizeof where);
+	if (s->mark->to.len == 0) {
+		enum pv_class c = pv_trash_put(l->dirfd, where, l->name, s->mark->when, &moved, e);
+		if (c == PV_OK && moved)
+			pv_edit_note(&s->edit, "%s is in %s/%s for %d days", l->path, where, PV_TRASH_FOLDER,
+				     PV_TRASH_DAYS);
+		return c;
+	}
+	if (renameat2(l->dirfd, l->name, l->dirfd, to, RENAME_NOREPLACE) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "rename %s to %s", l->path, to);
+	return pv_dir_sync(l->dirfd) == 0 ? PV_OK
+					  : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync %s", where);
+}
+
+/* Move it under its locks: a delivery in progress ends first, and one that waits looks for the mailbox again.
+ * Opening it also repairs what a killed delivery left, so that no journal is needed any more. */
+static enum pv_class move_mbox(struct pv_step *s, const struct pv_location *l, struct pv_error *e)
+{
+	const struct pv_mailbox_options o = { .uid = s->account->uid,
+					      .lock_deadline_ms = MAILBOX_LOCK_MS,
+					      .fcntl_only = s->store->conf.fcntl_only };
+	struct pv_mailbox m;
+
+	enum pv_class c = pv_mailbox_open(l, &o, &m, e);
+	if (c != PV_OK)
+		return c;
+	c = move_locked(s, l, e);
+	enum pv_class closed = pv_mailbox_close(&m, c == PV_OK ? e : NULL);
+	if (c == PV_OK)
+		pv_edit_done(&s->edit);
+	if (c == PV_OK)
+		c = closed;
+	return c == PV_OK ? drop_side_files(l, e) : c;
+}
+
+static enum pv_class move_found(struct pv_step *s, const struct pv_location *l, struct pv_error *e)
+{
+	struct stat st;
+
+	if (fstatat(l->dirfd, l->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? drop_side_files(l, e)
+				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat %s", l->path);
+	if (l->shared) {
+		pv_edit_note(&s->edit, "%s stays where it is: its folder is not the account's", l->path);
+		return PV_OK;
+	}
+	/* A mailbox that is not named after the user (in a home) is the renamed user's too. */
+	if (s->mark->to.len > 0 && strcmp(l->name, s->mark->user.s) != 0)
+		return PV_OK;
+	if (s->edit.dry) {
+		pv_edit_note(&s->edit, "%s would be %s", l->path,
+			     s->mark->to.len > 0 ? "renamed" : "moved to the trash");
+		return PV_OK;
+	}
+	return move_mbox(s, l, e);
+}
+
+static enum pv_class move_mailbox(struct pv_step *s, struct pv_error *e)
+{
+	struct pv_location l;
+
+	enum pv_class c = find_mailbox(s, &l, e);
+	if (c != PV_OK)
+		return c;
+	c = move_found(s, &l, e);
+	pv_location_free(&l);
+	return c;
+}
+
+/* What was deleted 30 days ago goes for good; nothing depends on it. */
+static void purge(const struct pv_step *s)
+{
+	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
+	char path[PATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/%s", s->store->conf.spool_directory, s->mark->domain.s);
+	if (s->edit.dry || pv_dir_open(AT_FDCWD, path, &trust, &fd, NULL, NULL) != PV_OK || fd < 0)
+		return;
+	(void)pv_trash_purge(fd, path, time(NULL), NULL);
+	(void)close(fd);
+}
+
+enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e)
+{
+	const struct pv_passwd_edit edit = { .user = &s->mark->user, .insert = s->mark->line };
+	const struct pv_address a = address_of(s, &s->mark->user);
+	int folder;
+
+	enum pv_class c = open_folder(s, &folder, e);
+	if (c != PV_OK)
+		return c;
+	c = change_passwd(s, folder, &edit, e);
+	if (c == PV_OK)
+		c = pv_forward_put(&s->edit, s->store, s->account, &a, s->mark->when, e);
+	(void)close(folder);
+	return c;
+}
+
+enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e)
+{
+	const struct pv_passwd_edit edit = { .user = &s->mark->user, .hash = s->mark->hash };
+	int folder;
+
+	enum pv_class c = open_folder(s, &folder, e);
+	if (c != PV_OK)
+		return c;
+	c = change_passwd(s, folder, &edit, e);
+	(void)close(folder);
+	return c;
+}
+
+enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
+{
+	const struct pv_passwd_edit edit = { .user = &s->mark->user, .rename = &s->mark->to };
+	const struct pv_address from = address_of(s, &s->mark->user), to = address_of(s, &s->mark->to);
+	int folder;
+
+	enum pv_class c = open_folder(s, &folder, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_forward_drop(&s->edit, s->store, s->account, &from, s->mark->when, e);
+	if (c == PV_OK)
+		c = change_passwd(s, folder, &edit, e);
+	if (c == PV_OK)
+		c = move_conf(s, folder, e);
+	if (c == PV_OK)
+		c = move_mailbox(s, e);
+	if (c == PV_OK)
+		c = pv_forward_put(&s->edit, s->store, s->account, &to, s->mark->when, e);
+	(void)close(folder);
+	return c;
+}
+
+enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e)
+{
+	int folder;
+
+	enum pv_class c = open_folder(s, &folder, e);
+	if (c != PV_OK)
+		return c;
+	c = switch_conf(s, folder, s->mark->kind == PV_MARK_USER_ENABLE, e);
+	(void)close(folder);
+	return c;
+}
+
+enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
+{
+	const struct pv_passwd_edit edit = { .user = &s->mark->user, .remove = true };
+	const struct pv_address a = address_of(s, &s->mark->user);
+	int folder;
+
+	enum pv_class c = open_folder(s, &folder, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_forward_drop(&s->edit, s->store, s->account, &a, s->mark->when, e);
+	if (c == PV_OK)
+		c = change_passwd(s, folder, &edit, e);
+	if (c == PV_OK)
+		c = move_conf(s, folder, e);
+	if (c == PV_OK)
+		c = move_mailbox(s, e);
+	purge(s);
+	(void)close(folder);
+	return c;
+}
+
+enum pv_class pv_step_domain_forwards(struct pv_step *s, struct pv_error *e)
+{
+	return pv_forward_drop_domain(&s->edit, s->store, s->account, &s->mark->domain, s->mark->when, e);
+}

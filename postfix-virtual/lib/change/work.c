@@ -1,0 +1,328 @@
+#include "change/work.h"
+
+#include "base/file.h"
+#include "change/state.h"
+#include "maps/update.h"
+#include "store/history.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A lock for a mailbox may take 20 s; two of them, and a large passwd. */
+static const struct pv_child_limits step_limits = { .seconds = 90, .cpu_seconds = 30 };
+
+typedef enum pv_class step(struct pv_step *s, struct pv_error *e);
+
+/* What the kinds of changes consist of, in this order. */
+static const struct recipe {
+	bool keys_first;       /* what is deleted loses its keys before its files */
+	step *as_account;      /* in a child that became the account */
+	step *as_root;	       /* in folders that are root's alone */
+	bool keys_last;	       /* keys as of what the files say then */
+	bool account_may_lack; /* go on without as_account where the account is gone */
+} recipes[] = {
+	[PV_MARK_USER_ADD] = { .as_account = pv_step_user_add, .keys_last = true },
+	[PV_MARK_USER_PASSWORD] = { .as_account = pv_step_user_password },
+	[PV_MARK_USER_RENAME] = { .keys_first = true, .as_account = pv_step_user_rename, .keys_last = true },
+	[PV_MARK_USER_DISABLE] = { .keys_first = true, .as_account = pv_step_user_switch, .keys_last = true },
+	[PV_MARK_USER_ENABLE] = { .as_account = pv_step_user_switch, .keys_last = true },
+	[PV_MARK_USER_DELETE] = { .keys_first = true, .as_account = pv_step_user_delete, .keys_last = true },
+	[PV_MARK_DOMAIN_ADD] = { .as_root = pv_step_domain_make, .keys_last = true },
+	[PV_MARK_DOMAIN_DELETE] = { .keys_first = true,
+				    .as_account = pv_step_domain_forwards,
+				    .as_root = pv_step_domain_trash,
+				    .keys_last = true,
+				    .account_may_lack = true },
+};
+
+void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where)
+{
+	*c = (struct pv_change){ .store = s,
+				 .who = who,
+				 .where = where,
+				 .notes = PV_BUF_INIT((size_t)1 << 20),
+				 .diff = PV_BUF_INIT(PV_EDIT_RECORDS_MAX) };
+}
+
+void pv_change_free(struct pv_change *c)
+{
+	pv_buf_free(&c->notes);
+	pv_buf_free_zero(&c->diff);
+}
+
+static void clear_work(struct pv_work *w, struct pv_change *c, const struct pv_domain *d)
+{
+	*w = (struct pv_work){ .c = c,
+			       .domain = *d,
+			       .lock_fd = -1,
+			       .pending_fd = -1,
+			       .folder = { .fd = -1 },
+			       .mark = { .domain = *d } };
+}
+
+enum pv_class pv_work_lock(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,
+			   unsigned deadline_ms, struct pv_error *e)
+{
+	clear_work(w, c, d);
+	void *shared =
+		mmap(NULL, sizeof *w->steps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "get memory to share with a child");
+	w->steps = shared;
+	/* A dry run makes no folder and no lock: it only looks. */
+	if (c->dry)
+		return PV_OK;
+	enum pv_class r = pv_state_lock_domain(c->store, d, deadline_ms, &w->lock_fd, e);
+	if (r == PV_OK)
+		r = pv_state_open(c->store->conf.state_directory, "pending", 0700, &w->pending_fd, e);
+	return r;
+}
+
+/* A folder that is root's is one that `domain add` was making when it was killed. */
+enum pv_class pv_work_look(struct pv_work *w, struct pv_error *e)
+{
+	pv_folder_close(&w->folder);
+	w->has_account = false;
+	enum pv_class c = pv_folder_open(w->c->store, &w->domain, &w->folder, e);
+	if (c != PV_OK || w->folder.fd < 0) {
+		w->folder.fd = -1;
+		return c;
+	}
+	return pv_account_by_uid(w->folder.uid, &w->account, &w->has_account, e);
+}
+
+enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,
+			    struct pv_error *e)
+{
+	if (geteuid() != 0 && !c->dry) {
+		clear_work(w, c, d);
+		return pv_fail(e, PV_PERMANENT, "5.7.0", "only root can do this: try sudo");
+	}
+	enum pv_class r = pv_work_lock(w, c, d, PV_LOCK_DEADLINE_MS, e);
+	if (r == PV_OK && !c->dry)
+		r = pv_work_finish_marked(w, e);
+	if (r == PV_OK)
+		r = pv_work_look(w, e);
+	return r;
+}
+
+void pv_work_end(struct pv_work *w)
+{
+	pv_folder_close(&w->folder);
+	if (w->pending_fd >= 0)
+		(void)close(w->pending_fd);
+	if (w->lock_fd >= 0)
+		(void)close(w->lock_fd);
+	if (w->steps != NULL)
+		(void)munmap(w->steps, sizeof *w->steps);
+	explicit_bzero(&w->mark, sizeof w->mark);
+}
+
+enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e)
+{
+	if (w->folder.fd < 0)
+		return pv_fail(e, PV_PERMANENT, "5.1.2",
+			       "%s is no domain here: postfix-virtual domain add %s", w->domain.s,
+			       w->domain.s);
+	if (!w->has_account)
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "%s belongs to uid %lu, which has no account: make one with useradd -u %lu, "
+			       "or chown the "
+			       "folder to another account",
+			       w->folder.path, (unsigned long)w->folder.uid, (unsigned long)w->folder.uid);
+	return PV_OK;
+}
+
+static enum pv_class update_maps(struct pv_work *w, bool first, struct pv_error *e)
+{
+	const struct pv_mark *m = &w->mark;
+	const struct pv_address user = { .user = m->user, .domain = m->domain };
+	struct pv_maps_options o = { .dry_run = w->c->dry, .logged = true };
+	struct pv_maps_report report;
+
+	if (first && m->user.len > 0) {
+		o.without_users = &user;
+		o.without_user_count = 1;
+	} else if (first) {
+		o.without_domains = &m->domain;
+		o.without_domain_count = 1;
+	}
+	enum pv_class c = pv_maps_update(w->c->store, &m->domain, 1, &o, &report, e);
+	const struct pv_error *complaint = c == PV_OK ? pv_maps_complaint_about(&report, &m->domain) : NULL;
+	if (complaint != NULL) {
+		*e = *complaint;
+		e->class = c = PV_TEMPORARY;
+	}
+	for (size_t i = 0; i < report.complaint_count; i++)
+		if (report.complaints[i].domain.len == 0)
+			pv_buf_addf(&w->c->notes, "%s\n", report.complaints[i].error.text);
+	if (c == PV_OK && first && w->c->dry)
+		pv_buf_add(&w->c->diff, report.diff.s, report.diff.len);
+	if (c == PV_OK && report.added + report.removed + report.changed > 0)
+		++*w->steps;
+	pv_maps_report_free(&report);
+	return c;
+}
+
+struct child {
+	struct pv_step step;
+	step *work;
+};
+
+static enum pv_class child_work(void *ctx, int out_fd, struct pv_error *e)
+{
+	struct child *child = ctx;
+	struct pv_buf *records = &child->step.edit.records;
+
+	enum pv_class c = child->work(&child->step, e);
+	if (c == PV_OK)
+		c = pv_buf_check(records, "the report of a change", e);
+	if (c == PV_OK && pv_write_all(out_fd, records->s, records->len) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
+	return c;
+}
+
+static void fill_step(struct pv_work *w, struct pv_step *s)
+{
+	*s = (struct pv_step){
+		.store = w->c->store,
+		.mark = &w->mark,
+		.account = &w->account,
+		.edit = { .dry = w->c->dry, .steps = w->steps, .records = PV_BUF_INIT(PV_EDIT_RECORDS_MAX) }
+	};
+	(void)snprintf(s->where, sizeof s->where, "%s/%s", w->c->store->dir, w->domain.s);
+}
+
+/* Do one step, as root or in a child, and take over what it says. */
+static enum pv_class do_step(struct pv_work *w, step *work, bool in_child, struct pv_error *e)
+{
+	struct child child = { .work = work };
+	struct pv_buf out = PV_BUF_INIT(PV_EDIT_RECORDS_MAX);
+	enum pv_class c;
+
+	fill_step(w, &child.step);
+	struct pv_buf *records = in_child ? &out : &child.step.edit.records;
+	if (in_child)
+		c = pv_child_run(w->account.uid, w->account.gid, &step_limits, child_work, &child, &out, e);
+	else
+		c = work(&child.step, e);
+	if (c == PV_OK)
+		c = pv_edit_read(records->s, records->len, &w->c->notes, &w->c->diff, e);
+	pv_buf_free_zero(&out);
+	pv_buf_free_zero(&child.step.edit.records);
+	return c;
+}
+
+static enum pv_class step_as_account(struct pv_work *w, const struct recipe *r, struct pv_error *e)
+{
+	if (w->has_account)
+		return do_step(w, r->as_account, true, e);
+	if (!r->account_may_lack)
+		return pv_work_need_domain(w, e);
+	pv_buf_addf(&w->c->notes, "the account of %s is gone; .forward files in its home were not removed\n",
+		    w->domain.s);
+	return PV_OK;
+}
+
+static enum pv_class do_steps(struct pv_work *w, struct pv_error *e)
+{
+	const struct recipe *r = &recipes[w->mark.kind];
+	enum pv_class c = PV_OK;
+
+	if (r->keys_first)
+		c = update_maps(w, true, e);
+	if (c == PV_OK && r->as_account != NULL)
+		c = step_as_account(w, r, e);
+	if (c == PV_OK && r->as_root != NULL)
+		c = do_step(w, r->as_root, false, e);
+	if (c == PV_OK && r->keys_last && !w->c->dry)
+		c = update_maps(w, false, e);
+	return c;
+}
+
+static enum pv_class write_history(struct pv_work *w, struct pv_error *e)
+{
+	gid_t group = w->has_account ? w->account.gid : (gid_t)-1;
+	int fd;
+
+	enum pv_class c = pv_state_open(w->c->store->conf.state_directory, "history", 0711, &fd, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_history_add(fd, &w->domain, group, w->mark.history, e);
+	(void)close(fd);
+	return c;
+}
+
+/* The steps of w->mark, which stands in pending/, up to its removal. */
+static enum pv_class complete(struct pv_work *w, struct pv_error *e)
+{
+	struct pv_error why;
+
+	enum pv_class c = do_steps(w, e);
+	if (c == PV_OK)
+		c = write_history(w, e);
+	if (c != PV_OK)
+		return c;
+	/* It is done; were the mark to stay, its steps would be found done by the next command. */
+	if (pv_mark_clear(w->pending_fd, &w->domain, &why) != PV_OK)
+		pv_buf_addf(&w->c->notes, "%s\n", why.text);
+	return PV_OK;
+}
+
+enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_error *e)
+{
+	struct pv_mark *m = &w->mark;
+	char text[PV_MARK_HISTORY_MAX / 2];
+
+	if (w->c->dry)
+		return do_steps(w, e);
+	m->when = time(NULL);
+	m->uid = w->has_account ? w->account.uid : w->folder.uid;
+	(void)snprintf(text, sizeof text, "%s %s", pv_mark_words(m->kind), what);
+	pv_history_format(m->when, w->c->who, w->c->where, text, m->history, sizeof m->history);
+	*w->steps = 0;
+	enum pv_class c = pv_mark_write(w->pending_fd, m, e);
+	if (c == PV_OK)
+		c = complete(w, e);
+	if (c == PV_OK)
+		return c;
+	if (*w->steps == 0 && pv_mark_clear(w->pending_fd, &w->domain, NULL) == PV_OK)
+		return c;
+	w->c->begun = true;
+	e->class = PV_TEMPORARY;
+	return PV_TEMPORARY;
+}
+
+/* A domain that was being made, or was half deleted, has no folder that tells the account. */
+static enum pv_class account_of_mark(struct pv_work *w, struct pv_error *e)
+{
+	struct pv_error ignored;
+
+	if (pv_work_look(w, &ignored) != PV_OK || w->folder.fd < 0)
+		return pv_account_by_uid(w->mark.uid, &w->account, &w->has_account, e);
+	if (w->folder.uid == w->mark.uid)
+		return PV_OK;
+	return pv_fail(e, PV_TEMPORARY, "4.3.5",
+		       "%s belonged to uid %lu then: chown it back, or remove %s/pending/%s", w->folder.path,
+		       (unsigned long)w->mark.uid, w->c->store->conf.state_directory, w->domain.s);
+}
+
+enum pv_class pv_work_finish_marked(struct pv_work *w, struct pv_error *e)
+{
+	bool found;
+
+	enum pv_class c = pv_mark_read(w->pending_fd, &w->domain, &w->mark, &found, e);
+	if (c == PV_OK && found) {
+		c = account_of_mark(w, e);
+		if (c == PV_OK)
+			c = complete(w, e);
+		if (c == PV_OK)
+			pv_buf_addf(&w->c->notes, "finished what was interrupted: %s\n", w->mark.history);
+		else
+			(void)pv_error_prefix(e, "finish `%s`, which was interrupted", w->mark.history);
+	}
+	explicit_bzero(&w->mark, sizeof w->mark);
+	w->mark.domain = w->domain;
+	return c;
+}

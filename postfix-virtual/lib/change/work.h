@@ -1,0 +1,73 @@
+/*
+ * work.h: inside of change/: the course that every change takes.
+ *
+ *     begin: lock, finish what is marked, open the folder, find the account
+ *     (the operation checks, and fills w->mark)
+ *     carry out: mark, steps, history, clear the mark
+ */
+#ifndef PV_WORK_H
+#define PV_WORK_H
+
+#include "base/child.h"
+#include "change/account.h"
+#include "change/change.h"
+#include "change/edit.h"
+#include "change/mark.h"
+
+struct pv_work {
+	struct pv_change *c;
+	struct pv_domain domain;
+	int lock_fd;
+	int pending_fd;		 /* state_directory/pending; -1 in a dry run where there is none */
+	struct pv_folder folder; /* fd -1: no such domain, or it is only half made */
+	struct pv_account account;
+	bool has_account; /* of the folder's owner */
+	struct pv_mark mark;
+	unsigned *steps; /* how many were made; shared with children */
+};
+
+enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,
+			    struct pv_error *e);
+/* The same for who finishes: deadline 0 passes a lock by. */
+enum pv_class pv_work_lock(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,
+			   unsigned deadline_ms, struct pv_error *e);
+/* Redo the steps of the mark of w's domain, if there is one. */
+enum pv_class pv_work_finish_marked(struct pv_work *w, struct pv_error *e);
+/* (Again) look which folder and account the domain has. */
+enum pv_class pv_work_look(struct pv_work *w, struct pv_error *e);
+
+/* PV_PERMANENT where the domain is not there, or its owner has no passwd(5) entry. */
+enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e);
+
+/* Carry out the change that w->mark describes; kind, user, to, line and the like are filled in. what: for the
+ * history behind the words of its kind: `abc@kvt.dk`. */
+enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_error *e);
+
+void pv_work_end(struct pv_work *w);
+
+/* One step's surroundings in the child, or in root's own steps. */
+struct pv_step {
+	const struct pv_store *store;
+	const struct pv_mark *mark;
+	const struct pv_account *account;
+	struct pv_edit edit;
+	char where[4096]; /* the domain's folder */
+};
+
+/* The files of a user, as the account (user_steps.c): for each kind of mark. */
+enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e);
+/* The .forward files of a whole domain, as the account. */
+enum pv_class pv_step_domain_forwards(struct pv_step *s, struct pv_error *e);
+
+/* A domain's folders and its line in `domains`, as root (domain_steps.c). */
+enum pv_class pv_step_domain_make(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_domain_trash(struct pv_step *s, struct pv_error *e);
+
+/* Remove what has been for too long in the trash of root's own folders. */
+void pv_step_purge(struct pv_change *c);
+
+#endif
