@@ -173,8 +173,12 @@ class Postfix:
         return wait_for(lambda: not self.queued(), seconds)
 
     def wait_deferred(self, count=1, seconds=30):
-        """Wait until all that is left are `count` deferred messages."""
-        return wait_for(lambda: len(self.queued()) == len(self.in_queue("deferred")) == count, seconds)
+        """Wait until all that is left are `count` deferred messages. Returns whether; at once where the queue is empty."""
+        def settled():
+            left = self.queued()
+            return not left or len(left) == len(self.in_queue("deferred"))
+        wait_for(settled, seconds)
+        return len(self.in_queue("deferred")) == count
 
     def flush(self):
         """Try deferred mail now, as `postqueue -f` (which refuses a configuration outside /etc/postfix)."""
