@@ -9,7 +9,7 @@
 
 enum {
 	LINKS_MAX = 16, /* symlinks on the way to the folder */
-	DIR_MAX = 3072, /* bytes of its path: a domain's name and a file's still fit behind it in PATH_MAX */
+	DIR_MAX = 300,	/* bytes of its path: sentences name files below it, and have room for 640 bytes */
 };
 
 /* A path on which root goes from folder to folder. */
@@ -142,11 +142,11 @@ static enum pv_class step(struct walk *w, const char *name, struct pv_error *e)
 }
 
 /* Cut the first component from w->rest. Returns false where there is none. */
-static bool take_component(struct walk *w, char name[NAME_MAX + 1])
+static bool take_component(struct walk *w, char name[NAME_MAX + 2])
 {
 	char *start = w->rest + strspn(w->rest, "/");
 	size_t len = strcspn(start, "/");
-	size_t keep = len <= NAME_MAX ? len : NAME_MAX;
+	size_t keep = len <= NAME_MAX ? len : NAME_MAX + 1; /* one too many is refused by the kernel */
 
 	memcpy(name, start, keep);
 	name[keep] = '\0';
@@ -158,7 +158,7 @@ static bool take_component(struct walk *w, char name[NAME_MAX + 1])
 static enum pv_class walk_as_root(const char *path, int *fd_r, struct stat *st_r, struct pv_error *e)
 {
 	struct walk w = { .path = path };
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 2];
 
 	w.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w.fd < 0)
@@ -237,7 +237,13 @@ enum pv_class pv_store_open(const char *dir, struct pv_store *s, struct pv_error
 	s->dir = absolute(dir);
 	if (s->dir == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "find folder %s", dir);
-	enum pv_class c = strlen(s->dir) <= DIR_MAX ? open_dir(s, e) : fail_open(ENAMETOOLONG, s->dir, e);
+	enum pv_class c = PV_OK;
+	if (strlen(s->dir) > DIR_MAX)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5",
+			    "folder %.60s... has a path of more than %d bytes: use a shorter one", s->dir,
+			    DIR_MAX);
+	if (c == PV_OK)
+		c = open_dir(s, e);
 	if (c == PV_OK)
 		c = load_conf(s, e);
 	if (c != PV_OK)
