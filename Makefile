@@ -44,7 +44,8 @@ MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))
 ADMIN_SRC = $(sort $(wildcard postfix-virtual/admin/*.c))
 PROGRAMS = $(if $(DELIVER_SRC),$B/virtual-deliver) $(if $(MAPS_SRC),$B/make-postfix-maps) $(if $(ADMIN_SRC),$B/postfix-virtual)
 MAN8 = $(wildcard virtual-deliver/*.8 postfix-virtual/*/*.8)
-MAN5 = $(wildcard postfix-virtual/*/*.5)
+MAN5 = $(wildcard postfix-virtual/*/*.5 $L/*/*.5)
+SAMPLES := $(shell find samples -type f)
 TESTS = $(patsubst %.c,$B/%,$(sort $(wildcard t/unit/*_test.c)))
 
 Q = $(if $(V),,@)
@@ -148,9 +149,10 @@ install: all
 	$(call install_program,$B/virtual-deliver,$(DESTDIR)$(bindir)/virtual-deliver)
 	$(call install_program,$B/postfix-virtual,$(DESTDIR)$(sbindir)/postfix-virtual)
 	$(call install_program,$B/make-postfix-maps,$(DESTDIR)$(sbindir)/make-postfix-maps)
-	for m in $(notdir $(MAN8)); do $(call install_file,$$(ls virtual-deliver/$$m postfix-virtual/*/$$m 2>/dev/null),$(DESTDIR)$(mandir)/man8/$$m) || exit 1; done
-	for m in $(notdir $(MAN5)); do $(call install_file,postfix-virtual/*/$$m,$(DESTDIR)$(mandir)/man5/$$m) || exit 1; done
-	for s in samples/*; do $(call install_file,$$s,$(DESTDIR)$(docdir)/$$s) || exit 1; done
+	for m in $(MAN8); do $(call install_file,$$m,$(DESTDIR)$(mandir)/man8/$${m##*/}) || exit 1; done
+	for m in $(MAN5); do $(call install_file,$$m,$(DESTDIR)$(mandir)/man5/$${m##*/}) || exit 1; done
+	install -d $(addprefix $(DESTDIR)$(docdir)/,$(sort $(dir $(SAMPLES))))
+	for s in $(SAMPLES) $(wildcard README.md DESIGN.md CHANGES.md LICENSE); do $(call install_file,$$s,$(DESTDIR)$(docdir)/$$s) || exit 1; done
 	[ -e $(DESTDIR)$(bindir)/virtual ] || [ -L $(DESTDIR)$(bindir)/virtual ] || ln -s virtual-deliver $(DESTDIR)$(bindir)/virtual
 
 #: uninstall  remove what install put there; settings and mail stay
