@@ -1,0 +1,29 @@
+/*
+ * recipient.h: for whom the message is: the argument in the .forward file, or else the Delivered-To that
+ * local(8) or pipe(8) put on top of it.
+ */
+#ifndef PV_RECIPIENT_H
+#define PV_RECIPIENT_H
+
+#include "hop.h"
+#include "route/route.h"
+
+struct recipient {
+	bool own;		/* mail of the account itself: no virtual recipient at all */
+	struct pv_user account; /* valid if own */
+	struct pv_recipient to; /* valid if not own */
+	/* The original envelope recipient, for Delivered-To and the log: X-Original-To where its domain
+	 * stands for the same domain of ours (a sender can forge the line), else the address that was meant.
+	 */
+	char address[512];
+};
+
+/*
+ * argument: user@domain, or NULL. PV_TEMPORARY: there is no recipient; it contradicts EXTENSION in the
+ * environment (which is no more than a check: local(8) filters it); `user--domain` can be read in two ways,
+ * or names no domain of account's.
+ */
+enum pv_class recipient_find(const struct pv_store *s, uid_t account, const char *argument,
+			     const struct hop *h, struct recipient *r, struct pv_error *e);
+
+#endif
