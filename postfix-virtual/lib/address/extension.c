@@ -7,9 +7,16 @@ enum pv_class pv_extension_format(const struct pv_user *u, const struct pv_domai
 
 	if (n < 0 || n > PV_EXTENSION_MAX)
 		return pv_fail(e, PV_PERMANENT, "5.1.3",
-			       "%s@%.100s is too long: user and domain together may have %d bytes", u->s, d->s,
-			       PV_EXTENSION_MAX - 2);
+			       "%s@%.100s is too long: user and domain together may have %d bytes", u->s,
+			       d->s, PV_EXTENSION_MAX - 2);
 	return PV_OK;
+}
+
+/* The first delimiter within what can still be a name of at most `longest` bytes: not further,
+ * so that a long input costs its length and not the square of it. */
+static const char *find_delimiter(const char *s, size_t len, size_t longest)
+{
+	return memchr(s, PV_DELIMITER, len < longest + 1 ? len : longest + 1);
 }
 
 /* Read ext with the `--` at `at` as the divider. */
@@ -17,8 +24,8 @@ static bool read_at(const char *ext, size_t len, size_t at, struct pv_extension_
 {
 	const char *domain = ext + at + 2;
 	size_t domain_len = len - at - 2, user_len = at;
-	const char *behind = memchr(domain, PV_DELIMITER, domain_len);
-	const char *inside = memchr(ext, PV_DELIMITER, user_len);
+	const char *behind = find_delimiter(domain, domain_len, PV_DOMAIN_MAX);
+	const char *inside = find_delimiter(ext, user_len, PV_USER_MAX);
 
 	*r = (struct pv_extension_reading){ .has_user = user_len != 0 };
 	if (behind != NULL) {
