@@ -1,0 +1,207 @@
+#include "maps/gather.h"
+
+#include "maps/domain_keys.h"
+#include "maps/reader.h"
+#include "maps/report.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <unistd.h>
+
+/* Domains of one account: list[0..count), borrowed from the plan. */
+struct group {
+	struct pv_plan_domain **list;
+	size_t count;
+	struct pv_reader_account account;
+	const char *name;
+};
+
+static int compare_owners(const void *a, const void *b)
+{
+	const struct pv_plan_domain *x = *(struct pv_plan_domain *const *)a;
+	const struct pv_plan_domain *y = *(struct pv_plan_domain *const *)b;
+
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return strcmp(x->domain.s, y->domain.s);
+}
+
+/* A target is `account+user--domain`, read again by Postfix as an address. */
+static enum pv_class check_name(const char *name, struct pv_error *e)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+	size_t len = strlen(name);
+
+	if (len == 0 || len > PV_ACCOUNT_MAX || strspn(name, allowed) != len)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "the account %.40s: its name must be 1 to %d of a-z 0-9 _ . -: rename it "
+			       "(usermod -l)",
+			       name, PV_ACCOUNT_MAX);
+	return PV_OK;
+}
+
+/* Who is the account, by the host's passwd(5)? */
+static enum pv_class find_account(struct pv_maps_work *w, struct group *g, struct pv_error *e)
+{
+	uid_t uid = g->list[0]->uid;
+
+	errno = 0;
+	const struct passwd *p = getpwuid(uid);
+	if (p == NULL && errno != 0 && errno != ENOENT)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look up uid %lu", (unsigned long)uid);
+	if (p == NULL)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "uid %lu, the owner of %s/%s, is no account of this host: make one (useradd), "
+			       "or chown the folder",
+			       (unsigned long)uid, w->store->dir, g->list[0]->domain.s);
+	enum pv_class c = check_name(p->pw_name, e);
+	if (c != PV_OK)
+		return c;
+	g->account = (struct pv_reader_account){ uid, p->pw_gid };
+	g->name = pv_arena_add(&w->arena, p->pw_name, strlen(p->pw_name));
+	return g->name != NULL ? PV_OK
+			       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold an account's name");
+}
+
+/* Only root can become another account. */
+static enum pv_class check_reach(struct group *g, struct pv_error *e)
+{
+	if (geteuid() == 0)
+		return PV_OK;
+	if (g->account.uid != geteuid())
+		return pv_fail(e, PV_TEMPORARY, "4.7.0", "the files of account %s can be read by root only",
+			       g->name);
+	g->account.gid = getegid();
+	return PV_OK;
+}
+
+/* `account=` in `domains` must be a name of the folder's owner; it is then the one that is used. */
+static enum pv_class check_said(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
+{
+	const struct pv_registry_entry *r = pv_registry_get(&w->registry, &d->domain);
+
+	if (r == NULL || r->account[0] == '\0' || strcmp(r->account, d->account) == 0)
+		return PV_OK;
+	const struct passwd *p = getpwnam(r->account);
+	if (p == NULL || p->pw_uid != d->uid)
+		return pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"%s/domains says account=%s for %s, but %s owns its folder: chown the folder, or "
+			"change the line",
+			w->store->dir, r->account, d->domain.s, d->account);
+	d->account = r->account;
+	return check_name(d->account, e);
+}
+
+static enum pv_class keep_group(struct pv_maps_work *w, struct group *g, const struct pv_error *why,
+				struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < g->count; i++)
+		c = pv_plan_keep(w, g->list[i], why, e);
+	return c;
+}
+
+static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
+			       const struct pv_domain_files *files, struct pv_error *e)
+{
+	struct pv_error why = files->error;
+
+	if (files->ok && pv_domain_keys_make(w, d, files, &why) == PV_OK)
+		return PV_OK;
+	return pv_plan_keep(w, d, &why, e);
+}
+
+static enum pv_class read_group(struct pv_maps_work *w, struct group *g, struct pv_error *e)
+{
+	const struct pv_domain **names = reallocarray(NULL, g->count, sizeof *names);
+	struct pv_files files;
+
+	if (names == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", g->count);
+	for (size_t i = 0; i < g->count; i++)
+		names[i] = &g->list[i]->domain;
+	enum pv_class c = pv_files_read(w->store, &g->account, names, g->count, &files, e);
+	for (size_t i = 0; c == PV_OK && i < g->count; i++)
+		c = make_keys(w, g->list[i], &files.list[i], e);
+	pv_files_free(&files);
+	free(names);
+	return c;
+}
+
+/* Name the account of each domain of the group; leave those in it that are to be read. */
+static enum pv_class gather_group(struct pv_maps_work *w, struct group *g, struct pv_error *e)
+{
+	struct pv_error why;
+	enum pv_class c = PV_OK;
+	size_t to = 0;
+
+	if (find_account(w, g, &why) != PV_OK || check_reach(g, &why) != PV_OK)
+		return keep_group(w, g, &why, e);
+	for (size_t i = 0; c == PV_OK && i < g->count; i++) {
+		g->list[i]->account = g->name;
+		if (check_said(w, g->list[i], &why) != PV_OK)
+			c = pv_plan_keep(w, g->list[i], &why, e);
+		else
+			g->list[to++] = g->list[i];
+	}
+	g->count = to;
+	return c == PV_OK && to > 0 ? read_group(w, g, e) : c;
+}
+
+static enum pv_class gather_folders(struct pv_maps_work *w, struct pv_plan_domain **list, size_t count,
+				    struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	qsort(list, count, sizeof *list, compare_owners);
+	for (size_t i = 0; c == PV_OK && i < count;) {
+		struct group g = { .list = list + i, .count = 1 };
+		while (i + g.count < count && list[i + g.count]->uid == list[i]->uid)
+			g.count++;
+		i += g.count;
+		c = gather_group(w, &g, e);
+	}
+	return c;
+}
+
+/* An alias is as well known as its target, unless it was refused itself. */
+static enum pv_class gather_alias(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
+{
+	const struct pv_plan_domain *target = &w->plan.domains[d->target];
+
+	if (d->state != PV_PLAN_READ)
+		return PV_OK;
+	d->state = target->state;
+	d->account = target->account;
+	return d->state == PV_PLAN_READ ? pv_domain_keys_alias(w, d, target, e) : PV_OK;
+}
+
+enum pv_class pv_gather(struct pv_maps_work *w, struct pv_error *e)
+{
+	struct pv_plan *p = &w->plan;
+	enum pv_class c = PV_OK;
+	size_t count = 0;
+
+	struct pv_plan_domain **list = reallocarray(NULL, p->count + 1, sizeof *list);
+	if (list == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", p->count);
+	for (size_t i = 0; i < p->count; i++)
+		if (p->domains[i].state == PV_PLAN_READ && !p->domains[i].is_alias)
+			list[count++] = &p->domains[i];
+	if (count > 0)
+		c = gather_folders(w, list, count, e);
+	free(list);
+	return c;
+}
+
+enum pv_class pv_gather_aliases(struct pv_maps_work *w, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++)
+		if (w->plan.domains[i].is_alias)
+			c = gather_alias(w, &w->plan.domains[i], e);
+	return c;
+}

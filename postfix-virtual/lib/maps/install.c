@@ -1,0 +1,225 @@
+#include "maps/install.h"
+
+#include "base/file.h"
+#include "maps/lmdb_table.h"
+#include "maps/postfix.h"
+#include "maps/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <unistd.h>
+
+enum { LOCK_DEADLINE_MS = 20000, POSTMAP_SECONDS = 600 };
+enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750, RUN_FOLDER_MODE = 0700 };
+
+#define LOCK_NAME "maps.lock"
+#define REGEXP_NAME "virtual_regexp"
+
+/* All that may lie around after a kill. Postmap's source and product have these names until they are
+ * whole. */
+static const char *const leftovers[] = { ".virtual.new",	   ".virtual.build",
+					 ".virtual.build.lmdb",	   ".virtual_domains.new",
+					 ".virtual_domains.build", ".virtual_domains.build.lmdb",
+					 ".virtual_regexp.new" };
+
+/* Postfix's daemons read the maps by this group. */
+static gid_t map_group(void)
+{
+	const struct group *g = geteuid() == 0 ? getgrnam("postfix") : NULL;
+
+	return g == NULL ? getegid() : g->gr_gid;
+}
+
+/* Open the folder `path` (absolute), which is made if only its last component is missing. */
+static enum pv_class open_folder(const char *path, mode_t mode, gid_t group, int *fd_r, struct pv_error *e)
+{
+	const struct pv_trust trust = { geteuid(), "" };
+
+	if (mkdir(path, 0700) == 0) {
+		if (chown(path, (uid_t)-1, group) != 0 || chmod(path, mode) != 0)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "make folder %s", path);
+	} else if (errno != EEXIST) {
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "make folder %s", path);
+	}
+	enum pv_class c = pv_dir_open(AT_FDCWD, path, &trust, fd_r, NULL, e);
+	if (c == PV_OK && *fd_r < 0)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "folder %s is gone", path);
+	return c;
+}
+
+static enum pv_class open_map_folder(const struct pv_store *s, int *fd_r, struct pv_error *e)
+{
+	return open_folder(s->conf.map_directory, MAP_FOLDER_MODE, map_group(), fd_r, e);
+}
+
+static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+	int fd;
+
+	c = open_map_folder(s, &fd, e);
+	if (c != PV_OK)
+		return c;
+	for (size_t i = 0; c == PV_OK && i < sizeof leftovers / sizeof *leftovers; i++)
+		if (unlinkat(fd, leftovers[i], 0) != 0 && errno != ENOENT)
+			c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove %s/%s",
+					  s->conf.map_directory, leftovers[i]);
+	(void)close(fd);
+	return c;
+}
+
+enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_error *e)
+{
+	int fd;
+
+	*lock_r = -1;
+	enum pv_class c = open_folder(s->conf.run_directory, RUN_FOLDER_MODE, getegid(), &fd, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_lock_file(fd, LOCK_NAME, LOCK_DEADLINE_MS, lock_r, e);
+	(void)close(fd);
+	if (c == PV_OK && (c = remove_leftovers(s, e)) != PV_OK) {
+		(void)close(*lock_r);
+		*lock_r = -1;
+	}
+	return c;
+}
+
+static enum pv_class write_text(struct pv_maps_work *w, int dirfd, enum pv_map m, struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
+	const struct pv_buf *old = &w->old.text[m];
+
+	pv_map_format(w->store, m, &w->next[m], &text);
+	enum pv_class c = pv_buf_check(&text, pv_map_name(m), e);
+	bool same = w->old.has_text[m] && old->len == text.len && memcmp(old->s, text.s, text.len) == 0;
+	if (c == PV_OK && !same)
+		c = pv_file_replace(dirfd, pv_map_name(m), text.s, text.len, MAP_MODE, (uid_t)-1, map_group(),
+				    e);
+	pv_buf_free(&text);
+	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
+}
+
+/* A place for expressions, which Postfix is already told of; nothing stands in it yet. */
+static enum pv_class write_regexp(const struct pv_maps_work *w, int dirfd, struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(4096);
+	char own[PATH_MAX];
+
+	if (faccessat(dirfd, REGEXP_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return PV_OK;
+	(void)snprintf(own, sizeof own, "%s/virtual", w->store->conf.postfix_config_directory);
+	pv_text_head(&text, "Own addresses", own);
+	enum pv_class c = pv_buf_check(&text, REGEXP_NAME, e);
+	if (c == PV_OK)
+		c = pv_file_replace(dirfd, REGEXP_NAME, text.s, text.len, MAP_MODE, (uid_t)-1, map_group(),
+				    e);
+	pv_buf_free(&text);
+	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
+}
+
+static enum pv_class run_postmap(const struct pv_store *s, const char *build, struct pv_error *e)
+{
+	char table[PATH_MAX + 8];
+	const char *const argv[] = { PV_POSTMAP, "-c", s->conf.postfix_config_directory, table, NULL };
+
+	(void)snprintf(table, sizeof table, "lmdb:%s/%s", s->conf.map_directory, build);
+	return pv_postfix_ask(argv, NULL, POSTMAP_SECONDS, NULL, e);
+}
+
+/* Give the finished table its owner and mode, make it durable, move it into place. */
+static enum pv_class publish(int dirfd, const char *from, const char *to, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	int fd = openat(dirfd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open %s, which postmap made", from);
+	if (fchown(fd, (uid_t)-1, map_group()) != 0 || fchmod(fd, MAP_MODE) != 0 || fsync(fd) != 0 ||
+	    renameat(dirfd, from, dirfd, to) != 0 || pv_dir_sync(dirfd) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "put %s into place", to);
+	(void)close(fd);
+	return c;
+}
+
+/*
+ * A table that is missing or damaged is built beside its place from the text, which was written just
+ * before. Built in place, a kill would leave one without keys: real users would be refused.
+ */
+static enum pv_class build_table(const struct pv_store *s, int dirfd, enum pv_map m, struct pv_error *e)
+{
+	char build[64], made[80], table[64];
+
+	(void)snprintf(table, sizeof table, "%s.lmdb", pv_map_name(m));
+	(void)snprintf(build, sizeof build, ".%s.build", pv_map_name(m));
+	(void)snprintf(made, sizeof made, "%s.lmdb", build);
+	(void)unlinkat(dirfd, build, 0);
+	if (linkat(dirfd, pv_map_name(m), dirfd, build, 0) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "link %s", build);
+	enum pv_class c = run_postmap(s, build, e);
+	if (c == PV_OK)
+		c = publish(dirfd, made, table, e);
+	int err = unlinkat(dirfd, build, 0) != 0 ? errno : 0;
+	(void)unlinkat(dirfd, made, 0);
+	if (c == PV_OK && err != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "remove %s", build);
+	return c;
+}
+
+/* One step of a table; *built says that it was built anew, so that nothing is left to do for it. */
+static enum pv_class step(struct pv_maps_work *w, int dirfd, enum pv_map m, unsigned which,
+			  bool built[PV_MAP_COUNT], struct pv_error *e)
+{
+	char path[PATH_MAX];
+	enum pv_table_state state = PV_TABLE_MISSING;
+	enum pv_class c = PV_OK;
+
+	if (built[m])
+		return PV_OK;
+	(void)snprintf(path, sizeof path, "%s/%s.lmdb", w->store->conf.map_directory, pv_map_name(m));
+	c = pv_table_apply(path, &w->next[m], which, &state, e);
+	if (c != PV_OK || state == PV_TABLE_GOOD)
+		return c;
+	built[m] = true;
+	return build_table(w->store, dirfd, m, e);
+}
+
+/*
+ * A domain in `virtual_domains` whose users are not in `virtual` yet would have them refused for
+ * good. So users come before their domain, and go after it.
+ */
+static enum pv_class write_tables(struct pv_maps_work *w, int dirfd, struct pv_error *e)
+{
+	static const struct {
+		enum pv_map map;
+		unsigned which;
+	} order[] = { { PV_MAP_ADDRESSES, PV_TABLE_ADD },
+		      { PV_MAP_DOMAINS, PV_TABLE_ADD | PV_TABLE_REMOVE },
+		      { PV_MAP_ADDRESSES, PV_TABLE_REMOVE } };
+	bool built[PV_MAP_COUNT] = { false };
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < sizeof order / sizeof *order; i++)
+		c = step(w, dirfd, order[i].map, order[i].which, built, e);
+	return c;
+}
+
+enum pv_class pv_install(struct pv_maps_work *w, struct pv_error *e)
+{
+	int dirfd;
+
+	enum pv_class c = open_map_folder(w->store, &dirfd, e);
+	if (c != PV_OK)
+		return c;
+	/* Texts first: otherwise a postmap by hand would bring deleted users back. */
+	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
+		c = write_text(w, dirfd, m, e);
+	if (c == PV_OK)
+		c = write_regexp(w, dirfd, e);
+	if (c == PV_OK)
+		c = write_tables(w, dirfd, e);
+	(void)close(dirfd);
+	return c;
+}

@@ -1,0 +1,131 @@
+#include "maps/keys.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+enum { FIRST_BLOCK = 4096, LAST_BLOCK = 1 << 20 };
+
+struct pv_arena_block {
+	struct pv_arena_block *next;
+	size_t used, size;
+	char bytes[];
+};
+
+void pv_arena_free(struct pv_arena *a)
+{
+	while (a->blocks != NULL) {
+		struct pv_arena_block *next = a->blocks->next;
+		free(a->blocks);
+		a->blocks = next;
+	}
+}
+
+static struct pv_arena_block *more_room(struct pv_arena *a, size_t need)
+{
+	size_t size = a->blocks == NULL ? FIRST_BLOCK : a->blocks->size * 2;
+
+	if (size > LAST_BLOCK)
+		size = LAST_BLOCK;
+	if (size < need)
+		size = need;
+	struct pv_arena_block *b = malloc(sizeof *b + size);
+	if (b == NULL)
+		return NULL;
+	b->next = a->blocks;
+	b->used = 0;
+	b->size = size;
+	a->blocks = b;
+	return b;
+}
+
+const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len)
+{
+	struct pv_arena_block *b = a->blocks;
+
+	if (len == SIZE_MAX)
+		return NULL;
+	if (b == NULL || b->size - b->used < len + 1)
+		b = more_room(a, len + 1);
+	if (b == NULL)
+		return NULL;
+	char *to = b->bytes + b->used;
+	memcpy(to, s, len);
+	to[len] = '\0';
+	b->used += len + 1;
+	return to;
+}
+
+void pv_keys_free(struct pv_keys *k)
+{
+	free(k->v);
+	*k = (struct pv_keys){ 0 };
+}
+
+enum pv_class pv_keys_add(struct pv_keys *k, const char *key, const char *value, struct pv_error *e)
+{
+	if (k->count == k->cap) {
+		size_t cap = k->cap == 0 ? 16 : k->cap * 2;
+		struct pv_key *v = reallocarray(k->v, cap, sizeof *v);
+		if (v == NULL)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu keys", cap);
+		k->v = v;
+		k->cap = cap;
+	}
+	k->v[k->count++] = (struct pv_key){ key, value };
+	return PV_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct pv_key *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+void pv_keys_sort(struct pv_keys *k)
+{
+	if (k->count > 1)
+		qsort(k->v, k->count, sizeof *k->v, compare);
+}
+
+const struct pv_key *pv_keys_find(const struct pv_keys *k, const char *key)
+{
+	const struct pv_key wanted = { key, NULL };
+
+	if (k->count == 0)
+		return NULL;
+	return bsearch(&wanted, k->v, k->count, sizeof *k->v, compare);
+}
+
+void pv_keys_squeeze(struct pv_keys *k)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < k->count; i++)
+		if (k->v[i].value != NULL)
+			k->v[to++] = k->v[i];
+	k->count = to;
+}
+
+const char *pv_key_domain(const char *key)
+{
+	const char *at = strrchr(key, '@');
+
+	return at == NULL ? key : at + 1;
+}
+
+bool pv_keys_next(const struct pv_keys *old, const struct pv_keys *new, size_t *i, size_t *j,
+		  const struct pv_key **old_r, const struct pv_key **new_r)
+{
+	const struct pv_key *o = *i < old->count ? &old->v[*i] : NULL;
+	const struct pv_key *n = *j < new->count ? &new->v[*j] : NULL;
+
+	if (o == NULL && n == NULL)
+		return false;
+	int order = o == NULL ? 1 : n == NULL ? -1 : strcmp(o->key, n->key);
+	*old_r = order <= 0 ? o : NULL;
+	*new_r = order >= 0 ? n : NULL;
+	*i += order <= 0;
+	*j += order >= 0;
+	return true;
+}

@@ -1,0 +1,259 @@
+#include "maps/plan.h"
+
+#include "maps/postfix.h"
+#include "maps/report.h"
+#include "store/folder.h"
+
+#include <errno.h>
+
+static int compare(const void *a, const void *b)
+{
+	const struct pv_plan_domain *x = a, *y = b;
+
+	return strcmp(x->domain.s, y->domain.s);
+}
+
+static enum pv_class add(struct pv_plan *p, const struct pv_domain *d, struct pv_error *e)
+{
+	/* Full at each power of two. */
+	if ((p->count & (p->count - 1)) == 0) {
+		struct pv_plan_domain *v =
+			reallocarray(p->domains, p->count == 0 ? 1 : p->count * 2, sizeof *v);
+		if (v == NULL)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains",
+					     p->count + 1);
+		p->domains = v;
+	}
+	p->domains[p->count++] = (struct pv_plan_domain){ .domain = *d };
+	return PV_OK;
+}
+
+static void sort_once(struct pv_plan *p)
+{
+	size_t to = 0;
+
+	if (p->count > 1)
+		qsort(p->domains, p->count, sizeof *p->domains, compare);
+	for (size_t i = 0; i < p->count; i++)
+		if (to == 0 || compare(&p->domains[to - 1], &p->domains[i]) != 0)
+			p->domains[to++] = p->domains[i];
+	p->count = to;
+}
+
+struct pv_plan_domain *pv_plan_get(const struct pv_plan *p, const char *s)
+{
+	size_t low = 0, high = p->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(s, p->domains[middle].domain.s);
+		if (order == 0)
+			return &p->domains[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+enum pv_class pv_plan_keep(struct pv_maps_work *w, struct pv_plan_domain *d, const struct pv_error *why,
+			   struct pv_error *e)
+{
+	d->state = PV_PLAN_KEEP;
+	return pv_report_complain(w->report, &d->domain, why, e);
+}
+
+/* Domains that stood in the old tables, so that one without a folder is seen to be gone. */
+static enum pv_class add_old(struct pv_maps_work *w, struct pv_error *e)
+{
+	const struct pv_keys *domains = &w->old.keys[PV_MAP_DOMAINS];
+	const struct pv_keys *addresses = &w->old.keys[PV_MAP_ADDRESSES];
+	enum pv_class c = PV_OK;
+	struct pv_domain d;
+
+	for (size_t i = 0; c == PV_OK && i < domains->count; i++)
+		if (pv_domain_parse(domains->v[i].key, strlen(domains->v[i].key), &d, NULL) == PV_OK)
+			c = add(&w->plan, &d, e);
+	for (size_t i = 0; c == PV_OK && i < addresses->count; i++) {
+		const char *s = pv_key_domain(addresses->v[i].key);
+		if (pv_keys_find(domains, s) == NULL && pv_domain_parse(s, strlen(s), &d, NULL) == PV_OK)
+			c = add(&w->plan, &d, e);
+	}
+	return c;
+}
+
+static enum pv_class add_all(struct pv_maps_work *w, struct pv_error *e)
+{
+	struct pv_domain *list = NULL;
+	size_t count = 0;
+
+	enum pv_class c = pv_folder_list(w->store, &list, &count, e);
+	for (size_t i = 0; c == PV_OK && i < count; i++)
+		c = add(&w->plan, &list[i], e);
+	free(list);
+	for (size_t i = 0; c == PV_OK && i < w->registry.count; i++)
+		if (w->registry.entries[i].is_alias)
+			c = add(&w->plan, &w->registry.entries[i].domain, e);
+	return c == PV_OK ? add_old(w, e) : c;
+}
+
+/* The domains that were asked for, what they are aliases of, and then all aliases of either. */
+static enum pv_class add_asked(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
+			       struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < count; i++) {
+		const struct pv_registry_entry *r = pv_registry_get(&w->registry, &domains[i]);
+		c = add(&w->plan, &domains[i], e);
+		if (c == PV_OK && r != NULL && r->is_alias)
+			c = add(&w->plan, &r->alias_of, e);
+	}
+	sort_once(&w->plan);
+	const struct pv_plan asked = w->plan;
+	struct pv_plan grown = { 0 };
+	for (size_t i = 0; c == PV_OK && i < asked.count; i++)
+		c = add(&grown, &asked.domains[i].domain, e);
+	for (size_t i = 0; c == PV_OK && i < w->registry.count; i++) {
+		const struct pv_registry_entry *r = &w->registry.entries[i];
+		if (r->is_alias && pv_plan_get(&asked, r->alias_of.s) != NULL)
+			c = add(&grown, &r->domain, e);
+	}
+	free(asked.domains);
+	w->plan = grown;
+	return c;
+}
+
+static bool is_without(const struct pv_maps_options *o, const struct pv_domain *d)
+{
+	for (size_t i = 0; i < o->without_domain_count; i++)
+		if (pv_domain_equal(&o->without_domains[i], d))
+			return true;
+	return false;
+}
+
+/* What `domains` says of a domain without a folder. */
+static void find_target(struct pv_maps_work *w, struct pv_plan_domain *d)
+{
+	const struct pv_registry_entry *r = pv_registry_get(&w->registry, &d->domain);
+	const struct pv_plan_domain *target;
+
+	d->state = PV_PLAN_GONE;
+	if (r == NULL || !r->is_alias || (target = pv_plan_get(&w->plan, r->alias_of.s)) == NULL)
+		return;
+	d->is_alias = true;
+	d->target = (size_t)(target - w->plan.domains);
+}
+
+/* A name that was mistyped must not pass for a domain that was cleared away. */
+static enum pv_class judge_absent(struct pv_maps_work *w, const struct pv_plan_domain *d, struct pv_error *e)
+{
+	struct pv_error why;
+
+	if (!w->options->must_exist || pv_keys_find(&w->old.keys[PV_MAP_DOMAINS], d->domain.s) != NULL)
+		return PV_OK;
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
+		      "%s is no domain here: %s/%s is missing, and `domains` has no alias_of for it",
+		      d->domain.s, w->store->dir, d->domain.s);
+	return pv_report_complain(w->report, &d->domain, &why, e);
+}
+
+static enum pv_class judge(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
+{
+	const struct pv_registry_entry *r = pv_registry_get(&w->registry, &d->domain);
+	struct pv_folder f = { .fd = -1 };
+	struct pv_error why;
+
+	d->state = PV_PLAN_GONE;
+	if (is_without(w->options, &d->domain))
+		return PV_OK;
+	if (pv_folder_open(w->store, &d->domain, &f, &why) != PV_OK)
+		return pv_plan_keep(w, d, &why, e);
+	if (f.fd < 0) {
+		find_target(w, d);
+		return d->is_alias ? PV_OK : judge_absent(w, d, e);
+	}
+	d->state = PV_PLAN_READ;
+	d->uid = f.uid;
+	pv_folder_close(&f);
+	if (r == NULL || !r->is_alias)
+		return PV_OK;
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
+		      "%s/domains makes %s an alias of %s, but it has a folder, which is used: remove one",
+		      w->store->dir, d->domain.s, r->alias_of.s);
+	return pv_report_complain(w->report, &d->domain, &why, e);
+}
+
+/* An alias is what its target is. Targets are never aliases: `domains` was checked. */
+static enum pv_class judge_alias(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
+{
+	const struct pv_plan_domain *target = &w->plan.domains[d->target];
+	struct pv_error why;
+
+	d->state = target->state;
+	if (target->state != PV_PLAN_GONE || is_without(w->options, &target->domain))
+		return PV_OK;
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
+		      "%s/domains makes %s an alias of %s, which has no folder: make that domain, or remove "
+		      "the line",
+		      w->store->dir, d->domain.s, target->domain.s);
+	return pv_report_complain(w->report, &d->domain, &why, e);
+}
+
+/* A domain for which Postfix takes mail by another way too gets no keys of ours. */
+static enum pv_class refuse_postfix_domains(struct pv_maps_work *w, struct pv_error *e)
+{
+	struct pv_plan *p = &w->plan;
+	struct pv_postfix_domains theirs = { 0 };
+	struct pv_error why;
+
+	struct pv_domain *all = reallocarray(NULL, p->count == 0 ? 1 : p->count, sizeof *all);
+	if (all == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", p->count);
+	for (size_t i = 0; i < p->count; i++)
+		all[i] = p->domains[i].domain;
+	enum pv_class c = pv_postfix_domains_find(w->store, all, p->count, &theirs, &why);
+	free(all);
+	if (c != PV_OK)
+		c = pv_report_complain(w->report, NULL, &why, e);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++) {
+		struct pv_plan_domain *d = &p->domains[i];
+		const char *setting = pv_postfix_domains_get(&theirs, &d->domain);
+		if (setting == NULL || d->state == PV_PLAN_GONE)
+			continue;
+		(void)pv_fail(
+			&why, PV_TEMPORARY, "4.3.5",
+			"%s stands in %s of Postfix too: remove it there (postconf -c %s -e \"%s=...\")",
+			d->domain.s, setting, w->store->conf.postfix_config_directory, setting);
+		d->state = PV_PLAN_GONE;
+		c = pv_report_complain(w->report, &d->domain, &why, e);
+	}
+	pv_postfix_domains_free(&theirs);
+	return c;
+}
+
+enum pv_class pv_plan_make(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
+			   struct pv_error *e)
+{
+	struct pv_plan *p = &w->plan;
+
+	p->all = domains == NULL;
+	enum pv_class c = p->all ? add_all(w, e) : add_asked(w, domains, count, e);
+	p->all = domains == NULL;
+	sort_once(p);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++)
+		c = judge(w, &p->domains[i], e);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++)
+		if (p->domains[i].is_alias)
+			c = judge_alias(w, &p->domains[i], e);
+	return c == PV_OK ? refuse_postfix_domains(w, e) : c;
+}
+
+void pv_plan_free(struct pv_plan *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		pv_keys_free(&p->domains[i].keys);
+	free(p->domains);
+	*p = (struct pv_plan){ 0 };
+}

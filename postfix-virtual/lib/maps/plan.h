@@ -1,0 +1,62 @@
+/*
+ * plan.h: which domains a run is about, whose they are, and what becomes of their keys.
+ */
+#ifndef PV_MAPS_PLAN_H
+#define PV_MAPS_PLAN_H
+
+#include "maps/map.h"
+#include "store/hosts.h"
+#include "store/registry.h"
+
+#include <sys/types.h>
+
+enum pv_plan_state {
+	PV_PLAN_READ, /* its keys are made anew */
+	PV_PLAN_KEEP, /* it could not be read: its old keys stay */
+	PV_PLAN_GONE, /* no folder, and no alias of a domain that has one */
+};
+
+struct pv_plan_domain {
+	struct pv_domain domain;
+	enum pv_plan_state state;
+	bool is_alias;	       /* of domains[target] */
+	size_t target;	       /* valid if is_alias */
+	uid_t uid;	       /* the folder's owner; not for an alias */
+	const char *account;   /* the name of uid; NULL: not known (yet) */
+	struct pv_keys keys;   /* of `virtual`; sorted */
+	size_t had, vanishing; /* old keys, and those of them that are not in keys */
+	bool grows_only;       /* too many would vanish: old keys stay beside the new ones */
+};
+
+struct pv_plan {
+	struct pv_plan_domain *domains; /* sorted by name */
+	size_t count;
+	bool all; /* a domain that is not in the plan is gone; otherwise it is not touched */
+};
+
+/* What every part of a run works on. */
+struct pv_maps_work {
+	const struct pv_store *store;
+	const struct pv_maps_options *options;
+	struct pv_registry registry;
+	struct pv_hosts hosts;
+	struct pv_old_maps old;
+	struct pv_arena arena; /* the new keys */
+	struct pv_plan plan;
+	struct pv_keys next[PV_MAP_COUNT]; /* the new sets */
+	struct pv_maps_report *report;
+};
+
+/* Make the plan for domains[0..count), or for all (NULL). Needs registry and old. */
+enum pv_class pv_plan_make(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
+			   struct pv_error *e);
+void pv_plan_free(struct pv_plan *p);
+
+/* The domain whose name is s (as it stands in a key), or NULL. */
+struct pv_plan_domain *pv_plan_get(const struct pv_plan *p, const char *s);
+
+/* Keep d's old keys, and complain. PV_TEMPORARY: no memory. */
+enum pv_class pv_plan_keep(struct pv_maps_work *w, struct pv_plan_domain *d, const struct pv_error *why,
+			   struct pv_error *e);
+
+#endif

@@ -1,0 +1,152 @@
+#include "maps/reader_send.h"
+
+#include "base/file.h"
+#include "maps/reader.h"
+#include "store/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+struct sender {
+	struct pv_store store; /* opened anew: the parent's descriptors are closed here */
+	uid_t uid;
+	int out;
+	size_t domain;
+	struct pv_buf text; /* of one file */
+};
+
+static enum pv_class send_frame(const struct sender *s, char type, const char *name, const char *data,
+				size_t len, struct pv_error *e)
+{
+	size_t name_len = name == NULL ? 0 : strlen(name) + 1;
+	struct pv_frame_head head = { .len = (uint32_t)(name_len + len),
+				      .domain = (uint32_t)s->domain,
+				      .type = type };
+
+	if (pv_write_all(s->out, &head, sizeof head) != 0 ||
+	    (name != NULL && pv_write_all(s->out, name, name_len) != 0) ||
+	    pv_write_all(s->out, data, len) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "send the domain's files");
+	return PV_OK;
+}
+
+/* Send the file `file` of a folder, if there is one. */
+static enum pv_class send_file(struct sender *s, int dirfd, const char *file, const struct pv_trust *trust,
+			       char type, const char *name, bool *found_r, struct pv_error *e)
+{
+	struct stat st;
+	int fd;
+
+	pv_buf_reset(&s->text);
+	enum pv_class c = pv_file_open(dirfd, file, trust, &fd, &st, e);
+	*found_r = fd >= 0;
+	if (c != PV_OK || fd < 0)
+		return c;
+	/* Said at once of a huge file, not after reading up to the limit. */
+	if (st.st_size > (off_t)PV_READER_FILE_MAX)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s/%s is larger than %zu bytes: make it smaller",
+			    trust->where, file, PV_READER_FILE_MAX);
+	else
+		c = pv_file_read(fd, file, &s->text, e);
+	(void)close(fd);
+	return c == PV_OK ? send_frame(s, type, name, s->text.s, s->text.len, e) : c;
+}
+
+/* Names that are no user's (temporary files, what an editor left) are passed over. */
+static enum pv_class send_each_user(struct sender *s, DIR *dir, const struct pv_trust *trust,
+				    struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+	struct dirent *d;
+	bool found;
+
+	while (c == PV_OK && (errno = 0, d = readdir(dir)) != NULL) {
+		struct pv_user u;
+		if (pv_user_parse(d->d_name, strlen(d->d_name), &u, NULL) == PV_OK &&
+		    strcmp(u.s, d->d_name) == 0)
+			c = send_file(s, dirfd(dir), d->d_name, trust, PV_FRAME_USER, d->d_name, &found, e);
+	}
+	if (c == PV_OK && errno != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "list %s", trust->where);
+	return c;
+}
+
+static enum pv_class send_users(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	char path[sizeof f->path + sizeof "/users"];
+	int o_path;
+
+	enum pv_class c = pv_dir_open(f->fd, "users", &f->trust, &o_path, NULL, e);
+	if (c != PV_OK || o_path < 0)
+		return c;
+	(void)snprintf(path, sizeof path, "%s/users", f->path);
+	const struct pv_trust trust = { f->uid, path };
+	int fd = openat(o_path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)close(o_path);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open folder %s", path);
+		if (fd >= 0)
+			(void)close(fd);
+		return c;
+	}
+	c = send_each_user(s, dir, &trust, e);
+	(void)closedir(dir);
+	return c;
+}
+
+static enum pv_class send_files(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	bool found;
+
+	enum pv_class c = send_file(s, f->fd, "passwd", &f->trust, PV_FRAME_PASSWD, NULL, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5",
+			    "%s/passwd is missing: restore it, or delete the domain", f->path);
+	if (c == PV_OK)
+		c = send_file(s, f->fd, "domain.conf", &f->trust, PV_FRAME_CONF, NULL, &found, e);
+	if (c == PV_OK)
+		c = send_users(s, f, e);
+	return c;
+}
+
+/* The folder may have changed since root looked at it. */
+static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, struct pv_error *e)
+{
+	struct pv_folder f;
+
+	enum pv_class c = pv_folder_open(&s->store, d, &f, e);
+	if (c != PV_OK)
+		return c;
+	if (f.fd < 0)
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "%s/%s is gone", s->store.dir, d->s);
+	if (f.uid != s->uid)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.0", "%s changed its owner meanwhile", f.path);
+	if (c == PV_OK)
+		c = send_files(s, &f, e);
+	pv_folder_close(&f);
+	return c;
+}
+
+enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e)
+{
+	struct sender s = { *order->store, order->uid, out_fd, 0, PV_BUF_INIT(PV_READER_FILE_MAX) };
+	enum pv_class c = PV_OK;
+
+	s.store.dirfd = open(s.store.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s.store.dirfd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s as uid %lu",
+				     s.store.dir, (unsigned long)order->uid);
+	for (; c == PV_OK && s.domain < order->count; s.domain++) {
+		struct pv_error why;
+		if (send_folder(&s, order->domains[s.domain], &why) != PV_OK)
+			c = send_frame(&s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
+		if (c == PV_OK)
+			c = send_frame(&s, PV_FRAME_END, NULL, "", 0, e);
+	}
+	pv_buf_free(&s.text);
+	(void)close(s.store.dirfd);
+	return c;
+}

@@ -1,0 +1,42 @@
+/*
+ * reader_send.h: the child's half of reader.h: it opens an account's files as that account,
+ * and sends what is in them. Only reader.c includes this.
+ */
+#ifndef PV_MAPS_READER_SEND_H
+#define PV_MAPS_READER_SEND_H
+
+#include "address/address.h"
+#include "base/error.h"
+#include "store/store.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum pv_frame_type {
+	PV_FRAME_PASSWD = 'P',
+	PV_FRAME_CONF = 'C',
+	PV_FRAME_USER = 'U',  /* the user's name, a NUL, the file */
+	PV_FRAME_ERROR = 'E', /* a sentence */
+	PV_FRAME_END = 'Z',   /* of the domain */
+};
+
+/* In front of each frame. Both ends are one program: no byte order. */
+struct pv_frame_head {
+	uint32_t len;
+	uint32_t domain; /* index */
+	char type;
+	char zero[3];
+};
+
+struct pv_send_order {
+	const struct pv_store *store;
+	uid_t uid;
+	const struct pv_domain *const *domains;
+	size_t count;
+};
+
+/* Send every domain: its files, or the reason why not. Fails only where nothing can be sent. */
+enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * report.h: how the parts of this room add to a struct pv_maps_report.
+ */
+#ifndef PV_MAPS_REPORT_H
+#define PV_MAPS_REPORT_H
+
+#include "maps/update.h"
+
+void pv_report_start(struct pv_maps_report *r);
+/* Add a complaint about d (NULL: the host). PV_TEMPORARY: no memory. */
+enum pv_class pv_report_complain(struct pv_maps_report *r, const struct pv_domain *d,
+				 const struct pv_error *why, struct pv_error *e);
+/* Put the complaints into the order of the domains; those of one domain stay as they came. */
+void pv_report_sort(struct pv_maps_report *r);
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * make-postfix-maps: write and build Postfix's tables from all domains, or from some. All of
+ * the work is in lib/maps; here are the command line, the words and the exit status.
+ */
+#include "address/idn.h"
+#include "base/log.h"
+#include "maps/update.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <unistd.h>
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_BUG = 70, EXIT_LATER = 75 };
+
+static const char usage_text[] = "usage: make-postfix-maps [-c DIR] [-n] [--check] [--force] [DOMAIN...]\n"
+				 "       make-postfix-maps --help | --version\n";
+
+static const char help_text[] =
+	"\n"
+	"Write the tables `virtual` and `virtual_domains` of Postfix from the files of all\n"
+	"domains, or of those named (and of the domains that are aliases of them).\n"
+	"What cannot be read keeps the addresses that it had.\n"
+	"\n"
+	"  -c DIR      configuration folder (default " PV_DEFAULT_DIRECTORY ")\n"
+	"  -n          change nothing; print what would change, as diff -u does\n"
+	"  --check     change nothing; print a line for each thing that is wrong\n"
+	"  --force     let more than a tenth of a domain's addresses vanish at once\n"
+	"  --help      print this\n"
+	"  --version   print the version\n"
+	"\n"
+	"Exit status:\n"
+	"  0   done, and nothing is wrong\n"
+	"  1   refused: not root, or a name that cannot be a domain; nothing was changed\n"
+	"  2   wrong usage\n"
+	"  70  a bug in this program\n"
+	"  75  something could not be read or written: it is as it was, all else was done\n";
+
+struct order {
+	const char *dir;
+	struct pv_maps_options options;
+	struct pv_domain *domains; /* NULL: all */
+	size_t count;
+};
+
+static int exit_status(enum pv_class c)
+{
+	switch (c) {
+	case PV_OK:
+		return EXIT_DONE;
+	case PV_TEMPORARY:
+		return EXIT_LATER;
+	case PV_PERMANENT:
+		return EXIT_REFUSED;
+	case PV_BUG:
+		break;
+	}
+	return EXIT_BUG;
+}
+
+static int fail(const struct pv_error *e)
+{
+	(void)fprintf(stderr, "make-postfix-maps: %s\n", e->text);
+	return exit_status(e->class);
+}
+
+/* What was printed must have arrived: a diff that is cut off would mislead. */
+static int flush(int status)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	(void)fprintf(stderr, "make-postfix-maps: write the output: %s\n", strerror(errno));
+	return EXIT_LATER;
+}
+
+static int print(const char *a, const char *b)
+{
+	(void)fputs(a, stdout);
+	(void)fputs(b, stdout);
+	return flush(EXIT_DONE);
+}
+
+static int usage(void)
+{
+	(void)fputs(usage_text, stderr);
+	return EXIT_USAGE;
+}
+
+/* Returns -1 where there is something to do, else the exit status. */
+static int read_options(int argc, char **argv, struct order *o)
+{
+	static const struct option longs[] = {
+		{ "check", no_argument, NULL, 'C' },   { "dry-run", no_argument, NULL, 'n' },
+		{ "force", no_argument, NULL, 'f' },   { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:n", longs, NULL)) != -1) {
+		if (c == 'c')
+			o->dir = optarg;
+		else if (c == 'n')
+			o->options.dry_run = true;
+		else if (c == 'C')
+			o->options.check = true;
+		else if (c == 'f')
+			o->options.force = true;
+		else if (c == 'h')
+			return print(usage_text, help_text);
+		else if (c == 'V')
+			return print("make-postfix-maps " PV_VERSION, "\n");
+		else
+			return usage();
+	}
+	return -1;
+}
+
+static enum pv_class read_domains(char **names, struct order *o, struct pv_error *e)
+{
+	while (names[o->count] != NULL)
+		o->count++;
+	if (o->count == 0)
+		return PV_OK;
+	o->domains = reallocarray(NULL, o->count, sizeof *o->domains);
+	if (o->domains == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "hold %zu domains", o->count);
+	for (size_t i = 0; i < o->count; i++)
+		if (pv_idn_domain(names[i], &o->domains[i], e) != PV_OK)
+			return pv_error_prefix(e, "%s", names[i]);
+	return PV_OK;
+}
+
+static void print_complaints(const struct pv_maps_report *r, bool on_stdout)
+{
+	for (size_t i = 0; i < r->complaint_count; i++) {
+		if (on_stdout)
+			(void)printf("%s\n", r->complaints[i].error.text);
+		else
+			(void)fprintf(stderr, "make-postfix-maps: %s\n", r->complaints[i].error.text);
+	}
+}
+
+static void print_result(const struct order *o, const struct pv_maps_report *r)
+{
+	print_complaints(r, o->options.check);
+	if (o->options.check)
+		return;
+	if (o->options.dry_run) {
+		(void)fwrite(r->diff.s, 1, r->diff.len, stdout);
+		return;
+	}
+	if (isatty(STDOUT_FILENO))
+		(void)printf(
+			"%zu domains read, %zu addresses: %zu lines added, %zu removed, %zu changed, %zu "
+			"complaints\n",
+			r->domains, r->keys, r->added, r->removed, r->changed, r->complaint_count);
+}
+
+static void log_result(const struct order *o, const struct pv_maps_report *r)
+{
+	if (o->options.check || o->options.dry_run)
+		return;
+	for (size_t i = 0; i < r->complaint_count; i++)
+		pv_log(PV_LOG_WARNING, "%s", r->complaints[i].error.text);
+	if (r->added + r->removed + r->changed > 0)
+		pv_log(PV_LOG_INFO, "addresses=%zu added=%zu removed=%zu changed=%zu complaints=%zu", r->keys,
+		       r->added, r->removed, r->changed, r->complaint_count);
+}
+
+static int update(const struct pv_store *s, const struct order *o)
+{
+	struct pv_maps_report r;
+	struct pv_error e;
+
+	enum pv_class c = pv_maps_update(s, o->domains, o->count, &o->options, &r, &e);
+	int status = c == PV_OK && r.complaint_count > 0 ? EXIT_LATER : exit_status(c);
+	if (c == PV_OK)
+		print_result(o, &r);
+	else
+		print_complaints(&r, o->options.check);
+	log_result(o, &r);
+	pv_maps_report_free(&r);
+	if (c != PV_OK)
+		(void)fail(&e);
+	return flush(status);
+}
+
+static int run(struct order *o)
+{
+	struct pv_store s;
+	struct pv_error e;
+
+	if (geteuid() != 0 && !o->options.check && !o->options.dry_run) {
+		(void)fputs(
+			"make-postfix-maps: only root can write Postfix's tables; -n and --check work for "
+			"others\n",
+			stderr);
+		return EXIT_REFUSED;
+	}
+	if (pv_store_open(o->dir, &s, &e) != PV_OK)
+		return fail(&e);
+	pv_log_open("make-postfix-maps", s.conf.log_socket);
+	int status = update(&s, o);
+	pv_store_close(&s);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct order o = { .options = { .must_exist = true } };
+	struct pv_error e;
+
+	int status = read_options(argc, argv, &o);
+	if (status >= 0)
+		return status;
+	if (read_domains(argv + optind, &o, &e) != PV_OK)
+		status = fail(&e);
+	else
+		status = run(&o);
+	free(o.domains);
+	return status;
+}
