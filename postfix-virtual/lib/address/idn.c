@@ -17,7 +17,8 @@ enum pv_class pv_idn_domain(const char *text, struct pv_domain *d, struct pv_err
 	int r = idn2_to_ascii_8z(copy, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (r != IDN2_OK) {
 		/* Plain ASCII gets our own, clearer reason. */
-		if (pv_domain_parse(copy, len, d, e) == PV_PERMANENT && e != NULL &&
+		struct pv_domain unused;
+		if (pv_domain_parse(copy, len, &unused, e) == PV_PERMANENT && e != NULL &&
 		    strspn(copy, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len)
 			return PV_PERMANENT;
 		return pv_fail(e, PV_PERMANENT, "5.1.2", "`%.80s` cannot be a domain: %s", copy,
