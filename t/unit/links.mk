@@ -8,3 +8,4 @@ WRAP_store_folder = $(READ_CALLS)
 WRAP_store_passwd = $(READ_CALLS)
 WRAP_store_find = $(READ_CALLS)
 WRAP_route = $(READ_CALLS)
+WRAP_privilege = setgroups setresgid setresuid

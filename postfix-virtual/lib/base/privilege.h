@@ -10,7 +10,7 @@
 
 /*
  * Become uid and gid for good: supplementary groups, then group, then user, each of the
- * real, effective and saved ids; then verify that they are what was asked for and that
+ * real, effective and saved ids, and all capabilities; then verify that they are what was asked for and that
  * root cannot be had back. PV_PERMANENT for uid or gid 0; PV_TEMPORARY where a call
  * fails: the caller must then end without touching anything.
  */
