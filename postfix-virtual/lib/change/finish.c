@@ -1,0 +1,50 @@
+#include "base/file.h"
+#include "change/work.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static void finish(struct pv_change *c, const struct pv_domain *d)
+{
+	struct pv_work w;
+	struct pv_error e;
+
+	/* Who holds the lock is at work on it now. */
+	if (pv_work_lock(&w, c, d, 0, &e) == PV_OK && pv_work_finish_marked(&w, &e) != PV_OK)
+		pv_buf_addf(&c->notes, "%s\n", e.text);
+	pv_work_end(&w);
+}
+
+static DIR *open_pending(const struct pv_change *c)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = c->store->conf.state_directory };
+	int state, fd = -1;
+
+	if (pv_dir_open(AT_FDCWD, c->store->conf.state_directory, &trust, &state, NULL, NULL) != PV_OK ||
+	    state < 0)
+		return NULL;
+	fd = openat(state, "pending", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	(void)close(state);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (dir == NULL && fd >= 0)
+		(void)close(fd);
+	return dir;
+}
+
+void pv_change_finish_all(struct pv_change *c)
+{
+	struct pv_domain d;
+	struct dirent *entry;
+
+	if (geteuid() != 0 || c->dry)
+		return;
+	DIR *dir = open_pending(c);
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		if (pv_domain_parse(entry->d_name, strlen(entry->d_name), &d, NULL) == PV_OK)
+			finish(c, &d);
+	(void)closedir(dir);
+	pv_step_purge(c);
+}
