@@ -20,7 +20,7 @@ MESSAGE = b"Subject: test\nMessage-ID: <1@example.org>\n\nhello\n"
 
 
 class House:
-    def __init__(self, main_cf="", prefix="pv."):
+    def __init__(self, main_cf="", prefix="pv.", collect_log=True):
         scratch.need_root()
         self.top = scratch.folder(prefix)
         self.bin = scratch.programs(self.top)
@@ -29,7 +29,7 @@ class House:
         for name in ("etc", "spool", "home", "run", "state"):
             os.mkdir(self.path(name), 0o755)
         self.postfix = Postfix(self.top, main_cf)
-        self.log = LogSocket(self.path("log.socket"))
+        self.log = LogSocket(self.path("log.socket")) if collect_log else None
         self.settings = {
             "spool_directory": self.spool,
             "map_directory": self.map_folder,
@@ -38,7 +38,7 @@ class House:
             "state_directory": self.path("state"),
             "run_directory": self.path("run"),
             "delivery_program": os.path.join(self.bin, "virtual-deliver"),
-            "log_socket": self.log.path,
+            "log_socket": self.path("log.socket"),
             "myhostname": "mail.example.net",
         }
         self.write_settings()
@@ -50,8 +50,8 @@ class House:
         self.settings.update(more)
         write(os.path.join(self.etc, "virtual.conf"), "".join(f"{k} = {v}\n" for k, v in self.settings.items()))
 
-    def account(self, word="a"):
-        return scratch.account(self.path("home"), word)
+    def account(self, word="a", name=None):
+        return scratch.account(self.path("home"), word, name)
 
     # --- files by hand ---
 

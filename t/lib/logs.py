@@ -1,6 +1,7 @@
 """logs.py: a Unix datagram socket in the place of /dev/log, for our own setting `log_socket`."""
 import os
 import socket
+import sys
 import threading
 
 from scratch import at_end, wait_for
@@ -41,3 +42,12 @@ class LogSocket:
 
     def close(self):
         self.socket.close()
+
+
+def collect(path, into):
+    """Collect until we are ended: for a log that outlives the program which started it."""
+    LogSocket(path, into).thread.join()
+
+
+if __name__ == "__main__":
+    collect(*sys.argv[1:3])

@@ -50,13 +50,18 @@ def free_port():
 
 
 class Postfix:
-    def __init__(self, top, main_cf=""):
-        """Make (not start) an instance in the folder `top`; main_cf: lines that go behind ours."""
+    def __init__(self, top, main_cf="", make=True):
+        """Make (not start) an instance in the folder `top`; main_cf: lines that go behind ours.
+        make=False: it is there already, made by somebody else."""
         self.top = top
         self.config, self.queue = os.path.join(top, "postfix"), os.path.join(top, "queue")
         self.log_file = os.path.join(top, "log", "maillog")
-        self.port = free_port()
-        self.services = {}
+        if make:
+            self.port = free_port()
+            self._make(main_cf)
+
+    def _make(self, main_cf):
+        top = self.top
         for name in ("postfix", "queue", "data", "log"):
             os.makedirs(os.path.join(top, name), mode=0o755)
         shutil.chown(os.path.join(top, "data"), "postfix")

@@ -40,6 +40,11 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
 
 
+def keep():
+    """Leave everything as it is: what was registered is somebody else's to undo."""
+    _undo.clear()
+
+
 def need_root():
     if os.geteuid() != 0:
         print("not ok 1 - this test runs as root\n1..1")
@@ -142,15 +147,19 @@ def remove_account(name):
         raise RuntimeError(f"userdel {name}: {r.stderr.decode()}")
 
 
-def account(home_below, word="a"):
-    """Make an account of a unique name, home in `home_below`/NAME (0700, its own); removed at the end."""
-    name = f"pvt_{word}_{os.getpid()}"
+def account_command(name, home):
+    return ["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home,
+            "--shell", "/usr/sbin/nologin", name]
+
+
+def account(home_below, word="a", name=None):
+    """Make an account of a unique name (or of that name), home in `home_below`/NAME (0700, its own); removed at the end."""
+    name = name or f"pvt_{word}_{os.getpid()}"
     home = os.path.join(home_below, name)
-    at_end(remove_account, name)
-    r = _account_tool(["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home,
-                       "--shell", "/usr/sbin/nologin", name])
+    r = _account_tool(account_command(name, home))
     if r.returncode != 0:
         raise RuntimeError(f"useradd {name}: {r.stderr.decode()}")
+    at_end(remove_account, name)
     entry = pwd.getpwnam(name)
     os.mkdir(home, 0o700)
     os.chown(home, entry.pw_uid, entry.pw_gid)
