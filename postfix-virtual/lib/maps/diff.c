@@ -73,6 +73,30 @@ static void range(struct pv_buf *out, char sign, size_t before, size_t lines)
 	pv_buf_addf(out, " %c%zu,%zu", sign, lines == 0 ? before : before + 1, lines);
 }
 
+static void put_lines(struct pv_buf *out, const struct step *v, size_t count, char sign)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (v[i].sign != sign)
+			continue;
+		pv_buf_addc(out, sign);
+		pv_buf_add(out, v[i].line, v[i].len);
+		pv_buf_addc(out, '\n');
+	}
+}
+
+/* Print the lines up to where context and change meet; of a change, what goes first. Returns their number. */
+static size_t put_run(struct pv_buf *out, const struct step *v, size_t count)
+{
+	size_t n = 1;
+
+	while (n < count && (v[n].sign == ' ') == (v[0].sign == ' '))
+		n++;
+	put_lines(out, v, n, ' ');
+	put_lines(out, v, n, '-');
+	put_lines(out, v, n, '+');
+	return n;
+}
+
 static void put_hunk(struct pv_buf *out, const struct step *v, size_t count, size_t *old_at, size_t *new_at)
 {
 	size_t old_lines = 0, new_lines = 0;
@@ -85,11 +109,8 @@ static void put_hunk(struct pv_buf *out, const struct step *v, size_t count, siz
 	range(out, '-', *old_at, old_lines);
 	range(out, '+', *new_at, new_lines);
 	pv_buf_adds(out, " @@\n");
-	for (size_t i = 0; i < count; i++) {
-		pv_buf_addc(out, v[i].sign);
-		pv_buf_add(out, v[i].line, v[i].len);
-		pv_buf_addc(out, '\n');
-	}
+	for (size_t i = 0; i < count;)
+		i += put_run(out, v + i, count - i);
 	*old_at += old_lines;
 	*new_at += new_lines;
 }

@@ -36,6 +36,7 @@ static gid_t map_group(void)
 static enum pv_class open_folder(const char *path, mode_t mode, gid_t group, int *fd_r, struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), "" };
+	int root;
 
 	if (mkdir(path, 0700) == 0) {
 		if (chown(path, (uid_t)-1, group) != 0 || chmod(path, mode) != 0)
@@ -43,7 +44,11 @@ static enum pv_class open_folder(const char *path, mode_t mode, gid_t group, int
 	} else if (errno != EEXIST) {
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "make folder %s", path);
 	}
-	enum pv_class c = pv_dir_open(AT_FDCWD, path, &trust, fd_r, NULL, e);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open folder /");
+	enum pv_class c = pv_dir_open(root, path + strspn(path, "/"), &trust, fd_r, NULL, e);
+	(void)close(root);
 	if (c == PV_OK && *fd_r < 0)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "folder %s is gone", path);
 	return c;
@@ -80,7 +85,14 @@ enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_e
 		return c;
 	c = pv_lock_file(fd, LOCK_NAME, LOCK_DEADLINE_MS, lock_r, e);
 	(void)close(fd);
-	if (c == PV_OK && (c = remove_leftovers(s, e)) != PV_OK) {
+	if (c != PV_OK)
+		return c;
+	/* A postmap that outlives us holds the lock on: it may still be writing. */
+	if (fcntl(*lock_r, F_SETFD, 0) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hand on the lock %s", LOCK_NAME);
+	if (c == PV_OK)
+		c = remove_leftovers(s, e);
+	if (c != PV_OK) {
 		(void)close(*lock_r);
 		*lock_r = -1;
 	}

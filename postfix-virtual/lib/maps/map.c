@@ -37,29 +37,33 @@ static enum pv_class load_text(const struct pv_store *s, int dirfd, enum pv_map 
 	return c == PV_OK ? pv_buf_check(&old->parsed[m], names[m], e) : c;
 }
 
-/* A text that is not to be believed: the table that was built from the last good one is. */
-static enum pv_class ask_table(const struct pv_store *s, enum pv_map m, const struct pv_error *why,
-			       struct pv_old_maps *old, struct pv_maps_report *r, struct pv_error *e)
+/* Without a text to be believed, the table that was built from the last good one is. */
+static enum pv_table_state ask_table(const struct pv_store *s, enum pv_map m, struct pv_old_maps *old)
 {
 	char path[PATH_MAX];
 	enum pv_table_state state = PV_TABLE_DAMAGED;
-	struct pv_error said = *why;
 
 	pv_keys_free(&old->keys[m]);
 	(void)snprintf(path, sizeof path, "%s/%s.lmdb", s->conf.map_directory, names[m]);
-	enum pv_class c = pv_table_read(path, &old->arena, &old->keys[m], &state, NULL);
-	if (c == PV_OK && state == PV_TABLE_GOOD) {
-		(void)pv_fail(&said, PV_TEMPORARY, "4.3.5", "%s; the table %s.lmdb was believed instead",
-			      why->text, names[m]);
-	} else {
+	if (pv_table_read(path, &old->arena, &old->keys[m], &state, NULL) != PV_OK)
+		state = PV_TABLE_DAMAGED;
+	if (state != PV_TABLE_GOOD)
 		pv_keys_free(&old->keys[m]);
-		old->doubtful = true;
-		(void)pv_fail(
-			&said, PV_TEMPORARY, "4.3.5",
-			"%s; its table cannot be read either, so domains that cannot be read lose their "
-			"keys",
-			why->text);
-	}
+	return state;
+}
+
+static enum pv_class complain(const struct pv_error *why, enum pv_table_state state, struct pv_maps_report *r,
+			      struct pv_error *e)
+{
+	struct pv_error said;
+
+	if (state == PV_TABLE_GOOD)
+		(void)pv_fail(&said, PV_TEMPORARY, "4.3.5", "%s; its table was believed instead", why->text);
+	else
+		(void)pv_fail(&said, PV_TEMPORARY, "4.3.5",
+			      "%s; its table cannot be read either: domains that cannot be read lose their "
+			      "addresses",
+			      why->text);
 	return pv_report_complain(r, NULL, &said, e);
 }
 
@@ -70,12 +74,17 @@ static enum pv_class load_map(const struct pv_store *s, int dirfd, enum pv_map m
 	struct pv_error why;
 
 	enum pv_class c = load_text(s, dirfd, m, old, e);
-	if (c != PV_OK || !old->has_text[m])
+	if (c != PV_OK)
 		return c;
 	(void)snprintf(path, sizeof path, "%s/%s", s->conf.map_directory, names[m]);
-	if (pv_text_parse(&old->parsed[m], path, &old->keys[m], &why) == PV_OK)
+	if (!old->has_text[m])
+		(void)pv_fail(&why, PV_TEMPORARY, "4.3.5", "%s is missing", path);
+	else if (pv_text_parse(&old->parsed[m], path, &old->keys[m], &why) == PV_OK)
 		return PV_OK;
-	return ask_table(s, m, &why, old, r, e);
+	enum pv_table_state state = ask_table(s, m, old);
+	old->doubtful |= state != PV_TABLE_GOOD;
+	/* Neither: nothing was ever written here. A table alone is as good as both. */
+	return !old->has_text[m] && state != PV_TABLE_DAMAGED ? PV_OK : complain(&why, state, r, e);
 }
 
 enum pv_class pv_old_maps_load(const struct pv_store *s, struct pv_old_maps *old, struct pv_maps_report *r,
@@ -83,7 +92,7 @@ enum pv_class pv_old_maps_load(const struct pv_store *s, struct pv_old_maps *old
 {
 	enum pv_class c = PV_OK;
 
-	*old = (struct pv_old_maps){ .doubtful = false };
+	*old = (struct pv_old_maps){ .doubtful = true };
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
 		old->text[m] = old->parsed[m] = (struct pv_buf)PV_BUF_INIT(PV_TEXT_MAX);
 	int dirfd = open(s->conf.map_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -91,6 +100,7 @@ enum pv_class pv_old_maps_load(const struct pv_store *s, struct pv_old_maps *old
 		return errno == ENOENT ? PV_OK
 				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s",
 						       s->conf.map_directory);
+	old->doubtful = false;
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
 		c = load_map(s, dirfd, m, old, r, e);
 	(void)close(dirfd);

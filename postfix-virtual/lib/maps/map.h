@@ -26,13 +26,13 @@ struct pv_old_maps {
 	struct pv_keys keys[PV_MAP_COUNT]; /* sorted; what is believed */
 	struct pv_buf parsed[PV_MAP_COUNT];
 	struct pv_arena arena;
-	bool doubtful; /* neither text nor table of one of them can be believed */
+	bool doubtful; /* of one of them there is neither text nor table, or none to be believed */
 };
 
 /*
  * Read the texts in map_directory. One that is damaged, or was changed by another hand, is put into *r as a
- * complaint, and its table is asked instead. No folder, no text: an empty set. PV_TEMPORARY: cannot be
- * read. Free *old with pv_old_maps_free() in either case.
+ * complaint, and its table is asked instead, as where there is no text. Neither: an empty set. PV_TEMPORARY:
+ * cannot be read. Free *old with pv_old_maps_free() in either case.
  */
 enum pv_class pv_old_maps_load(const struct pv_store *s, struct pv_old_maps *old, struct pv_maps_report *r,
 			       struct pv_error *e);

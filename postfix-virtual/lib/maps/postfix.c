@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,7 +34,7 @@ static void close_all(int fd[3])
 	}
 }
 
-static _Noreturn void become_program(const char *const argv[], const int theirs[3])
+static _Noreturn void become_program(const char *const argv[], const int theirs[3], pid_t parent)
 {
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C";
 	char *const environment[] = { path, lang, NULL };
@@ -51,7 +52,8 @@ static _Noreturn void become_program(const char *const argv[], const int theirs[
 	for (int sig = 1; sig < 32; sig++)
 		(void)signal(sig, SIG_DFL);
 	(void)umask(077);
-	if (chdir("/") == 0)
+	/* Nobody would look at what it makes once we are gone. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && chdir("/") == 0)
 		(void)execve(argv[0], u.out, environment);
 	_exit(127);
 }
@@ -59,6 +61,7 @@ static _Noreturn void become_program(const char *const argv[], const int theirs[
 static enum pv_class start(const char *const argv[], struct talk *t, struct pv_error *e)
 {
 	int theirs[3] = { -1, -1, -1 };
+	pid_t self = getpid();
 	bool ok = true;
 
 	for (int i = 0; i < 3 && ok; i++) {
@@ -71,7 +74,7 @@ static enum pv_class start(const char *const argv[], struct talk *t, struct pv_e
 	}
 	t->pid = ok ? fork() : -1;
 	if (t->pid == 0)
-		become_program(argv, theirs);
+		become_program(argv, theirs, self);
 	int err = errno;
 	close_all(theirs);
 	if (t->pid > 0 && fcntl(t->fd[0], F_SETFL, O_NONBLOCK) == 0)

@@ -31,10 +31,7 @@ static enum pv_class diff_map(struct pv_maps_work *w, enum pv_map m, struct pv_e
 static enum pv_class make_plan(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
 			       struct pv_error *e)
 {
-	bool complete =
-		w->old.has_text[PV_MAP_ADDRESSES] && w->old.has_text[PV_MAP_DOMAINS] && !w->old.doubtful;
-
-	return pv_plan_make(w, complete ? domains : NULL, count, e);
+	return pv_plan_make(w, w->old.doubtful ? NULL : domains, count, e);
 }
 
 static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
