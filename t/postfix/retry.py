@@ -89,7 +89,7 @@ def faults(h):
         ("conf", "a bad line in virtual.conf", lambda: write(conf, settings + b"no_such = 1\n"), lambda: write(conf, settings)),
         ("program", "no program", lambda: os.rename(h.bin + "/virtual-deliver", h.bin + "/away"),
          lambda: os.rename(h.bin + "/away", h.bin + "/virtual-deliver")),
-        ("home", "the account's home closed", lambda: os.rename(h.owner.pw_dir, h.owner.pw_dir + ".kept"), back(h.owner.pw_dir)),
+        ("home", "no home of the account", lambda: os.rename(h.owner.pw_dir, h.owner.pw_dir + ".kept"), back(h.owner.pw_dir)),
     ]
 
 
@@ -113,42 +113,42 @@ def stored_but_unsaid(h):
     h.forward(h.owner, "abc", "kvt.dk")
 
 
+def fill(path, leave):
+    """Fill the file system of path with the file path, but for `leave` bytes."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        while True:
+            os.write(fd, b"x" * 4096)
+    except OSError:
+        os.ftruncate(fd, os.fstat(fd).st_size - leave)
+    finally:
+        os.close(fd)
+
+
 def full_disk(h):
     """A spool without room: deferred with 4.x.x, nothing torn, nothing left over, delivered when there is room."""
     spool = os.path.join(h.spool, "full.dk")
-    scratch.small_disk(spool, "256k", h.owner, 0o700)
+    filler, box = os.path.join(spool, ".filler"), os.path.join(spool, "abc")
+    scratch.small_disk(spool, "512k", h.owner, 0o700)
     h.postfix.send("abc@full.dk", message("first", 20000))
     h.postfix.wait_empty()
     before = h.mailbox("full.dk", "abc")
     equal("full disk: the first message is there", count(h, "first", domain="full.dk"), 1)
-    with open(os.path.join(spool, ".filler"), "wb") as f:
-        try:
-            while True:
-                f.write(b"x" * 4096)
-                f.flush()
-        except OSError:
-            pass
-    f = os.path.join(spool, ".filler")
-    for leave in (0, 4096, 8192, 20480, 40960):
-        os.truncate(f, os.path.getsize(f) // 4096 * 4096 - leave) if leave else None
-        name = f"full{leave}"
-        h.postfix.send("abc@full.dk", message(name, 60000))
-        check(f"full disk, {leave} bytes free: deferred", h.postfix.wait_deferred(), h.postfix.log())
-        check(f"full disk, {leave} bytes free: with 4.x.x", all("dsn=4." in l for l in deferred_lines(h, name)), deferred_lines(h, name))
-        equal(f"full disk, {leave} bytes free: nothing torn", h.mailbox("full.dk", "abc"), before)
-        check(f"full disk, {leave} bytes free: no lock left", not os.path.exists(os.path.join(spool, "abc.lock")), os.listdir(spool))
-        keep = os.path.getsize(f)
-        os.truncate(f, 0)
+    for leave in (0, 4096, 8192, 20480, 61440):
+        sentence, name = f"full disk, {leave} bytes free", f"full{leave}"
+        fill(filler, leave)
+        h.postfix.send("abc@full.dk", message(name, 80000))
+        check(f"{sentence}: deferred", h.postfix.wait_deferred(), h.postfix.log())
+        lines = deferred_lines(h, name)
+        check(f"{sentence}: with 4.x.x", lines and all("dsn=4." in l for l in lines), lines)
+        equal(f"{sentence}: nothing torn", h.mailbox("full.dk", "abc"), before)
+        check(f"{sentence}: no lock left", not os.path.exists(box + ".lock"), os.listdir(spool))
+        os.unlink(filler)
         h.postfix.flush()
-        check(f"full disk, {leave} bytes free: delivered when there is room", h.postfix.wait_empty(), h.postfix.log())
-        equal(f"full disk, {leave} bytes free: once", count(h, name, domain="full.dk"), 1)
-        write(os.path.join(spool, "abc"), before, 0o600, h.owner)
-        with open(f, "wb") as filler:
-            try:
-                filler.write(b"x" * (keep + leave))
-            except OSError:
-                pass
-        before = h.mailbox("full.dk", "abc")
+        check(f"{sentence}: delivered when there is room", h.postfix.wait_empty(), h.postfix.log())
+        equal(f"{sentence}: once", count(h, name, domain="full.dk"), 1)
+        check(f"{sentence}: behind what was there", h.mailbox("full.dk", "abc").startswith(before))
+        write(box, before, 0o600, h.owner)  # room for the next one
 
 
 def main():
