@@ -143,8 +143,18 @@ def deliver_huge(scratch, agents):
     c.limit("peak RSS at 100 MiB", dict(rows).get("virtual-deliver"), 65536, "KiB")
 
 
+def fill(scratch, agents):
+    """A mailbox that is in use: an agent that remembers what it stored has its memory full."""
+    path = scratch.write("message", text=c.message(4096))
+    for a in agents:
+        if a.name in ("the floor", "virtual-deliver"):
+            c.batch(scratch, path, a.command, 1100)
+    forget(agents)
+
+
 def section_deliver(scratch):
     agents = all_agents(scratch)
+    fill(scratch, agents)
     deliver_small(scratch, agents)
     deliver_large(scratch, agents)
     deliver_huge(scratch, agents)
