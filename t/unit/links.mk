@@ -9,3 +9,6 @@ WRAP_store_passwd = $(READ_CALLS)
 WRAP_store_find = $(READ_CALLS)
 WRAP_route = $(READ_CALLS)
 WRAP_privilege = setgroups setresgid setresuid
+WRAP_child = fork pipe2 poll chdir
+WRAP_maps_table = mdb_put mdb_txn_commit
+WRAP_maps_reader = pv_file_open

@@ -26,12 +26,14 @@ struct pv_child_limits {
 
 /*
  * Run work(ctx) in a child that is uid and gid for good (pv_become()), in the folder `/`,
- * with umask 077, default signals, core dumps off, and no descriptor but 0 to 2 and its two
- * pipes (so work opens by absolute path what it needs); append what it writes to *out
- * (out->max is the limit). Where the caller is not root, uid and gid must be its own.
+ * with umask 077, default signals (but SIGPIPE ignored), core dumps off, and no descriptor but
+ * 0 to 2 and its two pipes (so work opens by absolute path what it needs); append what it writes
+ * to *out (out->max is the limit). Where the caller is not root, uid and gid must be its own.
+ * The caller must not ignore SIGCHLD.
  *
  * PV_OK: the work returned PV_OK and all its output is in *out. Otherwise the class and
- * sentence of the work; or PV_TEMPORARY: fork failed, too much output, deadline, killed.
+ * sentence of the work (PV_BUG comes as PV_TEMPORARY); or PV_TEMPORARY: fork failed, too much output,
+ * deadline, killed. *out may hold a part then.
  */
 enum pv_class pv_child_run(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
 			   void *ctx, struct pv_buf *out, struct pv_error *e);
