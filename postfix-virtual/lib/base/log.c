@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,15 +21,29 @@ void pv_log_open(const char *ident, const char *socket_path)
 	log_path = socket_path;
 }
 
-void pv_log(enum pv_log_level level, const char *fmt, ...)
+static void send_line(const char *line)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int saved = errno;
+
+	memcpy(to.sun_path, log_path, strlen(log_path) + 1);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0) {
+		(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+			     sizeof to);
+		(void)close(fd);
+	}
+	errno = saved;
+}
+
+void pv_log(enum pv_log_level level, const char *fmt, ...)
+{
 	char line[LINE_MAX_BYTES];
 	va_list ap;
 
-	if (log_ident == NULL || strlen(log_path) >= sizeof to.sun_path)
+	if (log_ident == NULL || log_path == NULL ||
+	    strlen(log_path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
 		return;
-	memcpy(to.sun_path, log_path, strlen(log_path) + 1);
 	int n = snprintf(line, sizeof line, "<%d>%s[%ld]: ", FACILITY_MAIL | (int)level, log_ident,
 			 (long)getpid());
 	if (n < 0 || (size_t)n >= sizeof line)
@@ -37,9 +52,5 @@ void pv_log(enum pv_log_level level, const char *fmt, ...)
 	(void)vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
 	va_end(ap);
 	pv_printable(line, strlen(line));
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
-	(void)close(fd);
+	send_line(line);
 }
