@@ -276,6 +276,42 @@ static void that_there_is_none_of_100000_takes_the_whole_file(void **state)
 	pv_folder_close(&f);
 }
 
+/* The search leads astray, and must give up before it has read the file twice. */
+static void a_file_that_defies_the_search_is_read_once(void **state)
+{
+	enum { LINES = 1000 };
+	static const unsigned which[] = { 0, 10, 100, 500, 900, 999 };
+	const struct scratch *s = *state;
+	struct pv_buf b = PV_BUF_INIT(32 * 1024 * 1024);
+	struct pv_passwd_entry p;
+	struct pv_folder f;
+	char name[32];
+	bool found;
+
+	open_kvt(s, &f);
+	for (unsigned kind = 0; kind < 3; kind++) {
+		/* backwards; in no order; among comments in which no line begins for long */
+		pv_buf_reset(&b);
+		for (unsigned i = 0; i < LINES; i++) {
+			if (kind == 2)
+				pv_buf_addf(&b, "# %09000u\n", i);
+			pv_buf_addf(&b, "u%03u:x:60001:100:%0100u:.:\n",
+				    kind == 0 ? LINES - 1 - i : i * 619 % LINES, i);
+		}
+		put_passwd(s, &b);
+		for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+			(void)snprintf(name, sizeof name, "u%03u", which[i]);
+			struct pv_user u = user(name);
+			memset(&calls, 0, sizeof calls);
+			assert_int_equal(pv_passwd_find(&f, &u, &p, &found, NULL), PV_OK);
+			assert_true(found);
+			assert_in_range(calls.pread, 1, b.len / (32 * 1024) + 20);
+		}
+	}
+	pv_buf_free(&b);
+	pv_folder_close(&f);
+}
+
 static void a_double_of_100000_is_seen(void **state)
 {
 	const struct scratch *s = *state;
@@ -639,6 +675,7 @@ int main(void)
 		T(a_small_file_is_read_at_once),
 		T(a_user_of_100000_takes_few_reads),
 		T(that_there_is_none_of_100000_takes_the_whole_file),
+		T(a_file_that_defies_the_search_is_read_once),
 		T(a_double_of_100000_is_seen),
 		T(a_user_inside_a_long_line_is_none),
 		T(random_files),
