@@ -1,0 +1,177 @@
+#include "admin.h"
+
+#include "address/idn.h"
+#include "change/account.h"
+#include "change/read.h"
+#include "store/folder.h"
+#include "store/registry.h"
+
+static enum pv_class domain_object(const struct admin *a, struct pv_domain *d, struct pv_error *e)
+{
+	return pv_idn_domain(a->objects[0], d, e);
+}
+
+enum pv_class domain_add(struct admin *a, struct pv_error *e)
+{
+	const struct pv_domain_add o = { .account = a->options[OPT_ACCOUNT],
+					 .create_account = a->options[OPT_CREATE_ACCOUNT] != NULL,
+					 .sub_domains = a->options[OPT_SUB_DOMAINS] != NULL };
+	struct pv_domain d;
+
+	enum pv_class c = domain_object(a, &d, e);
+	if (c == PV_OK)
+		c = pv_domain_add(&a->change, &d, &o, e);
+	if (c == PV_OK)
+		say_done(a, a->change.already ? "domain %s is already there" : "domain %s added", d.s);
+	return c;
+}
+
+enum pv_class domain_delete(struct admin *a, struct pv_error *e)
+{
+	char question[PV_DOMAIN_MAX + 128];
+	struct pv_domain d;
+
+	enum pv_class c = domain_object(a, &d, e);
+	if (c != PV_OK)
+		return c;
+	(void)snprintf(question, sizeof question, "Delete domain %s with all its users and their mail?", d.s);
+	c = confirm(a, question, e);
+	if (c == PV_OK)
+		c = pv_domain_delete(&a->change, &d, e);
+	if (c == PV_OK)
+		say_done(a, "domain %s deleted", d.s);
+	return c;
+}
+
+/* The account's name, or its number where it has none. */
+static void account_text(uid_t uid, char *out, size_t size)
+{
+	struct pv_account account;
+	bool found;
+
+	if (pv_account_by_uid(uid, &account, &found, NULL) == PV_OK && found)
+		(void)snprintf(out, size, "%s", account.name);
+	else
+		(void)snprintf(out, size, "%lu", (unsigned long)uid);
+}
+
+static json_t *describe(const struct admin *a, const struct pv_domain *d, const struct pv_registry *r)
+{
+	char account[PV_ERROR_TEXT];
+	json_t *o = json_object();
+	struct pv_folder f;
+	struct pv_error e;
+
+	put_text(o, "domain", d->s);
+	const struct pv_registry_entry *entry = pv_registry_get(r, d);
+	if (entry != NULL && entry->is_alias) {
+		put_text(o, "account", "-");
+		put_text(o, "alias_of", entry->alias_of.s);
+		return o;
+	}
+	if (pv_folder_open(&a->store, d, &f, &e) != PV_OK)
+		(void)snprintf(account, sizeof account, "%s", e.text);
+	else
+		account_text(f.uid, account, sizeof account);
+	pv_folder_close(&f);
+	put_text(o, "account", account);
+	return o;
+}
+
+enum pv_class domain_list(struct admin *a, struct pv_error *e)
+{
+	struct pv_domain *list = NULL;
+	struct pv_registry r;
+	size_t count = 0;
+
+	enum pv_class c = pv_registry_load(&a->store, &r, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_folder_list(&a->store, &list, &count, e);
+	a->result = json_array();
+	/* Two sorted lists: the folders, and those that are aliases only. */
+	for (size_t i = 0, j = 0; c == PV_OK && (i < count || j < r.count);) {
+		if (j < r.count && !r.entries[j].is_alias) {
+			j++;
+			continue;
+		}
+		int order = i == count ? 1 : j == r.count ? -1 : strcmp(list[i].s, r.entries[j].domain.s);
+		const struct pv_domain *d = order <= 0 ? &list[i] : &r.entries[j].domain;
+		(void)json_array_append_new(a->result, describe(a, d, &r));
+		i += order <= 0;
+		j += order >= 0;
+	}
+	free(list);
+	pv_registry_free(&r);
+	return c;
+}
+
+static void put_registry(json_t *o, const struct pv_registry_entry *entry)
+{
+	char own[64];
+
+	put_bool(o, "sub_domains", entry->sub_domains);
+	put_bool(o, "commands", entry->commands);
+	(void)snprintf(own, sizeof own, "%s%s%s", (entry->own & PV_OWN_POSTMASTER) != 0 ? "postmaster " : "",
+		       (entry->own & PV_OWN_ABUSE) != 0 ? "abuse " : "",
+		       (entry->own & PV_OWN_WEBMASTER) != 0 ? "webmaster " : "");
+	if (*own != '\0')
+		own[strlen(own) - 1] = '\0';
+	put_text(o, "own", own);
+	if (entry->max_users != 0)
+		put_number(o, "max_users", entry->max_users);
+	if (entry->max_quota != 0)
+		put_number(o, "max_quota", entry->max_quota);
+}
+
+static enum pv_class show_folder(struct admin *a, const struct pv_folder *f, struct pv_error *e)
+{
+	struct pv_account account;
+	struct pv_users users;
+	bool found;
+
+	put_text(a->result, "settings", f->path);
+	enum pv_class c = pv_account_by_uid(f->uid, &account, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_fail(e, PV_PERMANENT, NULL, "%s belongs to uid %lu, which has no account", f->path,
+			    (unsigned long)f->uid);
+	if (c != PV_OK)
+		return c;
+	put_text(a->result, "account", account.name);
+	put_text(a->result, "home", account.home);
+	c = pv_users_read(f, &account, &users, e);
+	if (c == PV_OK)
+		put_number(a->result, "users", users.count);
+	pv_users_free(&users);
+	return c;
+}
+
+enum pv_class domain_show(struct admin *a, struct pv_error *e)
+{
+	struct pv_registry_entry entry;
+	struct pv_folder f;
+	struct pv_domain d;
+	bool found;
+
+	enum pv_class c = domain_object(a, &d, e);
+	if (c == PV_OK)
+		c = pv_registry_find(&a->store, &d, &entry, &found, e);
+	if (c != PV_OK)
+		return c;
+	a->result = json_object();
+	put_text(a->result, "domain", d.s);
+	if (entry.is_alias) {
+		put_text(a->result, "alias_of", entry.alias_of.s);
+		return PV_OK;
+	}
+	c = pv_folder_open(&a->store, &d, &f, e);
+	if (c == PV_OK && f.fd < 0)
+		c = pv_fail(e, PV_PERMANENT, NULL, "%s is no domain here: postfix-virtual domain add %s", d.s,
+			    d.s);
+	if (c == PV_OK)
+		c = show_folder(a, &f, e);
+	if (c == PV_OK)
+		put_registry(a->result, &entry);
+	pv_folder_close(&f);
+	return c;
+}

@@ -1,0 +1,156 @@
+#include "admin.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+json_t *json_text(const char *s)
+{
+	json_t *text = json_string(s);
+
+	if (text != NULL)
+		return text;
+	char *copy = strdup(s);
+	if (copy != NULL) {
+		pv_printable(copy, strlen(copy));
+		text = json_string(copy);
+		free(copy);
+	}
+	return text;
+}
+
+void put_text(json_t *object, const char *name, const char *value)
+{
+	(void)json_object_set_new(object, name, json_text(value));
+}
+
+void put_bool(json_t *object, const char *name, bool value)
+{
+	(void)json_object_set_new(object, name, json_boolean(value));
+}
+
+void put_number(json_t *object, const char *name, unsigned long long value)
+{
+	(void)json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+/* The lines of a buffer as a JSON list. */
+static json_t *lines_of(const struct pv_buf *b)
+{
+	json_t *list = json_array();
+
+	for (const char *p = b->s; *p != '\0';) {
+		size_t n = strcspn(p, "\n");
+		char *line = strndup(p, n);
+		if (line != NULL)
+			(void)json_array_append_new(list, json_text(line));
+		free(line);
+		p += n + (p[n] == '\n');
+	}
+	return list;
+}
+
+void say_done(struct admin *a, const char *fmt, ...)
+{
+	char sentence[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(sentence, sizeof sentence, fmt, ap);
+	va_end(ap);
+	if (a->result == NULL)
+		a->result = json_object();
+	put_text(a->result, "message", sentence);
+	put_bool(a->result, "already", a->change.already);
+	put_bool(a->result, "dry_run", a->dry);
+	(void)json_object_set_new(a->result, "notes", lines_of(&a->change.notes));
+	if (a->dry)
+		put_text(a->result, "diff", a->change.diff.s);
+	if (!a->dry || a->change.already)
+		pv_buf_addf(&a->text, "%s\n", sentence);
+	if (a->dry)
+		pv_buf_add(&a->text, a->change.diff.s, a->change.diff.len);
+}
+
+/* A value as people read it. */
+static void text_of(const json_t *value, struct pv_buf *out)
+{
+	if (json_is_string(value))
+		pv_buf_adds(out, json_string_value(value));
+	else if (json_is_integer(value))
+		pv_buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	else if (json_is_boolean(value))
+		pv_buf_adds(out, json_is_true(value) ? "yes" : "no");
+	else
+		pv_buf_adds(out, "-");
+}
+
+/* `name: value`, a line each. */
+static void text_of_object(json_t *object, struct pv_buf *out)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(object, name, value)
+	{
+		pv_buf_addf(out, "%s: ", name);
+		text_of(value, out);
+		pv_buf_addc(out, '\n');
+	}
+}
+
+/* One line for each object, its values with a tab between. */
+static void text_of_list(json_t *list, struct pv_buf *out)
+{
+	const char *name;
+	json_t *object, *value;
+	size_t i;
+
+	json_array_foreach(list, i, object)
+	{
+		size_t before = out->len;
+		json_object_foreach(object, name, value)
+		{
+			if (out->len > before)
+				pv_buf_addc(out, '\t');
+			text_of(value, out);
+		}
+		pv_buf_addc(out, '\n');
+	}
+}
+
+static void fill_text(struct admin *a)
+{
+	if (a->json && a->result != NULL) {
+		char *dump = json_dumps(a->result, JSON_INDENT(2));
+		pv_buf_reset(&a->text);
+		if (dump == NULL)
+			a->text.failed = true;
+		else
+			pv_buf_addf(&a->text, "%s\n", dump);
+		free(dump);
+	} else if (a->text.len == 0 && json_is_object(a->result)) {
+		text_of_object(a->result, &a->text);
+	} else if (a->text.len == 0 && json_is_array(a->result)) {
+		text_of_list(a->result, &a->text);
+	}
+}
+
+enum pv_class print_all(struct admin *a, struct pv_error *e)
+{
+	for (const char *p = a->change.notes.s; *p != '\0';) {
+		size_t n = strcspn(p, "\n");
+		(void)fprintf(stderr, "postfix-virtual: %.*s\n", (int)n, p);
+		p += n + (p[n] == '\n');
+	}
+	fill_text(a);
+	enum pv_class c = pv_buf_check(&a->text, "the output", e);
+	if (c == PV_OK && pv_write_all(STDOUT_FILENO, a->text.s, a->text.len) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "write the output");
+	/* A full disk may say so only now. */
+	if (c == PV_OK && a->text.len > 0 && close(STDOUT_FILENO) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "write the output");
+	return c;
+}

@@ -1,0 +1,228 @@
+#include "admin.h"
+
+#include "address/idn.h"
+#include "change/account.h"
+#include "change/read.h"
+#include "store/password.h"
+
+static enum pv_class address_object(const struct admin *a, struct pv_address *address, struct pv_error *e)
+{
+	return pv_idn_address(a->objects[0], address, e);
+}
+
+/* A password that we made is shown once, here. */
+static void say_password(struct admin *a, const char *random)
+{
+	if (*random == '\0' || a->dry)
+		return;
+	put_text(a->result, "password", random);
+	pv_buf_addf(&a->text, "password: %s\n", random);
+}
+
+enum pv_class user_add(struct admin *a, struct pv_error *e)
+{
+	char hash[PV_PASSWORD_HASH_SIZE], random[PV_PASSWORD_RANDOM_SIZE];
+	struct pv_user_add o = { .name = a->options[OPT_NAME] != NULL ? a->options[OPT_NAME] : "",
+				 .home = a->options[OPT_HOME],
+				 .hash = hash };
+	struct pv_address address;
+
+	enum pv_class c = address_object(a, &address, e);
+	if (c == PV_OK)
+		c = take_hash(a, hash, random, e);
+	if (c == PV_OK)
+		c = pv_user_add(&a->change, &address, &o, e);
+	if (c == PV_OK) {
+		say_done(a, "user %s@%s added", address.user.s, address.domain.s);
+		say_password(a, random);
+	}
+	explicit_bzero(random, sizeof random);
+	return c;
+}
+
+enum pv_class user_password(struct admin *a, struct pv_error *e)
+{
+	char hash[PV_PASSWORD_HASH_SIZE], random[PV_PASSWORD_RANDOM_SIZE];
+	struct pv_address address;
+
+	enum pv_class c = address_object(a, &address, e);
+	if (c == PV_OK)
+		c = take_hash(a, hash, random, e);
+	if (c == PV_OK)
+		c = pv_user_password(&a->change, &address, hash, e);
+	if (c == PV_OK) {
+		say_done(a, "password of %s@%s changed", address.user.s, address.domain.s);
+		say_password(a, random);
+	}
+	explicit_bzero(random, sizeof random);
+	return c;
+}
+
+/* The new name: `user`, or `user@` the same domain. */
+static enum pv_class new_name(const struct admin *a, const struct pv_address *from, struct pv_user *to,
+			      struct pv_error *e)
+{
+	const char *text = a->objects[1];
+	struct pv_address whole;
+
+	if (strchr(text, '@') == NULL)
+		return pv_user_parse(text, strlen(text), to, e);
+	enum pv_class c = pv_idn_address(text, &whole, e);
+	if (c == PV_OK && !pv_domain_equal(&whole.domain, &from->domain))
+		c = pv_fail(e, PV_PERMANENT, NULL, "a user can be renamed within its domain only, %s",
+			    from->domain.s);
+	if (c == PV_OK)
+		*to = whole.user;
+	return c;
+}
+
+enum pv_class user_rename(struct admin *a, struct pv_error *e)
+{
+	struct pv_address address;
+	struct pv_user to;
+
+	enum pv_class c = address_object(a, &address, e);
+	if (c == PV_OK)
+		c = new_name(a, &address, &to, e);
+	if (c == PV_OK)
+		c = pv_user_rename(&a->change, &address, &to, e);
+	if (c == PV_OK)
+		say_done(a, "user %s@%s is now %s@%s", address.user.s, address.domain.s, to.s,
+			 address.domain.s);
+	return c;
+}
+
+static enum pv_class enable(struct admin *a, bool on, struct pv_error *e)
+{
+	const char *word = on ? "enabled" : "disabled";
+	struct pv_address address;
+
+	enum pv_class c = address_object(a, &address, e);
+	if (c == PV_OK)
+		c = pv_user_enable(&a->change, &address, on, e);
+	if (c == PV_OK && a->change.already)
+		say_done(a, "user %s@%s is already %s", address.user.s, address.domain.s, word);
+	else if (c == PV_OK)
+		say_done(a, "user %s@%s %s", address.user.s, address.domain.s, word);
+	return c;
+}
+
+enum pv_class user_disable(struct admin *a, struct pv_error *e)
+{
+	return enable(a, false, e);
+}
+
+enum pv_class user_enable(struct admin *a, struct pv_error *e)
+{
+	return enable(a, true, e);
+}
+
+enum pv_class user_delete(struct admin *a, struct pv_error *e)
+{
+	char question[PV_USER_MAX + PV_DOMAIN_MAX + 64];
+	struct pv_address address;
+
+	enum pv_class c = address_object(a, &address, e);
+	if (c != PV_OK)
+		return c;
+	(void)snprintf(question, sizeof question, "Delete user %s@%s and the mail?", address.user.s,
+		       address.domain.s);
+	c = confirm(a, question, e);
+	if (c == PV_OK)
+		c = pv_user_delete(&a->change, &address, e);
+	if (c == PV_OK)
+		say_done(a, "user %s@%s deleted", address.user.s, address.domain.s);
+	return c;
+}
+
+struct domain_view {
+	struct pv_folder folder;
+	struct pv_account account;
+	struct pv_users users;
+};
+
+static void close_view(struct domain_view *v)
+{
+	pv_users_free(&v->users);
+	pv_folder_close(&v->folder);
+}
+
+static enum pv_class open_view(const struct admin *a, const struct pv_domain *d, struct domain_view *v,
+			       struct pv_error *e)
+{
+	bool found;
+
+	v->users = (struct pv_users){ .text = PV_BUF_INIT(0) };
+	enum pv_class c = pv_folder_open(&a->store, d, &v->folder, e);
+	if (c == PV_OK && v->folder.fd < 0)
+		c = pv_fail(e, PV_PERMANENT, NULL, "%s is no domain here: postfix-virtual domain list", d->s);
+	if (c == PV_OK)
+		c = pv_account_by_uid(v->folder.uid, &v->account, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_fail(e, PV_PERMANENT, NULL, "%s belongs to uid %lu, which has no account",
+			    v->folder.path, (unsigned long)v->folder.uid);
+	return c == PV_OK ? pv_users_read(&v->folder, &v->account, &v->users, e) : c;
+}
+
+enum pv_class user_list(struct admin *a, struct pv_error *e)
+{
+	struct domain_view v;
+	struct pv_domain d;
+
+	enum pv_class c = pv_idn_domain(a->objects[0], &d, e);
+	if (c != PV_OK)
+		return c;
+	c = open_view(a, &d, &v, e);
+	a->result = json_array();
+	for (size_t i = 0; c == PV_OK && i < v.users.count; i++) {
+		const struct pv_user_info *u = &v.users.list[i];
+		char address[PV_USER_MAX + PV_DOMAIN_MAX + 2];
+		json_t *o = json_object();
+		(void)snprintf(address, sizeof address, "%s@%s", u->user.s, d.s);
+		put_text(o, "address", address);
+		put_text(o, "name", u->name);
+		put_text(o, "state", u->conf.receive && u->conf.retrieve ? "enabled" : "disabled");
+		(void)json_array_append_new(a->result, o);
+	}
+	close_view(&v);
+	return c;
+}
+
+static void describe(struct admin *a, const struct pv_user_info *u, const struct pv_mailbox_info *m)
+{
+	put_text(a->result, "address", a->objects[0]);
+	put_text(a->result, "name", u->name);
+	put_text(a->result, "home", u->home);
+	put_bool(a->result, "receive", u->conf.receive);
+	put_bool(a->result, "retrieve", u->conf.retrieve);
+	put_text(a->result, "password",
+		 pv_password_is_hash(u->hash)	      ? "hash"
+		 : *u->hash == '\0'		      ? "none"
+		 : *u->hash == '*' || *u->hash == '!' ? "locked"
+						      : "plain text, or unknown");
+	put_text(a->result, "mailbox", m->path);
+	put_number(a->result, "bytes", m->exists ? m->bytes : 0);
+}
+
+enum pv_class user_show(struct admin *a, struct pv_error *e)
+{
+	struct pv_mailbox_info m;
+	struct pv_address address;
+	struct domain_view v;
+
+	enum pv_class c = address_object(a, &address, e);
+	if (c != PV_OK)
+		return c;
+	c = open_view(a, &address.domain, &v, e);
+	const struct pv_user_info *u = c == PV_OK ? pv_users_find(&v.users, &address.user) : NULL;
+	if (c == PV_OK && u == NULL)
+		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
+			    address.user.s, address.domain.s, address.domain.s);
+	if (c == PV_OK)
+		c = pv_mailbox_look(&a->store, &v.folder, &v.account, u, &m, e);
+	a->result = json_object();
+	if (c == PV_OK)
+		describe(a, u, &m);
+	close_view(&v);
+	return c;
+}
