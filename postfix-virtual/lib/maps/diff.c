@@ -61,7 +61,7 @@ static size_t hunk_end(const struct steps *s, size_t at)
 {
 	size_t last = at;
 
-	for (size_t i = at; i < s->count && i <= last + 2 * CONTEXT; i++)
+	for (size_t i = at; i < s->count && i <= last + 2 * CONTEXT + 1; i++)
 		if (s->v[i].sign != ' ')
 			last = i;
 	return last + 1 + CONTEXT < s->count ? last + 1 + CONTEXT : s->count;

@@ -1,0 +1,425 @@
+/*
+ * maps_reader_test.c: a domain's files come from a child that is the account, and whatever
+ * the account puts there or does to the child is its own trouble. Run as root.
+ */
+#include "scratch.h"
+
+#include "maps/reader.h"
+#include "maps/reader_send.h"
+#include "store/store.h"
+
+#include <signal.h>
+
+enum { ACCOUNT = 60001, STRANGER = 60002 };
+
+/* What the child does to itself, where it opens a file of this name. */
+static struct {
+	const char *name;
+	int signal;
+} act;
+
+enum pv_class __real_pv_file_open(int dirfd, const char *name, const struct pv_trust *t, int *fd_r,
+				  struct stat *st_r, struct pv_error *e);
+enum pv_class __wrap_pv_file_open(int dirfd, const char *name, const struct pv_trust *t, int *fd_r,
+				  struct stat *st_r, struct pv_error *e);
+enum pv_class __wrap_pv_file_open(int dirfd, const char *name, const struct pv_trust *t, int *fd_r,
+				  struct stat *st_r, struct pv_error *e)
+{
+	if (act.name != NULL && strstr(t->where, act.name) != NULL && geteuid() != 0)
+		(void)raise(act.signal);
+	return __real_pv_file_open(dirfd, name, t, fd_r, st_r, e);
+}
+
+static struct pv_store store;
+static struct pv_domain domains[2];
+static const struct pv_domain *const list[2] = { &domains[0], &domains[1] };
+static char folder[2][PATH_MAX];
+
+static char *in(int domain, const char *name)
+{
+	static char path[PATH_MAX + 64];
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder[domain], name);
+	return path;
+}
+
+static void put(int domain, const char *name, const char *text)
+{
+	int fd = open(in(domain, name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fchown(fd, ACCOUNT, ACCOUNT), 0);
+	(void)close(fd);
+}
+
+static void put_folder(const char *path)
+{
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(chown(path, ACCOUNT, ACCOUNT), 0);
+}
+
+static int make(void **state)
+{
+	if (scratch_make(state) != 0)
+		return -1;
+	struct scratch *s = *state;
+	struct pv_error e;
+	act.name = NULL;
+	assert_int_equal(chmod(s->path, 0755), 0);
+	assert_int_equal(pv_store_open(s->path, &store, &e), PV_OK);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i == 0 ? "a.dk" : "b.dk";
+		assert_int_equal(pv_domain_parse(name, 4, &domains[i], &e), PV_OK);
+		(void)snprintf(folder[i], sizeof folder[i], "%.500s/%s", s->path, name);
+		put_folder(folder[i]);
+		put(i, "passwd", i == 0 ? "first\n" : "second\n");
+	}
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	pv_store_close(&store);
+	return scratch_remove(state);
+}
+
+static void read_both(struct pv_files *f)
+{
+	const struct pv_reader_account account = { ACCOUNT, ACCOUNT };
+	struct pv_error e;
+
+	assert_int_equal(pv_files_read(&store, &account, list, 2, f, &e), PV_OK);
+}
+
+static void assert_slice(const struct pv_slice *s, const char *text)
+{
+	assert_non_null(s->s);
+	assert_int_equal(s->len, strlen(text));
+	assert_memory_equal(s->s, text, s->len);
+}
+
+static void every_file_of_every_domain_arrives_whole(void **state)
+{
+	struct pv_files f;
+	struct pv_slice text;
+	struct pv_user u;
+	size_t at = 0;
+	unsigned open_before = open_descriptors();
+	char seen[128] = "";
+
+	(void)state;
+	put(1, "domain.conf", "fallback = x\n");
+	put_folder(in(1, "users"));
+	put(1, "users/abc", "receive = no\n");
+	put(1, "users/empty", "");
+	put(1, "users/abc.new", "not a user's");
+	put(1, "users/Upper", "not as we write it");
+	read_both(&f);
+	assert_true(f.list[0].ok && f.list[1].ok);
+	assert_slice(&f.list[0].passwd, "first\n");
+	assert_null(f.list[0].conf.s);
+	assert_false(pv_files_next_user(&f.list[0], &at, &u, &text));
+	assert_slice(&f.list[1].passwd, "second\n");
+	assert_slice(&f.list[1].conf, "fallback = x\n");
+	while (pv_files_next_user(&f.list[1], &at, &u, &text))
+		(void)snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%.9s:%zu ", u.s, text.len);
+	assert_true(strcmp(seen, "abc:13 empty:0 ") == 0 || strcmp(seen, "empty:0 abc:13 ") == 0);
+	pv_files_free(&f);
+	assert_int_equal(open_descriptors(), open_before);
+}
+
+static void link_secret(void)
+{
+	assert_int_equal(symlink("/etc/shadow", in(0, "passwd")), 0);
+}
+
+static void link_foreign(void)
+{
+	link_secret();
+	assert_int_equal(lchown(in(0, "passwd"), STRANGER, STRANGER), 0);
+}
+
+static void link_own_secret(void)
+{
+	link_secret();
+	assert_int_equal(lchown(in(0, "passwd"), ACCOUNT, ACCOUNT), 0);
+}
+
+static void make_fifo(void)
+{
+	assert_int_equal(mkfifo(in(0, "passwd"), 0600), 0);
+	assert_int_equal(chown(in(0, "passwd"), ACCOUNT, ACCOUNT), 0);
+}
+
+static void make_device(void)
+{
+	assert_int_equal(mknod(in(0, "passwd"), S_IFCHR | 0666, 0x105), 0);
+}
+
+static void make_huge(void)
+{
+	put(0, "passwd", "");
+	assert_int_equal(truncate(in(0, "passwd"), 50LL << 30), 0);
+}
+
+static void make_foreign(void)
+{
+	put(0, "passwd", "x\n");
+	assert_int_equal(chown(in(0, "passwd"), STRANGER, STRANGER), 0);
+	assert_int_equal(chmod(in(0, "passwd"), 0644), 0);
+}
+
+static void make_closed(void)
+{
+	make_foreign();
+	assert_int_equal(chmod(in(0, "passwd"), 0600), 0);
+}
+
+static void make_writable(void)
+{
+	put(0, "passwd", "x\n");
+	assert_int_equal(chmod(in(0, "passwd"), 0622), 0);
+}
+
+static void make_folder(void)
+{
+	put_folder(in(0, "passwd"));
+}
+
+static void make_nothing(void)
+{
+}
+
+static void a_bad_passwd_is_reported_and_the_next_domain_is_read_all_the_same(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*make)(void);
+		const char *word; /* of the sentence */
+	} rows[] = {
+		{ "missing", make_nothing, "missing" },
+		{ "somebody's symlink to /etc/shadow", link_foreign, "symlink" },
+		{ "own symlink to /etc/shadow", link_own_secret, "passwd" },
+		{ "FIFO", make_fifo, "regular file" },
+		{ "device", make_device, "passwd" },
+		{ "50 GB", make_huge, "larger" },
+		{ "another's", make_foreign, "belongs" },
+		{ "another's, closed", make_closed, "Permission" },
+		{ "writable by others", make_writable, "writable" },
+		{ "folder", make_folder, "regular file" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pv_files f;
+		(void)remove(in(0, "passwd"));
+		rows[i].make();
+		read_both(&f);
+		if (f.list[0].ok || strstr(f.list[0].error.text, rows[i].word) == NULL)
+			fail_msg("%s: ok %d, %s", rows[i].name, f.list[0].ok, f.list[0].error.text);
+		if (!f.list[1].ok)
+			fail_msg("%s: the other domain: %s", rows[i].name, f.list[1].error.text);
+		pv_files_free(&f);
+	}
+}
+
+static void a_folder_that_changed_its_owner_is_not_read(void **state)
+{
+	struct pv_files f;
+
+	(void)state;
+	assert_int_equal(chown(folder[0], STRANGER, STRANGER), 0);
+	assert_int_equal(chmod(folder[0], 0755), 0);
+	read_both(&f);
+	assert_false(f.list[0].ok);
+	assert_true(f.list[1].ok);
+	pv_files_free(&f);
+}
+
+static void bad_users_files_are_reported(void **state)
+{
+	struct pv_files f;
+
+	(void)state;
+	put_folder(in(0, "users"));
+	assert_int_equal(mkfifo(in(0, "users/abc"), 0600), 0);
+	assert_int_equal(symlink("/tmp", in(1, "users")), 0);
+	read_both(&f);
+	assert_false(f.list[0].ok);
+	assert_non_null(strstr(f.list[0].error.text, "users/abc"));
+	assert_false(f.list[1].ok);
+	assert_non_null(strstr(f.list[1].error.text, "users"));
+	pv_files_free(&f);
+}
+
+static void a_killed_child_loses_only_what_it_had_not_sent(void **state)
+{
+	struct pv_files f;
+
+	(void)state;
+	act.name = "b.dk";
+	act.signal = SIGKILL;
+	read_both(&f);
+	assert_true(f.list[0].ok);
+	assert_false(f.list[1].ok);
+	assert_non_null(strstr(f.list[1].error.text, "signal 9"));
+	pv_files_free(&f);
+}
+
+/* Takes the 10 s of the limit. */
+static void a_stopped_child_is_given_up_in_time(void **state)
+{
+	struct timespec from, to;
+	struct pv_files f;
+
+	(void)state;
+	act.name = "b.dk";
+	act.signal = SIGSTOP;
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &from), 0);
+	read_both(&f);
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &to), 0);
+	assert_in_range(to.tv_sec - from.tv_sec, PV_READER_SECONDS - 1, PV_READER_SECONDS + 5);
+	assert_true(f.list[0].ok);
+	assert_false(f.list[1].ok);
+	pv_files_free(&f);
+}
+
+/* --- what a child might send if it were not ours any more --- */
+
+static void add_frame(struct pv_buf *b, char type, unsigned domain, const void *data, size_t len)
+{
+	struct pv_frame_head head = { .len = (uint32_t)len, .domain = domain, .type = type };
+
+	pv_buf_add(b, &head, sizeof head);
+	pv_buf_add(b, data, len);
+}
+
+static struct pv_files parse(struct pv_buf *b, size_t count)
+{
+	static const struct pv_error why = { PV_TEMPORARY, "4.3.0", "why" };
+	struct pv_files f = { .bytes = *b, .list = calloc(count, sizeof *f.list) };
+
+	assert_non_null(f.list);
+	pv_files_parse(&f, count, &why);
+	return f;
+}
+
+static void frames_against_the_rules_are_not_believed(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *script; /* type and domain of each frame */
+		bool ok;
+	} rows[] = {
+		{ "as they should be", "P0Z0P1Z1", true },
+		{ "with settings and users", "P0C0U0U0Z0P1Z1", true },
+		{ "no end", "P0", false },
+		{ "no passwd", "C0Z0", false },
+		{ "passwd twice", "P0P0Z0", false },
+		{ "settings twice", "P0C0C0Z0", false },
+		{ "another domain's passwd first", "P1Z1P0Z0", false },
+		{ "in another domain's place", "P1Z0", false },
+		{ "a domain that was not asked for", "P9Z9", false },
+		{ "an unknown type", "P0?0Z0", false },
+		{ "an error beside a passwd", "P0E0Z0", false },
+		{ "users in two pieces", "U0P0U0Z0", false },
+		{ "nothing", "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pv_buf b = PV_BUF_INIT(4096);
+		for (const char *p = rows[i].script; *p != '\0'; p += 2)
+			add_frame(&b, p[0], (unsigned)(p[1] - '0'), "abc\0x\n", 6);
+		struct pv_files f = parse(&b, 2);
+		if (f.list[0].ok != rows[i].ok)
+			fail_msg("%s: %d", rows[i].name, f.list[0].ok);
+		if (!f.list[0].ok)
+			assert_int_equal(f.list[0].error.class, PV_TEMPORARY);
+		pv_files_free(&f);
+	}
+}
+
+static void a_frame_that_lies_about_its_length_is_not_believed(void **state)
+{
+	static const uint32_t lengths[] = { 5, 6, 1000, 0x7fffffff, 0xffffffff };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		struct pv_buf b = PV_BUF_INIT(4096);
+		struct pv_frame_head head = { .len = lengths[i], .domain = 0, .type = PV_FRAME_PASSWD };
+		pv_buf_add(&b, &head, sizeof head);
+		pv_buf_add(&b, "abc\n", 4);
+		struct pv_files f = parse(&b, 1);
+		assert_false(f.list[0].ok);
+		assert_null(f.list[0].passwd.s);
+		pv_files_free(&f);
+	}
+}
+
+static void random_bytes_are_never_more_than_an_error(void **state)
+{
+	uint64_t seed = 4;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct pv_buf b = PV_BUF_INIT(4096);
+		size_t at = 0;
+		struct pv_user u;
+		struct pv_slice text;
+		for (unsigned n = next_random(&seed) % 5; n > 0; n--) {
+			static const char types[] = "PCUEZ?";
+			char data[40];
+			for (size_t j = 0; j < sizeof data; j++)
+				data[j] = (char)next_random(&seed);
+			add_frame(&b, types[next_random(&seed) % 6], next_random(&seed) % 3, data,
+				  next_random(&seed) % sizeof data);
+		}
+		if (b.len > 0 && next_random(&seed) % 2 == 0)
+			b.s[next_random(&seed) % b.len] = (char)next_random(&seed);
+		pv_buf_truncate(&b, b.len - b.len * (next_random(&seed) % 3) / 5);
+		struct pv_files f = parse(&b, 2);
+		for (size_t d = 0; d < 2; d++, at = 0)
+			while (pv_files_next_user(&f.list[d], &at, &u, &text))
+				assert_true(text.s + text.len <= f.bytes.s + f.bytes.len);
+		pv_files_free(&f);
+	}
+}
+
+static void a_sentence_of_the_child_is_made_presentable(void **state)
+{
+	struct pv_buf b = PV_BUF_INIT(8192);
+	char words[2000];
+
+	(void)state;
+	memset(words, 'x', sizeof words);
+	memcpy(words, "a\n\033[2Jb\x80", 9);
+	add_frame(&b, PV_FRAME_ERROR, 0, words, sizeof words);
+	add_frame(&b, PV_FRAME_END, 0, "", 0);
+	struct pv_files f = parse(&b, 1);
+	assert_false(f.list[0].ok);
+	assert_int_equal(strncmp(f.list[0].error.text, "a??[2Jb?", 8), 0);
+	assert_true(strlen(f.list[0].error.text) < PV_ERROR_TEXT);
+	pv_files_free(&f);
+}
+
+#define READER_TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		READER_TEST(every_file_of_every_domain_arrives_whole),
+		READER_TEST(a_bad_passwd_is_reported_and_the_next_domain_is_read_all_the_same),
+		READER_TEST(a_folder_that_changed_its_owner_is_not_read),
+		READER_TEST(bad_users_files_are_reported),
+		READER_TEST(a_killed_child_loses_only_what_it_had_not_sent),
+		READER_TEST(a_stopped_child_is_given_up_in_time),
+		cmocka_unit_test(frames_against_the_rules_are_not_believed),
+		cmocka_unit_test(a_frame_that_lies_about_its_length_is_not_believed),
+		cmocka_unit_test(random_bytes_are_never_more_than_an_error),
+		cmocka_unit_test(a_sentence_of_the_child_is_made_presentable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,394 @@
+/*
+ * maps_table_test.c: Postfix's lmdb tables: one transaction, old or new, whatever fails. The
+ * tables are made and read back by Postfix's own postmap.
+ */
+#include "scratch.h"
+
+#include "maps/lmdb_table.h"
+#include "maps/postfix.h"
+
+#include <lmdb.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+static char path[PATH_MAX]; /* of the table */
+static char text_path[PATH_MAX];
+
+/* mdb_put() says that the map is full this many times, whatever the truth is. */
+static unsigned full_map_left;
+static unsigned puts_seen;
+
+int __real_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
+int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags);
+int __wrap_mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned flags)
+{
+	puts_seen++;
+	if (full_map_left > 0 && puts_seen % 2 == 0) {
+		full_map_left--;
+		return MDB_MAP_FULL;
+	}
+	return __real_mdb_put(txn, dbi, key, data, flags);
+}
+
+static int commit_error;
+
+int __real_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn)
+{
+	if (commit_error == 0)
+		return __real_mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return commit_error;
+}
+
+static void postmap(const char *text)
+{
+	char table[PATH_MAX + 8];
+	const char *const argv[] = { PV_POSTMAP, "-c", "/etc/postfix", table, NULL };
+	struct pv_error e;
+
+	FILE *f = fopen(text_path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	(void)snprintf(table, sizeof table, "lmdb:%s", text_path);
+	if (pv_postfix_ask(argv, NULL, 60, NULL, &e) != PV_OK)
+		fail_msg("%s", e.text);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What postmap -s says of the table, sorted, `key<TAB>value ` each. */
+static const char *listing(void)
+{
+	static char list[1 << 20];
+	char table[PATH_MAX + 8];
+	const char *const argv[] = { PV_POSTMAP, "-c", "/etc/postfix", "-s", table, NULL };
+	struct pv_buf out = PV_BUF_INIT(1 << 20);
+	char *lines[3000], *rest, *line;
+	struct pv_error e;
+	size_t n = 0;
+
+	(void)snprintf(table, sizeof table, "lmdb:%s", text_path);
+	if (pv_postfix_ask(argv, NULL, 60, &out, &e) != PV_OK)
+		fail_msg("%s", e.text);
+	rest = out.s;
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			lines[n++] = line;
+	qsort(lines, n, sizeof *lines, compare_lines);
+	list[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		(void)snprintf(list + strlen(list), sizeof list - strlen(list), "%s ", lines[i]);
+	pv_buf_free(&out);
+	return list;
+}
+
+static struct pv_keys keys_of(const char *const *pairs)
+{
+	struct pv_keys k = { 0 };
+
+	for (; *pairs != NULL; pairs += 2)
+		assert_int_equal(pv_keys_add(&k, pairs[0], pairs[1], NULL), PV_OK);
+	return k;
+}
+
+static enum pv_table_state applied_state;
+
+static enum pv_class apply(const char *const *pairs, unsigned which)
+{
+	struct pv_keys want = keys_of(pairs);
+	struct pv_error e;
+
+	enum pv_class c = pv_table_apply(path, &want, which, &applied_state, &e);
+	pv_keys_free(&want);
+	return c;
+}
+
+static const char *const wanted[] = { "a", "1", "c", "changed", "d", "4", NULL };
+enum { ALL = PV_TABLE_ADD | PV_TABLE_REMOVE };
+
+static int make(void **state)
+{
+	if (scratch_make(state) != 0)
+		return -1;
+	const struct scratch *s = *state;
+	(void)snprintf(text_path, sizeof text_path, "%s/t", s->path);
+	(void)snprintf(path, sizeof path, "%s/t.lmdb", s->path);
+	full_map_left = puts_seen = 0;
+	commit_error = 0;
+	postmap("a 1\nb 2\nc 3\n");
+	return 0;
+}
+
+/* Also where the test that mounted it has failed. */
+static int unmake(void **state)
+{
+	const struct scratch *s = *state;
+	char disk[PATH_MAX];
+
+	(void)snprintf(disk, sizeof disk, "%.500s/disk", s->path);
+	(void)umount2(disk, MNT_DETACH);
+	return scratch_remove(state);
+}
+
+static void what_differs_is_made_good_and_postfix_reads_it(void **state)
+{
+	unsigned open_before = open_descriptors();
+
+	(void)state;
+	assert_int_equal(apply(wanted, ALL), PV_OK);
+	assert_int_equal(applied_state, PV_TABLE_GOOD);
+	assert_string_equal(listing(), "a\t1 c\tchanged d\t4 ");
+	assert_int_equal(open_descriptors(), open_before);
+}
+
+static void additions_alone_remove_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(apply(wanted, PV_TABLE_ADD), PV_OK);
+	assert_string_equal(listing(), "a\t1 b\t2 c\tchanged d\t4 ");
+}
+
+static void removals_alone_add_and_change_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(apply(wanted, PV_TABLE_REMOVE), PV_OK);
+	assert_string_equal(listing(), "a\t1 c\t3 ");
+}
+
+static void where_nothing_differs_nothing_is_written(void **state)
+{
+	static const char *const same[] = { "a", "1", "b", "2", "c", "3", NULL };
+	struct stat before, after;
+
+	(void)state;
+	assert_int_equal(stat(path, &before), 0);
+	commit_error = EIO;
+	assert_int_equal(apply(same, ALL), PV_OK);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+}
+
+static void a_full_map_is_made_larger_and_nothing_is_lost(void **state)
+{
+	(void)state;
+	full_map_left = 1;
+	assert_int_equal(apply(wanted, ALL), PV_OK);
+	assert_int_equal(full_map_left, 0);
+	assert_string_equal(listing(), "a\t1 c\tchanged d\t4 ");
+}
+
+/* 60,000 keys of 300 bytes do not fit into twice the file and 16 MiB. */
+static void a_map_that_is_truly_too_small_grows(void **state)
+{
+	struct pv_keys want = { 0 };
+	struct pv_arena a = { NULL }, b = { NULL };
+	struct pv_keys have = { 0 };
+	enum pv_table_state found;
+	struct pv_error e;
+	char key[512];
+
+	(void)state;
+	for (int i = 0; i < 60000; i++) {
+		(void)snprintf(key, sizeof key, "%0300d", i);
+		assert_int_equal(pv_keys_add(&want, pv_arena_add(&a, key, strlen(key)), key + 290, &e),
+				 PV_OK);
+	}
+	for (size_t i = 0; i < want.count; i++)
+		want.v[i].value = want.v[i].key + 290;
+	assert_int_equal(pv_table_apply(path, &want, ALL, &found, &e), PV_OK);
+	assert_int_equal(pv_table_read(path, &b, &have, &found, &e), PV_OK);
+	assert_int_equal(have.count, 60000);
+	pv_keys_free(&want);
+	pv_keys_free(&have);
+	pv_arena_free(&a);
+	pv_arena_free(&b);
+}
+
+static void a_map_that_stays_full_leaves_the_old_keys(void **state)
+{
+	(void)state;
+	full_map_left = UINT_MAX;
+	assert_int_equal(apply(wanted, ALL), PV_TEMPORARY);
+	assert_string_equal(listing(), "a\t1 b\t2 c\t3 ");
+}
+
+static void a_commit_that_fails_leaves_the_old_keys(void **state)
+{
+	static const int errors[] = { ENOSPC, EDQUOT, EIO, EROFS };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		commit_error = errors[i];
+		assert_int_equal(apply(wanted, ALL), PV_TEMPORARY);
+		assert_string_equal(listing(), "a\t1 b\t2 c\t3 ");
+	}
+}
+
+/* On a real full file system: first every key as it was, then, with room again, the new ones. */
+static void a_full_disk_leaves_the_old_keys_and_room_brings_the_new_ones(void **state)
+{
+	const struct scratch *s = *state;
+	struct pv_keys want = { 0 };
+	struct pv_arena a = { NULL };
+	enum pv_table_state found;
+	struct pv_error e;
+	char disk[PATH_MAX], key[256];
+
+	(void)snprintf(disk, sizeof disk, "%.500s/disk", s->path);
+	assert_int_equal(mkdir(disk, 0755), 0);
+	assert_int_equal(mount("pv-test", disk, "tmpfs", 0, "size=128k"), 0);
+	(void)snprintf(text_path, sizeof text_path, "%.500s/t", disk);
+	(void)snprintf(path, sizeof path, "%.500s/t.lmdb", disk);
+	postmap("a 1\nb 2\n");
+	for (int i = 0; i < 2000; i++) {
+		(void)snprintf(key, sizeof key, "%0200d", i);
+		assert_int_equal(pv_keys_add(&want, pv_arena_add(&a, key, 200), "x", &e), PV_OK);
+	}
+	assert_int_equal(pv_table_apply(path, &want, ALL, &found, &e), PV_TEMPORARY);
+	assert_string_equal(listing(), "a\t1 b\t2 ");
+	assert_int_equal(mount("pv-test", disk, "tmpfs", MS_REMOUNT, "size=8m"), 0);
+	assert_int_equal(pv_table_apply(path, &want, ALL, &found, &e), PV_OK);
+	assert_int_equal(strncmp(listing(), "000", 3), 0);
+	assert_null(strstr(listing(), "a\t1"));
+	pv_keys_free(&want);
+	pv_arena_free(&a);
+}
+
+static void what_is_no_table_is_said_to_be_damaged_and_not_touched(void **state)
+{
+	static const struct {
+		const char *name;
+		long keep; /* bytes of a good table */
+		long at;   /* a byte that is changed, or -1 */
+	} rows[] = {
+		{ "empty", 0, -1 },
+		{ "one byte", 1, -1 },
+		{ "half a page", 2048, -1 },
+		{ "its first page", 4096, -1 },
+		{ "both heads only", 8192, -1 },
+		{ "no magic number", -1, 16 },
+	};
+	const struct scratch *s = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		postmap("a 1\nb 2\nc 3\n");
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		if (rows[i].keep >= 0)
+			assert_int_equal(ftruncate(fd, rows[i].keep), 0);
+		if (rows[i].at >= 0) {
+			assert_int_equal(pwrite(fd, "?", 1, rows[i].at), 1);
+			assert_int_equal(pwrite(fd, "?", 1, rows[i].at + 4096), 1);
+		}
+		(void)close(fd);
+		struct stat before, after;
+		assert_int_equal(stat(path, &before), 0);
+		assert_int_equal(apply(wanted, ALL), PV_OK);
+		if (applied_state != PV_TABLE_DAMAGED)
+			fail_msg("%s: state %d", rows[i].name, (int)applied_state);
+		assert_int_equal(stat(path, &after), 0);
+		assert_int_equal(before.st_size, after.st_size);
+		assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+		assert_int_equal(unlinkat(s->fd, "t.lmdb", 0), 0);
+	}
+}
+
+static void a_table_that_is_not_there_is_missing_and_is_not_made(void **state)
+{
+	const struct scratch *s = *state;
+
+	assert_int_equal(unlinkat(s->fd, "t.lmdb", 0), 0);
+	assert_int_equal(apply(wanted, ALL), PV_OK);
+	assert_int_equal(applied_state, PV_TABLE_MISSING);
+	assert_int_equal(faccessat(s->fd, "t.lmdb", F_OK, 0), -1);
+}
+
+static void a_fifo_and_a_symlink_are_no_table(void **state)
+{
+	const struct scratch *s = *state;
+
+	assert_int_equal(renameat(s->fd, "t.lmdb", s->fd, "other"), 0);
+	assert_int_equal(symlinkat("other", s->fd, "t.lmdb"), 0);
+	assert_int_equal(apply(wanted, ALL), PV_TEMPORARY);
+	assert_int_equal(unlinkat(s->fd, "t.lmdb", 0), 0);
+	assert_int_equal(mkfifoat(s->fd, "t.lmdb", 0600), 0);
+	assert_int_equal(apply(wanted, ALL), PV_TEMPORARY);
+}
+
+/* Keys without their NUL are not Postfix's work, and what else is in there cannot be known. */
+static void a_table_that_others_wrote_is_said_to_be_damaged(void **state)
+{
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	char word[] = "abc";
+	MDB_val k = { 3, word }, v = { 4, word };
+
+	(void)state;
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+	assert_int_equal(__real_mdb_put(txn, dbi, &k, &v, 0), 0);
+	assert_int_equal(__real_mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	assert_int_equal(apply(wanted, ALL), PV_OK);
+	assert_int_equal(applied_state, PV_TABLE_DAMAGED);
+}
+
+static void postmap_waits_while_we_write_and_we_wait_for_postmap(void **state)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct timespec pause = { 0, 300 * 1000 * 1000 };
+	int ready[2];
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	pid_t other = fork();
+	if (other == 0) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fcntl(fd, F_SETLK, &whole) != 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		(void)nanosleep(&pause, NULL);
+		_exit(0);
+	}
+	char c;
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(apply(wanted, ALL), PV_OK);
+	int status = 1;
+	/* It has ended: the lock was not passed by. */
+	assert_int_equal(waitpid(other, &status, WNOHANG), other);
+	assert_int_equal(status, 0);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+	assert_string_equal(listing(), "a\t1 c\tchanged d\t4 ");
+}
+
+#define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TABLE_TEST(what_differs_is_made_good_and_postfix_reads_it),
+		TABLE_TEST(additions_alone_remove_nothing),
+		TABLE_TEST(removals_alone_add_and_change_nothing),
+		TABLE_TEST(where_nothing_differs_nothing_is_written),
+		TABLE_TEST(a_full_map_is_made_larger_and_nothing_is_lost),
+		TABLE_TEST(a_map_that_is_truly_too_small_grows),
+		TABLE_TEST(a_map_that_stays_full_leaves_the_old_keys),
+		TABLE_TEST(a_commit_that_fails_leaves_the_old_keys),
+		TABLE_TEST(a_full_disk_leaves_the_old_keys_and_room_brings_the_new_ones),
+		TABLE_TEST(what_is_no_table_is_said_to_be_damaged_and_not_touched),
+		TABLE_TEST(a_table_that_is_not_there_is_missing_and_is_not_made),
+		TABLE_TEST(a_fifo_and_a_symlink_are_no_table),
+		TABLE_TEST(a_table_that_others_wrote_is_said_to_be_damaged),
+		TABLE_TEST(postmap_waits_while_we_write_and_we_wait_for_postmap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
