@@ -158,15 +158,17 @@ static void an_account_believes_root_and_itself(void **state)
 	}
 }
 
+/* As a set-group-id, and a set-user-id, program would find itself. */
 static bool opens_with_another_group(void *ctx)
 {
-	/* As a set-group-id program would find itself. */
-	return setegid(STRANGER) == 0 && opens_as_expected(ctx);
+	return setresgid(ACCOUNT, STRANGER, STRANGER) == 0 && setresuid(ACCOUNT, ACCOUNT, ACCOUNT) == 0 &&
+	       opens_as_expected(ctx);
 }
 
 static bool opens_with_another_user(void *ctx)
 {
-	return seteuid(ACCOUNT) == 0 && opens_as_expected(ctx);
+	return setresgid(ACCOUNT, ACCOUNT, ACCOUNT) == 0 && setresuid(ACCOUNT, STRANGER, STRANGER) == 0 &&
+	       opens_as_expected(ctx);
 }
 
 static void the_environment_counts_only_for_an_ordinary_user(void **state)
