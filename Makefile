@@ -39,7 +39,8 @@ LIBS = -llmdb -lidn2 -lcrypt -ljansson
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
 DELIVER_LIB_SRC = $(filter-out $L/address/idn.c, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
 	$(addprefix $L/store/, store.c conf.c registry.c folder.c passwd.c passwd_find.c)
-DELIVER_SRC = $(sort $(wildcard virtual-deliver/*.c))
+# Its own malloc() is for the static program alone.
+DELIVER_SRC = $(filter-out virtual-deliver/memory.c, $(sort $(wildcard virtual-deliver/*.c)))
 MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))
 ADMIN_SRC = $(sort $(wildcard postfix-virtual/admin/*.c))
 PROGRAMS = $(if $(DELIVER_SRC),$B/virtual-deliver) $(if $(MAPS_SRC),$B/make-postfix-maps) $(if $(ADMIN_SRC),$B/postfix-virtual)
@@ -72,7 +73,7 @@ $B/libpostfix_virtual.a: $(LIB_SRC:%.c=$B/obj/%.o)
 	$Q rm -f $@ && ar rcs $@ $^
 
 ifeq ($(MUSL)-$(VARIANT),yes-plain)
-$B/virtual-deliver: $(DELIVER_SRC:%.c=$B/musl/%.o) $(DELIVER_LIB_SRC:%.c=$B/musl/%.o)
+$B/virtual-deliver: $(DELIVER_SRC:%.c=$B/musl/%.o) $B/musl/virtual-deliver/memory.o $(DELIVER_LIB_SRC:%.c=$B/musl/%.o)
 	$(call say,LINK,$@)
 	$Q $(MUSL_CC) $(MUSL_CFLAGS) $(MUSL_LDFLAGS) -o $@ $^
 else

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,7 +59,8 @@ static enum pv_class read_first(struct delivery *d, struct pv_error *e)
 	size_t got;
 
 	while (d->input.len < FIRST_READ_MAX) {
-		size_t want = d->input.cap > d->input.len + 8192 ? d->input.cap - d->input.len - 1 : 65536;
+		size_t want =
+			d->input.cap > d->input.len + 8192 ? d->input.cap - d->input.len - 1 : 256 * 1024;
 		if (want > FIRST_READ_MAX - d->input.len)
 			want = FIRST_READ_MAX - d->input.len;
 		char *to = pv_buf_reserve(&d->input, want);
@@ -239,7 +241,7 @@ static enum pv_class compose(struct delivery *d, struct pv_error *e)
 	c = header_add(&d->header, d->input.s + d->hop.length, d->input.len - d->hop.length, e);
 	/* The rest of a large message, piece by piece through the same memory. */
 	while (c == PV_OK && !d->input_ended && got > 0) {
-		c = read_input(d->input.s, 65536, &got, e);
+		c = read_input(d->input.s, d->input.cap - 1, &got, e);
 		if (c == PV_OK && got > 0)
 			c = header_add(&d->header, d->input.s, got, e);
 	}
@@ -320,14 +322,17 @@ static enum pv_class prepare(struct delivery *d, struct pv_error *e)
 
 enum pv_class deliver(const struct deliver_options *o, struct pv_error *e)
 {
-	int64_t begun = pv_now_us();
+	/* Zeroed by the kernel, page by page, as far as it is touched: cheaper than allocating. */
+	static char first_memory[64 * 1024];
 	static struct delivery d;
+	int64_t begun = pv_now_us();
 
-	d = (struct delivery){ .options = o,
-			       .uid = getuid(),
-			       .input = PV_BUF_INIT(FIRST_READ_MAX + 1),
-			       .location = { .dirfd = -1 },
-			       .outcome = "" };
+	d.options = o;
+	d.uid = (uid_t)getauxval(AT_UID); /* set by the kernel; no system call */
+	d.location.dirfd = -1;
+	d.outcome = "";
+	d.input = (struct pv_buf)PV_BUF_ON(first_memory, FIRST_READ_MAX + 1);
+	pv_content_start(&d.content, -1);
 	header_start(&d.header, &d.content, check_loop, &d);
 	pv_log_open("virtual-deliver", "/dev/log");
 	enum pv_class c = prepare(&d, e);

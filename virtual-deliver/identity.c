@@ -2,10 +2,10 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/host.h"
 #include "base/table.h"
 
 #include <fcntl.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 static struct slice word_at(const char *p, const char *stop)
@@ -61,13 +61,11 @@ static bool same_name(struct slice a, const char *b, size_t len)
 /* The kernel's name, or that name with a domain behind it, as Postfix makes myhostname by default. */
 static bool is_node_name(struct slice host)
 {
-	struct utsname u;
+	const char *node = pv_host_name();
+	size_t n = strlen(node);
 
-	if (uname(&u) != 0)
-		return false;
-	size_t n = strlen(u.nodename);
-	return same_name(host, u.nodename, n) ||
-	       (n > 0 && host.len > n && host.s[n] == '.' && strncasecmp(host.s, u.nodename, n) == 0);
+	return same_name(host, node, n) ||
+	       (host.len > n && host.s[n] == '.' && strncasecmp(host.s, node, n) == 0);
 }
 
 /* What main.cf says, where it says it literally. Asked last: it is another file to read. */

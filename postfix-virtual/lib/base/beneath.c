@@ -58,3 +58,27 @@ int pv_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 		return by_components(dirfd, path, flags | O_CLOEXEC, mode);
 	return (int)fd;
 }
+
+int pv_open_folder_in(const char *dir, const char *name, bool *dir_missing_r)
+{
+	struct how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = NO_SYMLINKS };
+	char path[1024];
+
+	*dir_missing_r = false;
+	int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+	if (n > 0 && (size_t)n < sizeof path) {
+		long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+		if (fd >= 0)
+			return (int)fd;
+	}
+	/* A symlink on the way, or no openat2(): in two steps. */
+	int top = openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*dir_missing_r = top < 0;
+	if (top < 0)
+		return -1;
+	int fd = pv_open_beneath(top, name, O_PATH | O_DIRECTORY, 0);
+	int err = errno;
+	(void)close(top);
+	errno = err;
+	return fd;
+}

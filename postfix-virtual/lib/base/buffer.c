@@ -7,10 +7,11 @@ char pv_buf_empty[1];
 
 static void back_to_empty(struct pv_buf *b)
 {
-	if (b->cap != 0)
+	if (b->cap != 0 && b->s != b->lent)
 		free(b->s);
 	b->s = pv_buf_empty;
 	b->len = b->cap = 0;
+	b->lent = NULL;
 	b->failed = false;
 }
 
@@ -54,11 +55,14 @@ char *pv_buf_reserve(struct pv_buf *b, size_t more)
 	size_t cap = b->cap < 256 ? 256 : b->cap;
 	while (cap < need)
 		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-	char *s = realloc(b->cap != 0 ? b->s : NULL, cap);
+	bool owned = b->cap != 0 && b->s != b->lent;
+	char *s = realloc(owned ? b->s : NULL, cap);
 	if (s == NULL) {
 		b->failed = true;
 		return NULL;
 	}
+	if (!owned && b->len > 0)
+		memcpy(s, b->s, b->len);
 	b->s = s;
 	b->cap = cap;
 	b->s[b->len] = '\0';

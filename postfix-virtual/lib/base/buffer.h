@@ -19,8 +19,9 @@
 struct pv_buf {
 	char *s;
 	size_t len;
-	size_t cap; /* bytes allocated; 0 while s is the shared empty string */
+	size_t cap; /* bytes that s has; 0 while it is the shared empty string */
 	size_t max; /* upper limit of len */
+	char *lent; /* memory that is not ours to free; NULL: none */
 	bool failed;
 };
 
@@ -30,6 +31,14 @@ extern char pv_buf_empty[1];
 #define PV_BUF_INIT(limit)                                                                                   \
 	{                                                                                                    \
 		.s = pv_buf_empty, .len = 0, .cap = 0, .max = (limit), .failed = false                       \
+	}
+
+/* The same, beginning in the char array `memory`, whose first byte is NUL and which outlives it: no
+ * allocation before more is needed. */
+#define PV_BUF_ON(memory, limit)                                                                             \
+	{                                                                                                    \
+		.s = (memory), .len = 0, .cap = sizeof(memory), .max = (limit), .lent = (memory),            \
+		.failed = false                                                                              \
 	}
 
 /* Free the memory; the buffer is empty again and may be used on. */

@@ -171,14 +171,23 @@ enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t
 			   bool *found_r, struct pv_error *e)
 {
 	char what[PV_ERROR_TEXT];
+	struct stat st;
 	int fd;
 
-	enum pv_class c = pv_file_open(dirfd, name, t, &fd, NULL, e);
+	enum pv_class c = pv_file_open(dirfd, name, t, &fd, &st, e);
 	*found_r = fd >= 0;
 	if (c != PV_OK || fd < 0)
 		return c;
-	(void)snprintf(what, sizeof what, "%s/%s", t->where, name);
-	c = pv_file_read(fd, what, b, e);
+	/* The usual small file comes with one read of its own size. */
+	bool small = st.st_size > 0 && st.st_size < 65536 && (size_t)st.st_size < b->max - b->len;
+	char *to = small ? pv_buf_reserve(b, (size_t)st.st_size + 1) : NULL;
+	ssize_t n = to != NULL ? read(fd, to, (size_t)st.st_size + 1) : 0;
+	if (n > 0)
+		pv_buf_grew(b, (size_t)n);
+	if (to == NULL || n != st.st_size) {
+		(void)snprintf(what, sizeof what, "%s/%s", t->where, name);
+		c = pv_file_read(fd, what, b, e);
+	}
 	(void)close(fd);
 	return c;
 }

@@ -29,14 +29,16 @@ static void sha256_block(uint32_t state[8], const unsigned char *p)
 		       (rotate_right(b, 17) ^ rotate_right(b, 19) ^ b >> 10);
 	}
 	memcpy(s, state, sizeof s);
+	/* The eight words move one place a round: instead of them, the place where they begin moves. */
 	for (unsigned i = 0; i < 64; i++) {
-		uint32_t e1 = rotate_right(s[4], 6) ^ rotate_right(s[4], 11) ^ rotate_right(s[4], 25);
-		uint32_t t1 = s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-		uint32_t e0 = rotate_right(s[0], 2) ^ rotate_right(s[0], 13) ^ rotate_right(s[0], 22);
-		uint32_t t2 = e0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-		memmove(s + 1, s, 7 * sizeof *s);
-		s[4] += t1;
-		s[0] = t1 + t2;
+		uint32_t *a = &s[-i & 7], *d = &s[(3 - i) & 7], *h = &s[(7 - i) & 7];
+		uint32_t b = s[(1 - i) & 7], c = s[(2 - i) & 7];
+		uint32_t x = s[(4 - i) & 7], f = s[(5 - i) & 7], g = s[(6 - i) & 7];
+		uint32_t e1 = rotate_right(x, 6) ^ rotate_right(x, 11) ^ rotate_right(x, 25);
+		uint32_t t1 = *h + e1 + ((x & f) ^ (~x & g)) + k[i] + w[i];
+		uint32_t e0 = rotate_right(*a, 2) ^ rotate_right(*a, 13) ^ rotate_right(*a, 22);
+		*d += t1;
+		*h = t1 + e0 + ((*a & b) ^ (*a & c) ^ (b & c));
 	}
 	for (unsigned i = 0; i < 8; i++)
 		state[i] += s[i];

@@ -8,7 +8,10 @@
 
 void pv_content_start(struct pv_content *c, int dirfd)
 {
-	*c = (struct pv_content){ .memory = PV_BUF_INIT(PV_CONTENT_MEMORY), .dirfd = dirfd, .fd = -1 };
+	c->memory = (struct pv_buf)PV_BUF_INIT(PV_CONTENT_MEMORY);
+	c->dirfd = dirfd;
+	c->fd = -1;
+	c->size = 0;
 	pv_sum_start(&c->sum);
 }
 

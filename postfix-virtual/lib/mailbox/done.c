@@ -7,35 +7,25 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* One id. An entry is whole or not there: check finds what a power cut left. */
-struct entry {
-	unsigned char id[16]; /* the first half: 128 bits are enough */
-	int64_t begun;
-	uint32_t number; /* counts up; the highest is the newest */
-	uint32_t check;
-};
+enum { BUCKET_BYTES = PV_DONE_BUCKET * sizeof(struct pv_done_entry), BUCKETS_MAX = 65536 };
 
-enum { ID_KEPT = 16, FILE_MAX = 64 * 1024 * 1024, CHUNK = (PV_DONE_KEPT + 1) * sizeof(struct entry) };
+/* With as many buckets as these the last 1,024 are kept though chance fills buckets unevenly. */
+enum { BUCKETS_ENOUGH = 8 };
 
-static uint32_t entry_check(const struct entry *x)
+static uint32_t check_of(const struct pv_done_entry *x)
 {
 	struct pv_sum sum;
 
 	pv_sum_start(&sum);
-	pv_sum_add(&sum, x, offsetof(struct entry, check));
-	return (uint32_t)pv_sum_finish(&sum);
+	pv_sum_add(&sum, x, offsetof(struct pv_done_entry, check));
+	return (uint32_t)pv_sum_finish(&sum) | 1;
 }
 
-static size_t count(const struct pv_done *d)
+static uint64_t short_id(const unsigned char id[PV_ID_BYTES])
 {
-	return d->text.len / sizeof(struct entry);
-}
+	uint64_t x;
 
-static struct entry get(const struct pv_done *d, size_t i)
-{
-	struct entry x;
-
-	memcpy(&x, d->text.s + i * sizeof x, sizeof x);
+	memcpy(&x, id, sizeof x);
 	return x;
 }
 
@@ -51,29 +41,7 @@ int64_t pv_done_now(void)
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-void pv_done_open(const struct pv_location *l, struct pv_done *d)
-{
-	char name[NAME_MAX + 1];
-	ssize_t n;
-
-	*d = (struct pv_done){ .fd = -1, .text = PV_BUF_INIT(FILE_MAX) };
-	if (!make_name(l, name))
-		return;
-	d->fd = openat(l->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (d->fd < 0)
-		return;
-	/* One read for the usual size, and as many as it takes for a busy mailbox's. */
-	do {
-		char *to = pv_buf_reserve(&d->text, CHUNK);
-		n = to == NULL ? -1 : read(d->fd, to, CHUNK);
-		if (n > 0)
-			pv_buf_grew(&d->text, (size_t)n);
-	} while (n == CHUNK);
-	if (n < 0)
-		pv_done_close(d);
+	return t.tv_sec;
 }
 
 void pv_done_close(struct pv_done *d)
@@ -81,90 +49,120 @@ void pv_done_close(struct pv_done *d)
 	if (d->fd >= 0)
 		(void)close(d->fd);
 	d->fd = -1;
-	pv_buf_free(&d->text);
 }
 
-bool pv_done_has(const struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t mtime_ns)
+/* How many buckets has a file of this size? Not a power of two: it was cut, and counts as the next lower. */
+static uint32_t buckets_of(off_t size)
 {
-	for (size_t i = 0; i < count(d); i++) {
-		if (memcmp(d->text.s + i * sizeof(struct entry), id, ID_KEPT) != 0)
-			continue;
-		struct entry x = get(d, i);
-		if (x.check == entry_check(&x) && mtime_ns >= x.begun)
+	uint32_t n = 1;
+
+	while (n < BUCKETS_MAX && (off_t)n * 2 * BUCKET_BYTES <= size)
+		n *= 2;
+	return n;
+}
+
+/* Read the bucket of id. What the file does not reach to is free places. */
+static bool read_bucket(struct pv_done *d, const unsigned char id[PV_ID_BYTES])
+{
+	struct stat st;
+
+	if (fstat(d->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	d->buckets = buckets_of(st.st_size);
+	d->bucket = (uint32_t)(short_id(id) & (d->buckets - 1));
+	ssize_t n =
+		st.st_size == 0 ? 0 : pread(d->fd, d->entries, BUCKET_BYTES, (off_t)d->bucket * BUCKET_BYTES);
+	if (n < 0)
+		return false;
+	memset((char *)d->entries + n, 0, BUCKET_BYTES - (size_t)n);
+	return true;
+}
+
+bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t mtime_s,
+		  struct pv_done *d)
+{
+	char name[NAME_MAX + 1];
+
+	d->fd = -1;
+	if (!make_name(l, name))
+		return false;
+	d->fd = openat(l->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (d->fd >= 0 && !read_bucket(d, id))
+		pv_done_close(d);
+	for (size_t i = 0; d->fd >= 0 && i < PV_DONE_BUCKET; i++) {
+		const struct pv_done_entry *x = &d->entries[i];
+		if (x->id == short_id(id) && x->check == check_of(x) && mtime_s >= (int64_t)x->begun)
 			return true;
 	}
 	return false;
 }
 
-/* The newest entry's place; false where there is none. Numbers may wrap: distance decides. */
-static bool newest_of(const struct pv_done *d, bool checked, size_t *at_r, uint32_t *number_r)
+/* The place for one more: a free one, or the oldest. */
+static size_t choose_place(const struct pv_done *d)
 {
-	bool found = false;
+	size_t oldest = 0;
 
-	for (size_t i = 0; i < count(d); i++) {
-		struct entry x = get(d, i);
-		if ((checked && x.check != entry_check(&x)) || (found && (int32_t)(x.number - *number_r) < 0))
-			continue;
-		*at_r = i;
-		*number_r = x.number;
-		found = true;
+	for (size_t i = 0; i < PV_DONE_BUCKET; i++) {
+		if (d->entries[i].check == 0)
+			return i;
+		if (d->entries[i].begun < d->entries[oldest].begun)
+			oldest = i;
 	}
-	return found;
+	return oldest;
 }
 
-/* Checking every entry would cost more than the rest of a delivery: only a newest one that is damaged
- * makes us look at all of them. */
-static bool newest(const struct pv_done *d, size_t *at_r, uint32_t *number_r)
+/* Spread the entries of a whole file over twice as many buckets. Each of the new ones gets at most what was
+ * in one. */
+static void spread(const struct pv_done_entry *from, uint32_t buckets, struct pv_done_entry *to)
 {
-	if (!newest_of(d, false, at_r, number_r))
-		return false;
-	struct entry x = get(d, *at_r);
-	return x.check == entry_check(&x) || newest_of(d, true, at_r, number_r);
-}
-
-/* Every place holds an id too young to be forgotten: write the file anew, oldest first, so that there is room
- * at its end. Returns the place behind the last. */
-static size_t unroll(struct pv_done *d, const struct pv_location *l, size_t at)
-{
-	struct pv_buf turned = PV_BUF_INIT(FILE_MAX);
-	size_t split = at * sizeof(struct entry), whole = count(d) * sizeof(struct entry);
-	char name[NAME_MAX + 1];
-
-	pv_buf_add(&turned, d->text.s + split, whole - split);
-	pv_buf_add(&turned, d->text.s, split);
-	if (!turned.failed && make_name(l, name) &&
-	    pv_file_replace(l->dirfd, name, turned.s, turned.len, 0600, (uid_t)-1, (gid_t)-1, NULL) ==
-		    PV_OK) {
-		int fd = openat(l->dirfd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd >= 0) {
-			(void)close(d->fd);
-			d->fd = fd;
-			at = count(d);
+	for (uint32_t b = 0; b < buckets; b++) {
+		size_t used[2] = { 0, 0 };
+		for (size_t i = 0; i < PV_DONE_BUCKET; i++) {
+			const struct pv_done_entry *x = &from[(size_t)b * PV_DONE_BUCKET + i];
+			if (x->check == 0 || x->check != check_of(x))
+				continue;
+			size_t half = (x->id & buckets) != 0;
+			to[(b + half * buckets) * PV_DONE_BUCKET + used[half]++] = *x;
 		}
 	}
-	pv_buf_free(&turned);
-	return at;
+}
+
+/* Double the file, as a whole or not at all. */
+static void grow(struct pv_done *d, const struct pv_location *l, const unsigned char id[PV_ID_BYTES])
+{
+	size_t old_bytes = (size_t)d->buckets * BUCKET_BYTES;
+	struct pv_done_entry *from = calloc(1, old_bytes), *to = calloc(2, old_bytes);
+	char name[NAME_MAX + 1];
+
+	if (from != NULL && to != NULL && make_name(l, name) && pread(d->fd, from, old_bytes, 0) >= 0) {
+		spread(from, d->buckets, to);
+		if (pv_file_replace(l->dirfd, name, to, 2 * old_bytes, 0600, (uid_t)-1, (gid_t)-1, NULL) ==
+		    PV_OK) {
+			pv_done_close(d);
+			(void)pv_done_find(l, id, 0, d);
+		}
+	}
+	free(from);
+	free(to);
 }
 
 void pv_done_add(struct pv_done *d, const struct pv_location *l, const unsigned char id[PV_ID_BYTES],
-		 int64_t begun_ns)
+		 int64_t begun_s)
 {
-	struct entry x = { .begun = begun_ns };
-	size_t at = 0, last;
-	uint32_t number = 0;
+	struct pv_done_entry x = { .id = short_id(id), .begun = (uint32_t)begun_s };
 
 	if (d->fd < 0)
 		return;
-	if (newest(d, &last, &number)) {
-		at = last + 1;
-		if (at >= count(d) && count(d) >= PV_DONE_KEPT)
-			at = 0;
-		if (at < count(d) && get(d, at).begun > begun_ns - (int64_t)PV_DONE_SECONDS * 1000000000)
-			at = at == 0 ? count(d) : unroll(d, l, at);
+	size_t at = choose_place(d);
+	bool young = (int64_t)d->entries[at].begun > begun_s - PV_DONE_SECONDS;
+	if (d->entries[at].check != 0 && (young || d->buckets < BUCKETS_ENOUGH) && d->buckets < BUCKETS_MAX) {
+		grow(d, l, id);
+		if (d->fd < 0)
+			return;
+		at = choose_place(d);
 	}
-	memcpy(x.id, id, ID_KEPT);
-	x.number = number + 1;
-	x.check = entry_check(&x);
-	ssize_t written = pwrite(d->fd, &x, sizeof x, (off_t)(at * sizeof x));
+	x.check = check_of(&x);
+	ssize_t written =
+		pwrite(d->fd, &x, sizeof x, (off_t)d->bucket * BUCKET_BYTES + (off_t)(at * sizeof x));
 	(void)written; /* half an entry fails its check */
 }

@@ -2,8 +2,10 @@
  * done.h: .NAME.done, the ids of the messages stored lately, so that the retry of a message whose delivery
  * was killed after it was safe does not store it twice.
  *
- * Kept are the last 1,024 and all younger than four hours. Each entry says when its message was appended: a
- * mailbox that is older than that was put back from a backup, and does not hold the message.
+ * Kept are at least the last 1,024 and all younger than four hours. The file is a number of buckets of 256
+ * entries, by the first bits of the id, so that looking one up costs the same however busy the mailbox is; it
+ * starts with one bucket and doubles. Each entry says when its message was appended: a mailbox that is older
+ * than that was put back from a backup, and does not hold the message.
  */
 #ifndef PV_DONE_H
 #define PV_DONE_H
@@ -11,24 +13,35 @@
 #include "mailbox/location.h"
 #include "mailbox/mailbox.h"
 
-enum { PV_DONE_KEPT = 1024, PV_DONE_SECONDS = 4 * 3600 };
+enum { PV_DONE_KEPT = 1024, PV_DONE_SECONDS = 4 * 3600, PV_DONE_BUCKET = 256 };
 
-struct pv_done {
-	int fd;		    /* -1: none */
-	struct pv_buf text; /* the file */
+struct pv_done_entry {
+	uint64_t id;	/* the first eight bytes of the message's; with check 0: a free place */
+	uint32_t begun; /* seconds since 1970; the append's mtime is not before it */
+	uint32_t check; /* tells a whole entry from what a power cut left */
 };
 
-/* Read the file, or make it. Where that fails there is simply no memory of earlier messages: d->fd is -1. */
-void pv_done_open(const struct pv_location *l, struct pv_done *d);
-/* Was id stored in this mailbox, whose mtime is mtime_ns? */
-bool pv_done_has(const struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t mtime_ns);
-/* Note id, appended at or after begun_ns. A failure is none: the mail is safe, only its retry might be stored
+struct pv_done {
+	int fd;		  /* -1: none */
+	uint32_t buckets; /* in the file; a power of two */
+	uint32_t bucket;  /* the one that was read */
+	struct pv_done_entry entries[PV_DONE_BUCKET];
+};
+
+/*
+ * Open the file (make it), read the bucket of id, and say whether id was stored in this mailbox, whose mtime
+ * is mtime_s. Where the file cannot be used there is simply no memory of earlier messages: d->fd is -1.
+ */
+bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t mtime_s,
+		  struct pv_done *d);
+/* Note id, appended at or after begun_s. A failure is none: the mail is safe, only its retry might be stored
  * again. */
 void pv_done_add(struct pv_done *d, const struct pv_location *l, const unsigned char id[PV_ID_BYTES],
-		 int64_t begun_ns);
+		 int64_t begun_s);
 void pv_done_close(struct pv_done *d);
 
-/* Now, by the clock that the kernel stamps files with, never after the mtime of what is written later. */
+/* Now, in seconds, by the clock that the kernel stamps files with: never after the mtime of what is written
+ * later. */
 int64_t pv_done_now(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "mailbox/dotlock.h"
 
 #include "base/file.h"
+#include "base/host.h"
 #include "base/table.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 256, FOREIGN_GONE_S = 60, FOREIGN_UNKNOWN_S = 30 * 60 };
@@ -26,33 +26,30 @@ static bool make_names(const struct pv_location *l, struct names *n)
 	return a > 0 && b > 0 && (size_t)b < sizeof n->text;
 }
 
-/* The boot id of the kernel, 36 bytes; "-" where there is no /proc. */
-static void read_boot_id(char out[40])
+/* The kernel that runs, and whose process numbers we see: its boot id, and the device of the /proc that it
+ * was read from, which every pid namespace has its own of. `-` and 0 where there is no /proc. */
+static void read_boot(char id[40], unsigned long long *proc_r)
 {
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, 36);
+	int fd = openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, id, 36);
+	struct stat st;
 
+	*proc_r = fd >= 0 && fstat(fd, &st) == 0 ? (unsigned long long)st.st_dev : 0;
 	if (fd >= 0)
 		(void)close(fd);
 	if (n != 36)
-		n = snprintf(out, 40, "-");
-	out[n] = '\0';
+		n = snprintf(id, 40, "-");
+	id[n] = '\0';
 }
 
 /* Who we are, as the second line of a dotlock has it, without the time. */
 static void make_identity(char *out, size_t size)
 {
-	struct utsname u;
-	struct stat ns;
+	unsigned long long proc;
 	char boot[40];
 
-	read_boot_id(boot);
-	if (uname(&u) != 0)
-		(void)snprintf(u.nodename, sizeof u.nodename, "-");
-	if (stat("/proc/self/ns/pid", &ns) != 0)
-		ns.st_ino = 0;
-	(void)snprintf(out, size, "host=%.64s boot=%s pidns=%llu", u.nodename, boot,
-		       (unsigned long long)ns.st_ino);
+	read_boot(boot, &proc);
+	(void)snprintf(out, size, "host=%.64s boot=%s pidns=%llu", pv_host_name(), boot, proc);
 }
 
 static unsigned long long boot_ms(void)

@@ -19,7 +19,7 @@ struct pv_journal {
 	uint64_t start;	 /* S: size of the mailbox before */
 	uint64_t length; /* of all that it writes: lead and content */
 	uint64_t anchor; /* checksum of the up to PV_JOURNAL_ANCHOR bytes before start */
-	int64_t begun;	 /* when: nanoseconds of the file system's clock, at or before the append's mtime */
+	int64_t begun;	 /* when: seconds of the file system's clock, at or before the append's mtime */
 	uint32_t lead;
 	bool spooled; /* the content is in .NAME.spooled */
 	bool has_id;

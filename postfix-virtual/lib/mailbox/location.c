@@ -105,7 +105,7 @@ static enum pv_class open_home_folder(const struct pv_location_rules *rules, con
 			 slash != NULL ? rules->mail_spool_home : ".");
 	if (n < 0 || (size_t)n >= sizeof sub)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5", "mail_spool_home is too long");
-	int home_fd = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int home_fd = openat(AT_FDCWD, home, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (home_fd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open home %s", home);
 	enum pv_class c = check_folder(home_fd, home, rules->uid, e);
@@ -162,7 +162,7 @@ static enum pv_class try_mail_directory(const struct pv_location_rules *rules, c
 		free(path);
 		return PV_OK;
 	}
-	int fd = open(rules->mail_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, rules->mail_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		int err = errno;
 		free(path);
@@ -177,18 +177,16 @@ static enum pv_class try_mail_directory(const struct pv_location_rules *rules, c
 static enum pv_class open_spool(const struct pv_location_rules *rules, const struct pv_domain *d, int *fd_r,
 				struct pv_error *e)
 {
-	int spool = open(rules->spool_directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (spool < 0)
+	bool spool_missing;
+
+	*fd_r = pv_open_folder_in(rules->spool_directory, d->s, &spool_missing);
+	if (*fd_r >= 0)
+		return PV_OK;
+	if (spool_missing)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open spool_directory %s",
 				     rules->spool_directory);
-	int fd = pv_open_beneath(spool, d->s, O_PATH | O_DIRECTORY, 0);
-	int err = errno;
-	(void)close(spool);
-	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", err, "open folder %s/%s",
-				     rules->spool_directory, d->s);
-	*fd_r = fd;
-	return PV_OK;
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s/%s", rules->spool_directory,
+			     d->s);
 }
 
 static enum pv_class use_spool(const struct pv_location_rules *rules, const struct pv_domain *d,

@@ -85,8 +85,7 @@ static void note_done(const struct pv_mailbox *m, const struct pv_journal *j)
 
 	if (!j->has_id)
 		return;
-	pv_done_open(m->where, &done);
-	if (!pv_done_has(&done, j->id, INT64_MAX))
+	if (!pv_done_find(m->where, j->id, INT64_MAX, &done))
 		pv_done_add(&done, m->where, j->id, j->begun);
 	pv_done_close(&done);
 }
@@ -243,18 +242,16 @@ enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *c
 				const unsigned char id[PV_ID_BYTES], enum pv_append_result *r,
 				struct pv_error *e)
 {
-	struct pv_done done = { .fd = -1, .text = PV_BUF_INIT(0) };
+	struct pv_done done;
 	struct pv_journal j;
 
 	*r = PV_APPENDED;
-	if (id != NULL && !m->where->shared) {
-		pv_done_open(m->where, &done);
-		int64_t mtime = (int64_t)m->st.st_mtim.tv_sec * 1000000000 + m->st.st_mtim.tv_nsec;
-		if (!m->created && pv_done_has(&done, id, mtime)) {
-			*r = PV_DUPLICATE;
-			pv_done_close(&done);
-			return PV_OK;
-		}
+	done.fd = -1;
+	if (id != NULL && !m->where->shared &&
+	    pv_done_find(m->where, id, m->created ? INT64_MIN : m->st.st_mtim.tv_sec, &done)) {
+		*r = PV_DUPLICATE;
+		pv_done_close(&done);
+		return PV_OK;
 	}
 	enum pv_class c = plan(m, content, id, &j, e);
 	if (c == PV_OK && m->journal_fd >= 0)

@@ -93,7 +93,7 @@ static enum pv_class follow(struct walk *w, int fd, const struct stat *st, const
 	memcpy(w->rest, rest, (size_t)need + 1);
 	if (target[0] != '/')
 		return PV_OK;
-	int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int top = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return fail_open(errno, "/", e);
 	(void)close(w->fd);
@@ -160,7 +160,7 @@ static enum pv_class walk_as_root(const char *path, int *fd_r, struct stat *st_r
 	struct walk w = { .path = path };
 	char name[NAME_MAX + 2];
 
-	w.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	w.fd = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w.fd < 0)
 		return fail_open(errno, "/", e);
 	(void)snprintf(w.rest, sizeof w.rest, "%s", path);
@@ -178,7 +178,7 @@ static enum pv_class walk_as_root(const char *path, int *fd_r, struct stat *st_r
 
 static enum pv_class open_as_account(const char *path, int *fd_r, struct stat *st_r, struct pv_error *e)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return fail_open(errno, path, e);
