@@ -141,8 +141,9 @@ static void domains_must_be_roots(void **state)
 
 static void the_nearest_alias_counts(void **state)
 {
-	static const char text[] = "kvt.org alias_of=kvt.dk\nshop.kvt.org alias_of=shop.dk\n"
-				   "x.shop.kvt.org sub_domains=yes\nbad.org alias_of=x\nkvt.dk\n";
+	static const char text[] = "shop.kvt.org alias_of=shop.dk\nkvt.org alias_of=kvt.dk\n"
+				   "deep.shop.kvt.org alias_of=deep.dk\nx.shop.kvt.org "
+				   "sub_domains=yes\nbad.org alias_of=x\nkvt.dk\n";
 	static const struct {
 		const char *name, *found, *target;
 	} table[] = {
@@ -152,7 +153,9 @@ static void the_nearest_alias_counts(void **state)
 		{ "y.x.shop.kvt.org", "shop.kvt.org", "shop.dk" },
 		{ "kvt.dk", NULL, NULL },
 		{ "a.kvt.dk", NULL, NULL },
+		{ "a.deep.shop.kvt.org", "deep.shop.kvt.org", "deep.dk" },
 		{ "xkvt.org", NULL, NULL },
+		{ "a.xkvt.org", NULL, NULL },
 		{ "kvt.org.uk", NULL, NULL },
 	};
 	const struct scratch *s = *state;
@@ -173,7 +176,7 @@ static void the_nearest_alias_counts(void **state)
 		}
 	}
 	struct pv_domain d = domain("a.bad.org");
-	assert_deferred(pv_registry_alias(&store, &d, &r, &found, &e), &e, "line 4");
+	assert_deferred(pv_registry_alias(&store, &d, &r, &found, &e), &e, "line 5");
 	pv_store_close(&store);
 }
 
