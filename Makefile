@@ -73,6 +73,8 @@ $B/libpostfix_virtual.a: $(LIB_SRC:%.c=$B/obj/%.o)
 	$Q rm -f $@ && ar rcs $@ $^
 
 ifeq ($(MUSL)-$(VARIANT),yes-plain)
+# Else the compiler makes a call of calloc() out of the malloc() and memset() in calloc().
+$B/musl/virtual-deliver/memory.o: MUSL_CFLAGS += -fno-builtin
 $B/virtual-deliver: $(DELIVER_SRC:%.c=$B/musl/%.o) $B/musl/virtual-deliver/memory.o $(DELIVER_LIB_SRC:%.c=$B/musl/%.o)
 	$(call say,LINK,$@)
 	$Q $(MUSL_CC) $(MUSL_CFLAGS) $(MUSL_LDFLAGS) -o $@ $^
