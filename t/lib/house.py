@@ -105,6 +105,19 @@ class House:
             raise RuntimeError(f"postfix-virtual {' '.join(args)}: exit {r.returncode}\n{(r.stdout + r.stderr).decode()}")
         return r.stdout.decode()
 
+    def hand_over(self, account, recipient, message, sender="s@example.org", queue_id="4ABCDE12345", **more):
+        """Run virtual-deliver as local(8) would, without Postfix: as the account, with the four lines and a Received
+        of this host's on top. Returns CompletedProcess."""
+        user, _, domain = recipient.partition("@")
+        top = (f"From {sender or 'MAILER-DAEMON'}  Fri Nov 20 10:00:00 2026\nReturn-Path: <{sender}>\n"
+               f"X-Original-To: {recipient}\nDelivered-To: {account.pw_name}+{user}--{domain}@virtual.invalid\n"
+               "Received: from client.example.org (localhost [127.0.0.1])\n"
+               f"\tby mail.example.net (Postfix) with ESMTP id {queue_id}\n"
+               f"\tfor <{recipient}>; Fri, 20 Nov 2026 10:00:00 +0000 (UTC)\n")
+        env = {"HOME": account.pw_dir, "EXTENSION": f"{user}--{domain}", "LOGNAME": account.pw_name, "SENDER": sender}
+        return run([f"{self.bin}/virtual-deliver", "-c", self.etc, recipient], data=top.encode() + message, env=env,
+                   user=account.pw_uid, group=account.pw_gid, extra_groups=[], **more)
+
     def start(self):
         self.postfix.start()
 

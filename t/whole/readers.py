@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+"""What virtual-deliver writes is read back by mail programs that nobody here wrote: Python's mailbox, Dovecot and
+GNU mailutils count the same messages and find the same bodies, whatever stands in them.
+"""
+import mailbox
+import os
+import re
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import scratch  # noqa: E402
+from tap import check, done, equal  # noqa: E402
+from house import House  # noqa: E402
+from scratch import must, write  # noqa: E402
+
+SENDER_LINE = b"From s@example.org Fri Nov 20 09:56:12 2026\n"  # what a reader takes for a new message
+
+
+def at_edge(offset, line=SENDER_LINE):
+    """A body in which `line` begins exactly at `offset`."""
+    filler = b"x" * 63 + b"\n"
+    body = filler * (offset // 64)
+    rest = offset - len(body)
+    return body + (b"y" * (rest - 1) + b"\n" if rest else b"") + line + b"end\n"
+
+
+def bodies():
+    """(description, body) of everything that has fooled a reader somewhere."""
+    found = [("a plain one", b"hello\n"), ("an empty one", b""), ("one newline", b"\n"), ("three newlines", b"\n\n\n"),
+             ("no newline at the end", b"no end"), ("an empty line, then no newline", b"x\n\nno end"),
+             ("8-bit bytes", bytes(range(128, 256)) + b"\n"), ("a long line", b"z" * 20000 + b"\n"),
+             ("lines that end in CR LF", b"one\r\ntwo\r\n"), ("a lone CR", b"one\rtwo\n"),
+             ("a dot alone", b".\n..\n"), ("something like a header", b"From: x\nSubject: y\n\nz\n"),
+             ("a Content-Length", b"Content-Length: 3\n\nFrom x\n")]
+    for before in (b"", b"\n", b"\n\n", b"text\n", b"text\n\n", b"\r\n", b"text\r\n\r\n"):
+        for line in (SENDER_LINE, b"From \n", b"From x\n", b">From x\n", b">>>From x\n", b"From x"):
+            found.append((f"{line!r} behind {before!r}", before + line))
+    for line in (b"from x\n", b" From x\n", b"FROM x\n", b"Fromage\n", b"From\n", b"From\tx\n", b"> From x\n", b"\rFrom x\n"):
+        found.append((f"{line!r}, which is none", b"a\n\n" + line))
+    for edge in (4096, 8192, 16384, 32768, 65536, 131072):
+        found += [(f"a From line at byte {edge + d}", at_edge(edge + d)) for d in range(-6, 3)]
+    return found
+
+
+def headers(number):
+    return f"Subject: number {number}\nMessage-ID: <{number}@example.org>\n\n".encode()
+
+
+def as_stored(body):
+    """What a body is once it is in an mbox: it ends with a newline."""
+    return body if not body or body.endswith(b"\n") else body + b"\n"
+
+
+def unquote(body):
+    return re.sub(rb"(?m)^>(>*From )", rb"\1", body)
+
+
+def without_empty_end(body):
+    """Readers differ in whether the empty line that ends a message belongs to it."""
+    return body.replace(b"\r\n", b"\n").rstrip(b"\r\n")
+
+
+# --- the readers: each gives the list of bodies in a mailbox ---
+
+def by_python(path):
+    box = mailbox.mbox(path, create=False)
+    found = [box.get_bytes(key).partition(b"\n\n")[2] for key in box.keys()]
+    box.close()
+    return found
+
+
+def by_mailutils(path):
+    count = int(must(["/usr/bin/messages", "-s", path]))
+    shown = [scratch.run(["/usr/bin/readmsg", "--no-header", "-f", path, str(n + 1)]).stdout for n in range(count)]
+    return [s.partition(b"\n\n")[2] for s in shown]  # it shows the subject all the same
+
+
+def by_dovecot(path):
+    """doveadm on a copy, as root, with a configuration that has nothing of the host's."""
+    top = scratch.folder()
+    box = shutil.copy(path, os.path.join(top, "box"))
+    write(os.path.join(top, "conf"), f"base_dir = {top}/run\nstate_dir = {top}/run\nlog_path = /dev/stderr\nssl = no\n"
+          f"mail_location = mbox:{top}/mail:INBOX={box}\nmail_uid = {os.stat(path).st_uid}\nmail_gid = {os.stat(path).st_gid}\n"
+          f"first_valid_uid = 1\nmbox_very_dirty_syncs = no\n")
+    for name in ("run", "mail"):
+        os.mkdir(os.path.join(top, name), 0o755)
+    for name in ("", "mail", "box"):
+        os.chown(os.path.join(top, name), os.stat(path).st_uid, os.stat(path).st_gid)
+
+    def doveadm(*words):
+        return scratch.run(["/usr/bin/doveadm", "-c", f"{top}/conf", *words], env={"HOME": top, "USER": "pvt"})
+    status = doveadm("-f", "flow", "mailbox", "status", "messages", "INBOX")
+    count = int((re.search(rb"messages=(\d+)", status.stdout) or [0, -1])[1])
+    if count < 0:
+        raise RuntimeError(status.stderr.decode())
+    found = [doveadm("fetch", "body", "mailbox", "INBOX", str(n + 1)).stdout for n in range(count)]
+    return [f.partition(b"body:\n")[2].rstrip(b"\f\n") for f in found]
+
+
+# name, the reader, and whether the quoting is left for us to undo
+READERS = [("Python's mailbox", by_python, True), ("GNU mailutils", by_mailutils, False), ("Dovecot", by_dovecot, True)]
+
+
+def compare(reader, got, want, quoted):
+    """One test line for each kind of body."""
+    equal(f"{reader} counts {len(want)} messages", len(got), len(want))
+    for n, (what, body) in enumerate(want):
+        seen = got[n].replace(b"\r\n", b"\n") if n < len(got) else b"(no such message)"
+        seen = without_empty_end(unquote(seen) if quoted else seen)
+        check(f"{reader} reads the body with {what}", seen == without_empty_end(body),
+              f"got:  {seen[-80:]!r}\nwant: {body[-80:]!r}")
+
+
+def main():
+    h = House()
+    account = h.account("a")
+    h.domain("kvt.dk", account, {"abc": "."})
+    wanted = bodies()
+    for number, (what, body) in enumerate(wanted):
+        r = h.hand_over(account, "abc@kvt.dk", headers(number) + body, queue_id=f"{number + 0x4AB00000:X}")
+        equal(f"stored: a body with {what}", (r.returncode, r.stdout), (0, b""))
+    path = os.path.join(h.spool, "kvt.dk", "abc")
+    stored = by_python(path)
+    exact = [unquote(b) for b in stored]
+    equal("nothing was added or lost but the newline at an end", exact, [as_stored(b) for _, b in wanted])
+    for name, reader, quoted in READERS:
+        compare(name, reader(path), wanted, quoted)
+    done()
+
+
+main()
