@@ -7,6 +7,7 @@ WRAP_store_registry = $(READ_CALLS)
 WRAP_store_folder = $(READ_CALLS)
 WRAP_store_passwd = $(READ_CALLS)
 WRAP_store_find = $(READ_CALLS)
+WRAP_store_large = $(READ_CALLS)
 WRAP_route = $(READ_CALLS)
 WRAP_privilege = setgroups setresgid setresuid
 WRAP_child = fork pipe2 poll chdir

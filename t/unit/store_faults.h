@@ -9,6 +9,7 @@
 
 #include "scratch.h"
 
+#include "base/buffer.h"
 #include "store/folder.h"
 #include "store/store.h"
 
@@ -251,6 +252,25 @@ static inline struct pv_user user(const char *text)
 
 	assert_int_equal(pv_user_parse(text, strlen(text), &u, NULL), PV_OK);
 	return u;
+}
+
+/* kvt.dk of ACCOUNT in the scratch folder. */
+static inline void open_kvt(const struct scratch *s, struct pv_folder *f)
+{
+	struct pv_domain d = domain("kvt.dk");
+	struct pv_store store;
+
+	put_folder(s, "kvt.dk", ACCOUNT, 0700);
+	assert_int_equal(pv_store_open(s->path, &store, NULL), PV_OK);
+	assert_int_equal(pv_folder_open(&store, &d, f, NULL), PV_OK);
+	pv_store_close(&store);
+}
+
+static inline void put_passwd(const struct scratch *s, const struct pv_buf *text)
+{
+	(void)unlinkat(s->fd, "kvt.dk/passwd", 0);
+	scratch_write(s, "kvt.dk/passwd", text->s, text->len);
+	assert_int_equal(fchownat(s->fd, "kvt.dk/passwd", ACCOUNT, ACCOUNT, 0), 0);
 }
 
 /* Run fn(ctx) in a child that is `uid`; did it return true? */

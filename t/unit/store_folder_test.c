@@ -116,19 +116,6 @@ static void a_list_of_many_and_of_none(void **state)
 	pv_store_close(&store);
 }
 
-/* kvt.dk of ACCOUNT in the scratch folder. */
-static void open_kvt(const struct scratch *s, struct pv_folder *f)
-{
-	struct pv_domain d = domain("kvt.dk");
-	struct pv_store store;
-
-	put_folder(s, "kvt.dk", ACCOUNT, 0700);
-	open_store(s, &store);
-	assert_int_equal(pv_folder_open(&store, &d, f, NULL), PV_OK);
-	assert_true(f->fd >= 0);
-	pv_store_close(&store);
-}
-
 static void domain_conf(void **state)
 {
 	static const struct {

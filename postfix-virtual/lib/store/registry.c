@@ -154,7 +154,6 @@ static enum pv_class reader_open(struct reader *rd, const struct pv_store *s, st
 	bool found;
 
 	(void)snprintf(rd->file, sizeof rd->file, "%s/domains", s->dir);
-	rd->text = (struct pv_buf)PV_BUF_INIT(FILE_LIMIT);
 	enum pv_class c = pv_file_load(s->dirfd, "domains", &s->trust, &rd->text, &found, e);
 	pv_lines_start(&rd->it, rd->file, &rd->text, true);
 	if (c != PV_OK)
@@ -218,7 +217,7 @@ static enum pv_class look_up(struct reader *rd, const struct pv_domain *d, bool 
 static enum pv_class find(const struct pv_store *s, const struct pv_domain *d, bool alias,
 			  struct pv_registry_entry *r, bool *found_r, struct pv_error *e)
 {
-	struct reader rd;
+	struct reader rd = { .text = PV_BUF_INIT(FILE_LIMIT) };
 
 	*found_r = false;
 	pv_registry_default(d, r);
@@ -317,7 +316,7 @@ static enum pv_class load_entries(struct reader *rd, struct pv_registry *r, stru
 
 enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, struct pv_error *e)
 {
-	struct reader rd;
+	struct reader rd = { .text = PV_BUF_INIT(FILE_LIMIT) };
 
 	*r = (struct pv_registry){ .entries = NULL };
 	enum pv_class c = reader_open(&rd, s, e);

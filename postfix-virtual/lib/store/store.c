@@ -195,7 +195,7 @@ static enum pv_class open_as_account(const char *path, int *fd_r, struct stat *s
 static enum pv_class open_dir(struct pv_store *s, struct pv_error *e)
 {
 	uid_t me = geteuid();
-	struct stat st;
+	struct stat st = { .st_uid = (uid_t)-1 };
 
 	enum pv_class c = me == 0 ? walk_as_root(s->dir, &s->dirfd, &st, e)
 				  : open_as_account(s->dir, &s->dirfd, &st, e);
