@@ -1,0 +1,38 @@
+/*
+ * setup.h: postfix-virtual and this host's Postfix: our words in main.cf, our service in master.cf,
+ * our folders and empty tables; and all words out again.
+ */
+#ifndef PV_SETUP_H
+#define PV_SETUP_H
+
+#include "change/setup_record.h"
+
+struct pv_setup {
+	bool undo;
+	bool nothing; /* everything is as it should be */
+	struct pv_postfix_config now;
+	struct pv_setup_record record; /* of before */
+	struct pv_setup_record next;   /* of afterwards; for an undo empty */
+	struct pv_postfix_edits edits;
+	char *values[PV_PARAMETERS]; /* what edits points to */
+	char *service;		     /* likewise */
+	struct pv_buf conf;	     /* the new text of virtual.conf */
+	bool conf_changes;
+	struct pv_buf diff;  /* of main.cf, master.cf and virtual.conf */
+	struct pv_buf notes; /* sentences, a line each */
+};
+
+/*
+ * Find out what is to be done, and show it in p->diff. Nothing is changed. PV_PERMANENT, with the mend: no
+ * Postfix, no lmdb or pcre in it, a foreign service `vlocal`, a map_directory that main.cf cannot hold.
+ * To be freed in any case.
+ */
+enum pv_class pv_setup_plan(const struct pv_store *s, bool undo, struct pv_setup *p, struct pv_error *e);
+
+/* Do it: record, folders, tables, words, `postfix check`, reload. Where Postfix's check finds fault, the
+ * words are taken out again. Must be root. */
+enum pv_class pv_setup_apply(const struct pv_store *s, struct pv_setup *p, struct pv_error *e);
+
+void pv_setup_free(struct pv_setup *p);
+
+#endif
