@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+/* The names in brackets are no macros: see PV_ANALYZER in error.h. */
+
 void pv_printable(char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -33,7 +35,7 @@ static enum pv_class fill(struct pv_error *e, enum pv_class class, const char *s
 	return class;
 }
 
-enum pv_class pv_fail(struct pv_error *e, enum pv_class class, const char *status, const char *fmt, ...)
+enum pv_class(pv_fail)(struct pv_error *e, enum pv_class class, const char *status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -43,8 +45,8 @@ enum pv_class pv_fail(struct pv_error *e, enum pv_class class, const char *statu
 	return class;
 }
 
-enum pv_class pv_fail_errno(struct pv_error *e, enum pv_class class, const char *status, int err,
-			    const char *fmt, ...)
+enum pv_class(pv_fail_errno)(struct pv_error *e, enum pv_class class, const char *status, int err,
+			     const char *fmt, ...)
 {
 	va_list ap;
 
@@ -54,7 +56,7 @@ enum pv_class pv_fail_errno(struct pv_error *e, enum pv_class class, const char 
 	return class;
 }
 
-enum pv_class pv_errno_class(int err)
+enum pv_class(pv_errno_class)(int err)
 {
 	return err == EBADF || err == EFAULT || err == EINVAL ? PV_BUG : PV_TEMPORARY;
 }

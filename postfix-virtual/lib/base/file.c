@@ -150,7 +150,7 @@ enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv
 		size_t room = b->max - b->len;
 		size_t want = b->cap > b->len + 4096 ? b->cap - b->len - 1 : 8192;
 		/* One byte past the limit tells a file that fits from one that does not. */
-		char extra;
+		char extra = '\0';
 		char *to = room == 0 ? &extra : pv_buf_reserve(b, want < room ? want : room);
 		if (to == NULL)
 			return pv_buf_check(b, what, e);

@@ -130,8 +130,8 @@ char *pv_word(char **p)
 	return start;
 }
 
-enum pv_class pv_line_fail(const struct pv_lines *it, const struct pv_line *l, struct pv_error *e,
-			   const char *fmt, ...)
+enum pv_class(pv_line_fail)(const struct pv_lines *it, const struct pv_line *l, struct pv_error *e,
+			    const char *fmt, ...)
 {
 	char why[PV_ERROR_TEXT];
 	va_list ap;

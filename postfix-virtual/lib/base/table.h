@@ -53,6 +53,10 @@ char *pv_word(char **p);
 enum pv_class pv_line_fail(const struct pv_lines *it, const struct pv_line *l, struct pv_error *e,
 			   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+#ifdef PV_ANALYZER /* see error.h */
+#define pv_line_fail(it, l, e, ...) ((void)(pv_line_fail)(it, l, e, __VA_ARGS__), PV_TEMPORARY)
+#endif
+
 /* yes, no, true, false, on, off, 1, 0. Returns false where it is none of these. */
 bool pv_parse_bool(const char *s, bool *value_r);
 
