@@ -116,6 +116,32 @@ static void random_operations_leave_it_sane(void **state)
 	}
 }
 
+/* A buffer that begins in memory of its user: the same in every way, and that memory is never freed. */
+static void borrowed_memory_is_left_when_it_is_too_small(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	for (int run = 0; run < 400; run++) {
+		char memory[64] = "";
+		struct pv_buf b = PV_BUF_ON(memory, 40 + next_random(&seed) % 3000);
+		struct model m = { .len = 0 };
+		for (int step = 0; step < 40; step++) {
+			random_step(&b, &m, &seed);
+			assert_sane(&b);
+			assert_int_equal(b.len, m.len);
+			assert_memory_equal(b.s, m.s, m.len);
+			assert_int_equal(b.failed, m.failed);
+		}
+		if (run % 2)
+			pv_buf_free(&b);
+		else
+			pv_buf_free_zero(&b);
+		assert_sane(&b);
+		assert_int_equal(b.cap, 0);
+	}
+}
+
 static void past_the_limit_nothing_changes_but_the_mark(void **state)
 {
 	struct pv_buf b = PV_BUF_INIT(5);
@@ -235,6 +261,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_operations_leave_it_sane),
+		cmocka_unit_test(borrowed_memory_is_left_when_it_is_too_small),
 		cmocka_unit_test(past_the_limit_nothing_changes_but_the_mark),
 		cmocka_unit_test(without_memory_the_content_stays),
 		cmocka_unit_test(sizes_near_the_largest_number_fail),

@@ -229,7 +229,6 @@ static void replace_never_writes_through_a_symlink(void **state)
 static void replace_of_what_is_no_file_fails(void **state)
 {
 	struct scratch *s = *state;
-	char name[NAME_MAX + 2];
 	struct pv_error e;
 
 	assert_int_equal(mkdirat(s->fd, "folder", 0700), 0);
@@ -239,11 +238,26 @@ static void replace_of_what_is_no_file_fails(void **state)
 	assert_int_equal(mkdirat(s->fd, ".x.new", 0700), 0);
 	assert_int_equal(pv_file_replace(s->fd, "x", "n", 1, 0600, (uid_t)-1, (gid_t)-1, &e), PV_TEMPORARY);
 	assert_int_equal(scratch_count(s->path), 2);
+}
+
+/* Also where `.NAME.new` would be longer than a name may be. */
+static void replace_takes_names_of_any_length(void **state)
+{
+	struct scratch *s = *state;
+	char name[NAME_MAX + 2];
+
 	memset(name, 'x', sizeof name);
-	name[NAME_MAX - 4] = '\0';
-	assert_int_equal(pv_file_replace(s->fd, name, "n", 1, 0600, (uid_t)-1, (gid_t)-1, &e), PV_PERMANENT);
-	name[NAME_MAX - 5] = '\0';
-	assert_int_equal(pv_file_replace(s->fd, name, "n", 1, 0600, (uid_t)-1, (gid_t)-1, &e), PV_OK);
+	for (size_t len = 1; len <= NAME_MAX + 1; len += len < 240 ? 60 : 1) {
+		name[len] = '\0';
+		enum pv_class c = pv_file_replace(s->fd, name, "n", 1, 0600, (uid_t)-1, (gid_t)-1, NULL);
+		assert_int_equal(c, len <= NAME_MAX ? PV_OK : PV_TEMPORARY);
+		if (c == PV_OK) {
+			assert_true(scratch_holds(s, name, "n", 1));
+			assert_int_equal(unlinkat(s->fd, name, 0), 0);
+		}
+		assert_int_equal(scratch_count(s->path), 0);
+		name[len] = 'x';
+	}
 }
 
 /* --- open and load --- */
@@ -634,6 +648,7 @@ int main(void)
 		IN_SCRATCH(replace_sets_owner_and_mode_whatever_the_umask),
 		IN_SCRATCH(replace_never_writes_through_a_symlink),
 		IN_SCRATCH(replace_of_what_is_no_file_fails),
+		IN_SCRATCH(replace_takes_names_of_any_length),
 		IN_SCRATCH(only_files_to_be_trusted_are_opened),
 		IN_SCRATCH(a_file_that_is_not_there_is_no_error),
 		IN_SCRATCH(files_up_to_the_limit_are_loaded),
