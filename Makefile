@@ -121,7 +121,7 @@ unit: unit-programs
 
 #: demo       the whole thing for real, on loopback ports in a scratch folder (root)
 demo:
-	t/deps all
+	t/deps build run
 	$(MAKE) all
 	t/demo
 

@@ -3,6 +3,7 @@ rewrite chrooted), everything in one folder. /etc/postfix is read for its list o
 """
 import glob
 import os
+import random
 import re
 import shutil
 import signal
@@ -42,11 +43,15 @@ smtpd_banner = $myhostname ESMTP
 
 
 def free_port():
-    s = socket.socket()
-    s.bind(("127.0.0.1", 0))
-    port = s.getsockname()[1]
-    s.close()
-    return port
+    """A port that nobody uses, below those that the kernel gives to clients: none can take it meanwhile."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Postfix:
