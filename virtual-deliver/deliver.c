@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "mailbox/mailbox.h"
 #include "recipient.h"
+#include "route/place.h"
 #include "route/route.h"
 
 #include <errno.h>
@@ -93,27 +94,12 @@ static const char *account_home(uid_t uid)
 
 static enum pv_class find_mailbox(struct delivery *d, struct pv_error *e)
 {
-	const struct pv_conf *conf = &d->store.conf;
-	struct pv_location_rules rules = { .spool_directory = conf->spool_directory,
-					   .mail_directory = conf->mail_directory,
-					   .mail_spool_home = conf->mail_spool_home,
-					   .uid = d->uid };
-	bool shared = false;
-
-	if (d->recipient.own) {
-		rules.account_home = account_home(d->uid);
-		return pv_location_own(&rules, &d->recipient.account, &d->location, e);
-	}
+	if (d->recipient.own)
+		return pv_place_own(&d->store, d->uid, &d->recipient.account, account_home(d->uid),
+				    &d->location, e);
 	const struct pv_passwd_entry *user = &d->route.entry;
-	const char *home = user->home[0] == '/' ? user->home : NULL;
-	if (home != NULL) {
-		enum pv_class c = pv_passwd_home_is_shared(&d->route.folder, user, &shared, e);
-		if (c != PV_OK)
-			return c;
-		rules.account_home = account_home(d->uid);
-	}
-	return pv_location_find(&rules, &d->route.folder.domain, &user->user, shared ? NULL : home,
-				&d->location, e);
+	const char *home = user->home[0] == '/' ? account_home(d->uid) : NULL;
+	return pv_place_find(&d->store, &d->route.folder, user, home, &d->location, e);
 }
 
 static enum pv_class resolve(struct delivery *d, struct pv_error *e)

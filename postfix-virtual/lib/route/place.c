@@ -1,0 +1,36 @@
+#include "route/place.h"
+
+static struct pv_location_rules make_rules(const struct pv_store *s, uid_t uid, const char *account_home)
+{
+	return (struct pv_location_rules){ .spool_directory = s->conf.spool_directory,
+					   .mail_directory = s->conf.mail_directory,
+					   .mail_spool_home = s->conf.mail_spool_home,
+					   .account_home = account_home,
+					   .uid = uid };
+}
+
+enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
+			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
+			    struct pv_error *e)
+{
+	const struct pv_location_rules rules = make_rules(s, f->uid, account_home);
+	const char *home = p->home[0] == '/' ? p->home : NULL;
+	bool shared = false;
+
+	l->dirfd = -1;
+	l->path = NULL;
+	if (home != NULL) {
+		enum pv_class c = pv_passwd_home_is_shared(f, p, &shared, e);
+		if (c != PV_OK)
+			return c;
+	}
+	return pv_location_find(&rules, &f->domain, &p->user, shared ? NULL : home, l, e);
+}
+
+enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
+			   const char *account_home, struct pv_location *l, struct pv_error *e)
+{
+	const struct pv_location_rules rules = make_rules(s, uid, account_home);
+
+	return pv_location_own(&rules, account, l, e);
+}

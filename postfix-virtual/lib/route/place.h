@@ -1,0 +1,25 @@
+/*
+ * place.h: from a user to his mailbox: one function for delivery, for POP3 and for every change, so that they
+ * always mean the same file.
+ */
+#ifndef PV_PLACE_H
+#define PV_PLACE_H
+
+#include "mailbox/location.h"
+#include "store/passwd.h"
+
+/*
+ * Find the mailbox of p, a user of the domain in folder f, by the search order of pv_location_find(). A home
+ * that another user of the domain has too is no mailbox's place. account_home: the account's own home; NULL:
+ * not known (only wrong where p has an absolute home). PV_OK: *l is to be freed. PV_TEMPORARY: as
+ * pv_location_find(), or passwd cannot be read.
+ */
+enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
+			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
+			    struct pv_error *e);
+
+/* The account's own mailbox, see pv_location_own(). */
+enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
+			   const char *account_home, struct pv_location *l, struct pv_error *e);
+
+#endif
