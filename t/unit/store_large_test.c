@@ -311,7 +311,8 @@ static void random_files(void **state)
 			pv_buf_reset(&one);
 			if (k % 2 == 0 || count == 0)
 				add_random_name(&one, &seed);
-			const char *name = one.len > 0 ? one.s : list[next_random(&seed) % count];
+			const char *name =
+				one.len > 0 || count == 0 ? one.s : list[next_random(&seed) % count];
 			if (pv_user_parse(name, strlen(name), &u, NULL) != PV_OK)
 				continue;
 			compare_one(&f, &text, &u);

@@ -83,8 +83,8 @@ static void a_line_is_read_and_written_back(void **state)
 		if (line == NULL)
 			fail_msg("`%s`: %s", table[i].text, e.text);
 		assert_string_equal(line, table[i].line);
-		if (line[0] != '\0')
-			assert_string_equal(find(*state, line, table[i].name, &e), table[i].line);
+		if (table[i].line[0] != '\0')
+			assert_string_equal(find(*state, table[i].line, table[i].name, &e), table[i].line);
 	}
 }
 

@@ -111,7 +111,7 @@ static enum pv_class parse(const char *line, size_t len, uid_t account, struct p
 
 enum pv_class pv_passwd_line_check(const char *line, size_t len, uid_t account, struct pv_error *e)
 {
-	struct parsed p;
+	struct parsed p = { .uid = 0 };
 
 	return parse(line, len, account, &p, e);
 }
@@ -126,7 +126,7 @@ static const char *take(struct pv_passwd_entry *p, const struct parsed *parsed, 
 enum pv_class pv_passwd_parse(const char *line, size_t len, uid_t account, struct pv_passwd_entry *p,
 			      struct pv_error *e)
 {
-	struct parsed parsed;
+	struct parsed parsed = { .uid = 0 };
 
 	enum pv_class c = parse(line, len, account, &parsed, e);
 	if (c != PV_OK)

@@ -193,7 +193,7 @@ static enum pv_class fail_twice(const struct reader *rd, const struct pv_line *l
 static enum pv_class look_up(struct reader *rd, const struct pv_domain *d, bool alias,
 			     struct pv_registry_entry *r, bool *found_r, struct pv_error *e)
 {
-	struct pv_registry_entry entry;
+	struct pv_registry_entry entry = { .max_users = 0 };
 	struct pv_line l;
 	enum pv_class c;
 
@@ -298,7 +298,7 @@ static enum pv_class check_all(const struct pv_registry *r, const char *file, st
 
 static enum pv_class load_entries(struct reader *rd, struct pv_registry *r, struct pv_error *e)
 {
-	struct pv_registry_entry entry;
+	struct pv_registry_entry entry = { .max_users = 0 };
 	struct pv_line l;
 	size_t room = 0;
 	enum pv_class c;
