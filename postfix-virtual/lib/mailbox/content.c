@@ -27,17 +27,17 @@ void pv_content_free(struct pv_content *c)
 static enum pv_class spill(struct pv_content *c, struct pv_error *e)
 {
 	if (c->fd < 0) {
-		if (c->dirfd < 0)
-			return pv_fail(e, PV_TEMPORARY, "4.3.0", "a message is too large for memory");
-		c->fd = openat(c->dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+		int dirfd = c->dirfd >= 0 ? c->dirfd : AT_FDCWD;
+		c->fd = openat(dirfd, c->dirfd >= 0 ? "." : "/var/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 		if (c->fd < 0)
 			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno,
-					     "make a temporary file in the mailbox's folder");
+					     "make a temporary file for a large message %s",
+					     c->dirfd >= 0 ? "in the mailbox's folder" : "in /var/tmp");
 	}
 	pv_sum_add(&c->sum, c->memory.s, c->memory.len);
 	if (pv_write_all(c->fd, c->memory.s, c->memory.len) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, errno == ENOSPC || errno == EDQUOT ? "4.3.1" : "4.3.0",
-				     errno, "write a temporary file in the mailbox's folder");
+				     errno, "write the temporary file of a large message");
 	pv_buf_reset(&c->memory);
 	return PV_OK;
 }

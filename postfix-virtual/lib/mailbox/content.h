@@ -17,13 +17,13 @@
 
 struct pv_content {
 	struct pv_buf memory; /* everything, or what is not yet in fd */
-	int dirfd;	      /* where the temporary file is made; borrowed */
+	int dirfd;	      /* where the temporary file is made; borrowed; -1: /var/tmp */
 	int fd;		      /* -1: all is in memory */
 	uint64_t size;	      /* bytes in all */
 	struct pv_sum sum;    /* over all of them, once pv_content_finish() was called */
 };
 
-/* dirfd: the mailbox's folder; -1: everything must fit into memory. */
+/* dirfd: the mailbox's folder; -1: it is not ours to make files in, and /var/tmp has to serve. */
 void pv_content_start(struct pv_content *c, int dirfd);
 /* PV_TEMPORARY: no memory, the temporary file cannot be made (too little disk, no O_TMPFILE). */
 enum pv_class pv_content_add(struct pv_content *c, const void *data, size_t len, struct pv_error *e);
