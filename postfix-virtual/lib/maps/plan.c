@@ -92,9 +92,13 @@ static enum pv_class add_all(struct pv_maps_work *w, struct pv_error *e)
 	for (size_t i = 0; c == PV_OK && i < count; i++)
 		c = add(&w->plan, &list[i], e);
 	free(list);
-	for (size_t i = 0; c == PV_OK && i < w->registry.count; i++)
-		if (w->registry.entries[i].is_alias)
-			c = add(&w->plan, &w->registry.entries[i].domain, e);
+	for (size_t i = 0; c == PV_OK && i < w->registry.count; i++) {
+		const struct pv_registry_entry *r = &w->registry.entries[i];
+		if (r->is_alias)
+			c = add(&w->plan, &r->domain, e);
+		if (c == PV_OK && r->is_alias)
+			c = add(&w->plan, &r->alias_of, e);
+	}
 	return c == PV_OK ? add_old(w, e) : c;
 }
 
@@ -146,12 +150,21 @@ static void find_target(struct pv_maps_work *w, struct pv_plan_domain *d)
 	d->target = (size_t)(target - w->plan.domains);
 }
 
+static bool is_asked(const struct pv_plan *p, const struct pv_domain *d)
+{
+	for (size_t i = 0; i < p->asked_count; i++)
+		if (pv_domain_equal(&p->asked[i], d))
+			return true;
+	return false;
+}
+
 /* A name that was mistyped must not pass for a domain that was cleared away. */
 static enum pv_class judge_absent(struct pv_maps_work *w, const struct pv_plan_domain *d, struct pv_error *e)
 {
 	struct pv_error why;
 
-	if (!w->options->must_exist || pv_keys_find(&w->old.keys[PV_MAP_DOMAINS], d->domain.s) != NULL)
+	if (!w->options->must_exist || !is_asked(&w->plan, &d->domain) ||
+	    pv_keys_find(&w->old.keys[PV_MAP_DOMAINS], d->domain.s) != NULL)
 		return PV_OK;
 	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
 		      "%s is no domain here: %s/%s is missing, and `domains` has no alias_of for it",
@@ -238,9 +251,10 @@ enum pv_class pv_plan_make(struct pv_maps_work *w, const struct pv_domain *domai
 {
 	struct pv_plan *p = &w->plan;
 
+	enum pv_class c = domains == NULL ? add_all(w, e) : add_asked(w, domains, count, e);
 	p->all = domains == NULL;
-	enum pv_class c = p->all ? add_all(w, e) : add_asked(w, domains, count, e);
-	p->all = domains == NULL;
+	p->asked = domains;
+	p->asked_count = p->all ? 0 : count;
 	sort_once(p);
 	for (size_t i = 0; c == PV_OK && i < p->count; i++)
 		c = judge(w, &p->domains[i], e);

@@ -31,6 +31,8 @@ struct pv_plan_domain {
 struct pv_plan {
 	struct pv_plan_domain *domains; /* sorted by name */
 	size_t count;
+	const struct pv_domain *asked; /* those that the caller named; borrowed */
+	size_t asked_count;
 	bool all; /* a domain that is not in the plan is gone; otherwise it is not touched */
 };
 
