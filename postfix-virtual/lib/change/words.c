@@ -94,13 +94,14 @@ void pv_words_expand(const char *value, const char *name, const char *text, stru
 	pv_buf_adds(out, copied);
 }
 
-void pv_words_squeeze(const char *value, struct pv_buf *out)
+void pv_words_squeeze(const char *line, struct pv_buf *out)
 {
-	const char *w;
-	size_t len;
+	static const char blanks[] = " \t\r\n";
 
-	for (bool first = true; pv_words_next(&value, &w, &len); first = false) {
-		pv_buf_adds(out, first ? "" : " ");
-		pv_buf_add(out, w, len);
+	for (line += strspn(line, blanks); *line != '\0'; line += strspn(line, blanks)) {
+		size_t len = strcspn(line, blanks);
+		pv_buf_adds(out, out->len > 0 ? " " : "");
+		pv_buf_add(out, line, len);
+		line += len;
 	}
 }

@@ -24,7 +24,7 @@ bool pv_words_equal(const char *a, const char *b);
 /* Append value with every word `$name`, `${name}` or `$(name)` replaced by text. */
 void pv_words_expand(const char *value, const char *name, const char *text, struct pv_buf *out);
 
-/* Append the words of value with one blank between. */
-void pv_words_squeeze(const char *value, struct pv_buf *out);
+/* Append a line of master.cf(5), where commas divide nothing, with one blank between its words. */
+void pv_words_squeeze(const char *line, struct pv_buf *out);
 
 #endif

@@ -1,6 +1,6 @@
 #include "maps/diff.h"
 
-enum { CONTEXT = 3 };
+enum { CONTEXT = 3, LOOK_AHEAD = 32 };
 
 struct step {
 	char sign; /* ' ' in both, '-' only in old, '+' only in new */
@@ -44,10 +44,37 @@ static int compare(const char *a, const char *b)
 	return order != 0 ? order : (m > n) - (m < n);
 }
 
+/* After how many lines of `text` comes `line`? LOOK_AHEAD: not soon. */
+static size_t distance(const char *text, const char *line)
+{
+	size_t n = 0;
+
+	while (n < LOOK_AHEAD && *text != '\0' && compare(text, line) != 0) {
+		text = next_line(text);
+		n++;
+	}
+	return *text != '\0' ? n : LOOK_AHEAD;
+}
+
+/* Which of two different lines goes first: negative for the old one. The texts of tables are sorted; in a
+ * text that is not, a line that comes again soon shows what was put in or taken out before it. */
+static int choose(const char *old, const char *new)
+{
+	if (*old == '\0' || *new == '\0')
+		return *old == '\0' ? 1 : -1;
+	int order = compare(old, new);
+	if (order == 0)
+		return 0;
+	size_t inserted = distance(new, old), removed = distance(old, new);
+	if (inserted == removed)
+		return order;
+	return inserted < removed ? 1 : -1;
+}
+
 static void merge(struct steps *s, const char *old, const char *new)
 {
 	while ((*old != '\0' || *new != '\0') && !s->failed) {
-		int order = *old == '\0' ? 1 : *new == '\0' ? -1 : compare(old, new);
+		int order = choose(old, new);
 		add(s, order == 0 ? ' ' : order < 0 ? '-' : '+', order <= 0 ? old : new);
 		if (order <= 0)
 			old = next_line(old);
