@@ -89,12 +89,16 @@ void pv_sha256_finish(struct pv_sha256 *h, unsigned char out[PV_SHA256_BYTES])
 		out[i] = (unsigned char)(h->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-static uint64_t rotate_left(uint64_t x, unsigned n)
+/* Inlined into the loop over a message, where v[] then lives in registers: a third of the instructions of a
+ * whole delivery were spent here. */
+#define IN_THE_LOOP static inline __attribute__((always_inline))
+
+IN_THE_LOOP uint64_t rotate_left(uint64_t x, unsigned n)
 {
 	return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+IN_THE_LOOP void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[2] += v[3];
@@ -107,12 +111,29 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotate_left(v[2], 32);
 }
 
-static void sip_word(uint64_t v[4], uint64_t m)
+IN_THE_LOOP void sip_word(uint64_t v[4], uint64_t m)
 {
 	v[3] ^= m;
 	sip_round(v);
 	sip_round(v);
 	v[0] ^= m;
+}
+
+/* Written so that compilers see one load of a word in it. */
+IN_THE_LOOP uint64_t load_word(const unsigned char *p)
+{
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
+static void add_words(uint64_t state[4], const unsigned char *p, size_t count)
+{
+	uint64_t v[4];
+
+	memcpy(v, state, sizeof v);
+	for (; count > 0; count--, p += 8)
+		sip_word(v, load_word(p));
+	memcpy(state, v, sizeof v);
 }
 
 void pv_sum_start(struct pv_sum *s)
@@ -136,14 +157,11 @@ void pv_sum_add(struct pv_sum *s, const void *data, size_t len)
 			s->tail = 0;
 		}
 	}
-	for (; len >= 8; len -= 8, p += 8, s->bytes += 8) {
-		uint64_t m = 0;
-		for (unsigned i = 0; i < 8; i++)
-			m |= (uint64_t)p[i] << (8 * i);
-		sip_word(s->v, m);
-	}
-	if (len > 0)
-		pv_sum_add(s, p, len);
+	size_t whole = len / 8 * 8;
+	add_words(s->v, p, whole / 8);
+	s->bytes += whole;
+	if (len > whole)
+		pv_sum_add(s, p + whole, len - whole);
 }
 
 uint64_t pv_sum_finish(const struct pv_sum *s)
