@@ -32,6 +32,21 @@ static DIR *open_pending(const struct pv_change *c)
 	return dir;
 }
 
+/* A mark that was being written when its writer was killed: `.kvt.dk.new`. Nothing was begun yet. */
+static void drop_torn_mark(struct pv_change *c, const char *name)
+{
+	size_t len = strlen(name);
+	struct pv_domain d;
+	struct pv_work w;
+
+	if (len < sizeof "..new" || name[0] != '.' || strcmp(name + len - 4, ".new") != 0 ||
+	    pv_domain_parse(name + 1, len - 5, &d, NULL) != PV_OK)
+		return;
+	if (pv_work_lock(&w, c, &d, 0, NULL) == PV_OK)
+		(void)pv_file_remove(w.pending_fd, name, NULL);
+	pv_work_end(&w);
+}
+
 void pv_change_finish_all(struct pv_change *c)
 {
 	struct pv_domain d;
@@ -45,6 +60,8 @@ void pv_change_finish_all(struct pv_change *c)
 	while ((entry = readdir(dir)) != NULL)
 		if (pv_domain_parse(entry->d_name, strlen(entry->d_name), &d, NULL) == PV_OK)
 			finish(c, &d);
+		else
+			drop_torn_mark(c, entry->d_name);
 	(void)closedir(dir);
 	pv_step_purge(c);
 }

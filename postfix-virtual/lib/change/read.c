@@ -2,7 +2,8 @@
 
 #include "base/child.h"
 #include "base/file.h"
-#include "mailbox/location.h"
+#include "change/inside.h"
+#include "route/place.h"
 #include "store/passwd_write.h"
 
 #include <dirent.h>
@@ -255,17 +256,21 @@ struct look {
 static enum pv_class send_mailbox(void *ctx, int out_fd, struct pv_error *e)
 {
 	const struct look *look = ctx;
-	const struct pv_conf *conf = &look->store->conf;
-	const struct pv_location_rules rules = { .spool_directory = conf->spool_directory,
-						 .mail_directory = conf->mail_directory,
-						 .mail_spool_home = conf->mail_spool_home,
-						 .account_home = look->account->home,
-						 .uid = look->account->uid };
 	struct pv_mailbox_info m = { .exists = false };
+	struct pv_passwd_entry p;
 	struct pv_location l;
+	struct pv_inside in;
 	struct stat st;
+	bool found;
 
-	enum pv_class c = pv_location_find(&rules, look->domain, &look->user->user, look->user->home, &l, e);
+	enum pv_class c = pv_inside_open(look->store->dir, look->domain, look->account, &in, e);
+	if (c == PV_OK)
+		c = pv_passwd_find(&in.folder, &look->user->user, &p, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.0", "user %s is gone", look->user->user.s);
+	if (c == PV_OK)
+		c = pv_place_find(&in.store, &in.folder, &p, look->account->home, &l, e);
+	pv_inside_close(&in);
 	if (c != PV_OK)
 		return c;
 	(void)snprintf(m.path, sizeof m.path, "%s", l.path);

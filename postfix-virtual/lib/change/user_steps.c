@@ -4,7 +4,9 @@
 
 #include "base/file.h"
 #include "change/forward.h"
+#include "change/inside.h"
 #include "mailbox/mailbox.h"
+#include "route/place.h"
 #include "store/passwd_write.h"
 #include "store/trash.h"
 #include "store/user_conf_write.h"
@@ -132,28 +134,45 @@ static struct pv_address address_of(const struct pv_step *s, const struct pv_use
 /* Where the user's mailbox is, by the passwd line of before the change. */
 static enum pv_class find_mailbox(const struct pv_step *s, struct pv_location *l, struct pv_error *e)
 {
-	const struct pv_conf *conf = &s->store->conf;
-	const struct pv_location_rules rules = { .spool_directory = conf->spool_directory,
-						 .mail_directory = conf->mail_directory,
-						 .mail_spool_home = conf->mail_spool_home,
-						 .account_home = s->account->home,
-						 .uid = s->account->uid };
 	struct pv_passwd_entry p;
+	struct pv_inside in;
 
-	enum pv_class c = pv_passwd_parse(s->mark->line, strlen(s->mark->line), s->account->uid, &p, e);
-	return c == PV_OK ? pv_location_find(&rules, &s->mark->domain, &s->mark->user, p.home, l, e) : c;
+	enum pv_class c = pv_inside_open(s->store->dir, &s->mark->domain, s->account, &in, e);
+	if (c == PV_OK)
+		c = pv_passwd_parse(s->mark->line, strlen(s->mark->line), s->account->uid, &p, e);
+	if (c == PV_OK)
+		c = pv_place_find(&in.store, &in.folder, &p, s->account->home, l, e);
+	pv_inside_close(&in);
+	return c;
 }
 
-/* The side files go with the mailbox or before it: each may be missing, and is worth nothing alone. */
+/* A dotlock that a killed command of ours left: a link to .NAME.lock (see mailbox/dotlock.h). */
+static enum pv_class drop_dotlock(const struct pv_location *l, const char *text_name, struct pv_error *e)
+{
+	char name[PV_USER_MAX + sizeof ".lock"];
+	struct stat text, lock;
+
+	(void)snprintf(name, sizeof name, "%.*s.lock", PV_USER_MAX, l->name);
+	if (fstatat(l->dirfd, text_name, &text, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fstatat(l->dirfd, name, &lock, AT_SYMLINK_NOFOLLOW) != 0 || text.st_ino != lock.st_ino ||
+	    text.st_dev != lock.st_dev)
+		return PV_OK;
+	return pv_file_remove(l->dirfd, name, e);
+}
+
+/* What lies beside a mailbox that is gone: each may be missing, and is worth nothing alone. */
 static enum pv_class drop_side_files(const struct pv_location *l, struct pv_error *e)
 {
-	static const char *const ends[] = { "journal", "spooled", "done", "lock", "index" };
+	static const char *const ends[] = { "journal", "spooled", "done", "index", "lock" };
 	char name[NAME_MAX + 1];
 	enum pv_class c = PV_OK;
 
 	for (size_t i = 0; c == PV_OK && i < sizeof ends / sizeof *ends; i++) {
 		(void)snprintf(name, sizeof name, ".%.*s.%s", PV_USER_MAX, l->name, ends[i]);
-		c = pv_file_remove(l->dirfd, name, e);
+		if (strcmp(ends[i], "lock") == 0)
+			c = drop_dotlock(l, name, e);
+		if (c == PV_OK && faccessat(l->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			c = pv_file_remove(l->dirfd, name, e);
 	}
 	return c;
 }
