@@ -4,6 +4,7 @@ Whatever a test makes outside its folder is registered here, so that an exceptio
 """
 import atexit
 import fcntl
+import itertools
 import os
 import pwd
 import shutil
@@ -18,6 +19,7 @@ BUILD = os.environ.get("PV_BUILD", os.path.join(TOP, "build", "plain"))
 CLEAN_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 _undo = []
+_numbers = itertools.count(1)
 
 
 def at_end(function, *args):
@@ -154,7 +156,7 @@ def account_command(name, home):
 
 def account(home_below, word="a", name=None):
     """Make an account of a unique name (or of that name), home in `home_below`/NAME (0700, its own); removed at the end."""
-    name = name or f"pvt_{word}_{os.getpid()}"
+    name = name or f"pvt_{word}{next(_numbers)}_{os.getpid()}"
     home = os.path.join(home_below, name)
     r = _account_tool(account_command(name, home))
     if r.returncode != 0:
