@@ -205,5 +205,10 @@ def median(values):
     return statistics.median(values) if values else None
 
 
+def paired(ours, theirs, key):
+    """Median of the ratios round by round: what slows one round slows both sides of its ratio."""
+    return median([ratio(a[key], b[key]) for a, b in zip(ours, theirs)])
+
+
 def ratio(a, b):
     return a / b if a is not None and b else None

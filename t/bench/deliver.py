@@ -98,6 +98,10 @@ def of(figures, name, key):
     return c.median([f[key] for f in figures.get(name, [])])
 
 
+def to(figures, peer, key="cpu_us"):
+    return c.paired(figures.get("virtual-deliver", []), figures.get(peer, []), key)
+
+
 def one_size(scratch, agents, size, runs, n):
     text = c.message(size)
     path = scratch.write("message", text=text)
@@ -118,9 +122,8 @@ def deliver_small(scratch, agents):
         rows.append([a.name, of(figures, a.name, "per_s"), cpu, c.ratio(cpu, floor), calls[a.name], rss[a.name]])
     c.table(f"deliver: 4 KiB into one mbox, median of {n} rounds of {runs}",
             ["agent", "msg/s", "CPU us", "x floor", "system calls", "peak RSS KiB"], rows)
-    mine = of(figures, "virtual-deliver", "cpu_us")
-    c.goal("CPU, to the floor", c.ratio(mine, floor), "<=", 1.5)
-    c.goal("CPU, to procmail", c.ratio(mine, of(figures, "procmail", "cpu_us")), "<=", 0.5)
+    c.goal("CPU, to the floor", to(figures, "the floor"), "<=", 1.5)
+    c.goal("CPU, to procmail", to(figures, "procmail"), "<=", 0.5)
     c.limit("system calls", calls.get("virtual-deliver"), 60, "calls")
     c.limit("peak RSS at 4 KiB", rss.get("virtual-deliver"), 2048, "KiB")
 
@@ -182,7 +185,7 @@ def section_parallel(scratch):
                 ["agent", "msg/s", "CPU us", "lost", "damaged"], rows)
         if modulo == 1:
             c.goal("16 on one mailbox, messages a second to the floor's",
-                   c.ratio(of(figures, "virtual-deliver", "per_s"), of(figures, "the floor", "per_s")), ">=", 0.6)
+                   to(figures, "the floor", "per_s"), ">=", 0.6)
             c.limit("lost or damaged by virtual-deliver", sum(rows[-1][3:]), 0, "messages")
 
 
@@ -200,4 +203,5 @@ def section_users(scratch):
     rows = [[a.name, of(figures, a.name, "per_s"), of(figures, a.name, "cpu_us")] for a in agents]
     c.table(f"users: delivery by the size of passwd, median of {n} rounds of {runs}", ["passwd", "msg/s", "CPU us"],
             rows)
-    c.goal("CPU, a user among 100,000 to one among 10", c.ratio(max(r[2] for r in rows[1:]), rows[0][2]), "<=", 1.2)
+    few, *many = (figures[a.name] for a in agents)
+    c.goal("CPU, a user among 100,000 to one among 10", max(c.paired(m, few, "cpu_us") for m in many), "<=", 1.2)
