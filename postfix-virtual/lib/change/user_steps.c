@@ -87,7 +87,7 @@ static enum pv_class switch_conf(struct pv_step *s, int folder, bool on, struct 
 	struct pv_buf old = PV_BUF_INIT(CONF_MAX), new = PV_BUF_INIT(CONF_MAX);
 	const char *name = s->mark->user.s;
 	bool found = false;
-	int users;
+	int users = -1;
 
 	enum pv_class c = open_users(s, folder, !on, &users, e);
 	if (c == PV_OK)
@@ -111,7 +111,7 @@ static enum pv_class move_conf(struct pv_step *s, int folder, struct pv_error *e
 	struct pv_buf old = PV_BUF_INIT(CONF_MAX);
 	const char *to = s->mark->to.len > 0 ? s->mark->to.s : NULL;
 	bool found = false;
-	int users;
+	int users = -1;
 
 	enum pv_class c = open_users(s, folder, false, &users, e);
 	if (c == PV_OK)
