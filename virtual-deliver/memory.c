@@ -93,6 +93,10 @@ void *realloc(void *p, size_t n)
 {
 	if (p == NULL)
 		return malloc(n);
+	if (n > SIZE_MAX / 2) { /* rounded up it could be 0 */
+		errno = ENOMEM;
+		return NULL;
+	}
 	struct head *h = head_of(p);
 	size_t size = ROUND_UP(n);
 	if (size <= h->size && n != 0)
