@@ -52,7 +52,7 @@ static void put_folders(struct admin *a, const struct pv_setup *p, struct pv_buf
 static enum pv_class show(struct admin *a, const struct pv_setup *p, struct pv_error *e)
 {
 	struct pv_buf text = PV_BUF_INIT((size_t)128 << 20);
-	enum pv_class c;
+	enum pv_class c = PV_OK;
 
 	put_folders(a, p, &text);
 	pv_buf_add(&text, p->diff.s, p->diff.len);
@@ -60,13 +60,12 @@ static enum pv_class show(struct admin *a, const struct pv_setup *p, struct pv_e
 		if (a->result == NULL)
 			a->result = json_object();
 		put_text(a->result, "diff", text.s);
-	} else if ((c = pv_buf_check(&text, "the diff", e)) != PV_OK ||
+	} else if ((c = pv_buf_check(&text, "the diff", e)) == PV_OK &&
 		   pv_write_all(STDOUT_FILENO, text.s, text.len) != 0) {
-		pv_buf_free(&text);
-		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "write the output");
+		c = pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "write the output");
 	}
 	pv_buf_free(&text);
-	return PV_OK;
+	return c;
 }
 
 static enum pv_class ask_and_apply(struct admin *a, const char *dir, struct pv_setup *p, struct pv_error *e)

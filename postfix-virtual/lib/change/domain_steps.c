@@ -121,7 +121,7 @@ static enum pv_class change_registry(struct pv_step *s, const struct pv_registry
 	struct pv_buf old = PV_BUF_INIT(REGISTRY_MAX), new = PV_BUF_INIT(REGISTRY_MAX);
 	enum pv_class c = PV_OK;
 	int lock = -1;
-	bool found;
+	bool found = false;
 
 	if (!s->edit.dry)
 		c = pv_state_lock_host(s->store, &lock, e);

@@ -336,7 +336,7 @@ static enum pv_class need_tables(const struct pv_store *s, struct pv_error *e)
 	const char *argv[] = { PV_POSTCONF, "-c", s->conf.postfix_config_directory, "-m", NULL };
 	const char *needed[] = { s->conf.map_type, "pcre", "pipemap", "inline" };
 	struct pv_buf out = PV_BUF_INIT(65536);
-	struct pv_error why;
+	struct pv_error why = { .class = PV_OK };
 
 	enum pv_class c = pv_postfix_run(argv, NULL, 30, &out, NULL, &(int){ 0 }, &why);
 	if (c != PV_OK)
