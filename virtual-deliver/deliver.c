@@ -18,6 +18,7 @@
 
 enum {
 	FIRST_READ_MAX = 1024 * 1024, /* of the input, before anything is resolved */
+	HOP_MAX = 64 * 1024,	      /* what the hop put on top is shorter */
 	LOCK_DEADLINE_MS = 20 * 1000,
 	LOOP_LOOKUPS_MAX = 100, /* Delivered-To lines that are resolved for a fallback's mailbox */
 };
@@ -75,7 +76,7 @@ static enum pv_class read_first(struct delivery *d, struct pv_error *e)
 		}
 		pv_buf_grew(&d->input, got);
 	}
-	hop_parse(d->input.s, d->input.len, &d->hop);
+	hop_parse(d->input.s, d->input.len < HOP_MAX ? d->input.len : HOP_MAX, &d->hop);
 	return PV_OK;
 }
 
@@ -225,11 +226,13 @@ static enum pv_class compose(struct delivery *d, struct pv_error *e)
 	if ((c = write_top(d, e)) != PV_OK)
 		return c;
 	c = header_add(&d->header, d->input.s + d->hop.length, d->input.len - d->hop.length, e);
-	/* The rest of a large message, piece by piece through the same memory. */
+	/* The rest of a large message, piece by piece through the same memory, behind what the hop's slices
+	 * point to. */
+	char *piece = d->input.s + d->hop.length;
 	while (c == PV_OK && !d->input_ended && got > 0) {
-		c = read_input(d->input.s, d->input.cap - 1, &got, e);
+		c = read_input(piece, d->input.len - d->hop.length, &got, e);
 		if (c == PV_OK && got > 0)
-			c = header_add(&d->header, d->input.s, got, e);
+			c = header_add(&d->header, piece, got, e);
 	}
 	if (c == PV_OK)
 		c = header_finish(&d->header, e);
