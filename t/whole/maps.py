@@ -298,7 +298,7 @@ def lost_texts():
     os.unlink(os.path.join(t.maps, "virtual.lmdb"))
     t.run("good.dk")
     equal("a table that is missing is built from the text", t.table(), want)
-    os.truncate(os.path.join(t.maps, "virtual.lmdb"), 4096)
+    os.truncate(os.path.join(t.maps, "virtual.lmdb"), 8192)
     t.run()
     equal("a table that is cut short is built anew", t.table(), want)
     write(os.path.join(t.maps, "virtual.lmdb"), b"garbage " * 10000)
@@ -610,6 +610,22 @@ def eight_at_once():
     equal("eight runs and a postmap by hand at once: every key right, no complaint", bad, [])
 
 
+def slow_run():
+    """A run that has read the old files and is slow must not undo what a later one has written."""
+    t = Tree("slow")
+    t.domain("a.dk", ["x"])
+    t.run()
+    t.domain("a.dk", ["x", "first"])
+    slow = subprocess.Popen(["strace", "-o", "/dev/null", "-e", "trace=renameat", "-e",
+                             "inject=renameat:delay_enter=1000000:when=1", MAPS, "-c", t.etc], stderr=subprocess.DEVNULL)
+    check("a slow run is about to write", scratch.wait_for(lambda: os.path.exists(os.path.join(t.maps, ".virtual.new"))))
+    t.domain("a.dk", ["x", "second"])
+    r = t.run()
+    equal("a run that begins later ends well", (r.returncode, r.stderr, slow.wait(timeout=60)), (0, b"", 0))
+    want = {**host_keys("a.dk"), **users_keys("a.dk", ["x", "second"])}
+    equal("the later files are what the tables say", (t.table(), t.text()), (want, want))
+
+
 def live_update():
     """One postmap -q has the table open while it is changed: Postfix's daemons do not open it again."""
     t = Tree("live")
@@ -658,7 +674,7 @@ def lookups_go_on():
 
 
 SECTIONS = [worked_example, addresses, refusals, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
-            dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, live_update,
+            dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on]
 for section in SECTIONS:
     if len(sys.argv) < 2 or section.__name__ in sys.argv[1:]:
