@@ -88,7 +88,7 @@ enum pv_class pv_mboxrd_add(struct pv_mboxrd *q, struct pv_content *out, const c
 	if (p > run) {
 		if ((c = pv_content_add(out, run, (size_t)(p - run), e)) != PV_OK)
 			return c;
-		q->last = p[-1];
+		q->last = (unsigned char)p[-1];
 	}
 	/* What is left is a start that may become `>>From `. */
 	(void)go_on(q, out, p, (size_t)(stop - p), &c, e);
@@ -99,7 +99,7 @@ enum pv_class pv_mboxrd_finish(struct pv_mboxrd *q, struct pv_content *out, stru
 {
 	enum pv_class c = release(q, out, e);
 
-	if (c == PV_OK && q->last != '\n' && q->last != '\0')
+	if (c == PV_OK && q->last != '\n' && q->last >= 0)
 		c = pv_content_add(out, "\n", 1, e);
 	return c == PV_OK ? pv_content_add(out, "\n", 1, e) : c;
 }

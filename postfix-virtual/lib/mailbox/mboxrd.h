@@ -12,12 +12,12 @@ struct pv_mboxrd {
 	bool in_line;	  /* behind the part of a line that matters */
 	uint64_t greater; /* `>` seen at the start of this line, and not yet written */
 	unsigned matched; /* of "From ", likewise */
-	char last;	  /* the byte written last; NUL before the first */
+	int last;	  /* the byte written last; -1 before the first */
 };
 
 #define PV_MBOXRD_INIT                                                                                       \
 	{                                                                                                    \
-		.in_line = false, .greater = 0, .matched = 0, .last = '\0'                                   \
+		.in_line = false, .greater = 0, .matched = 0, .last = -1                                     \
 	}
 
 /* Quote the next piece of a message, of any length, into out. Fails as pv_content_add() does. */
