@@ -351,7 +351,7 @@ static void more_than_a_tenth_and_more_than_five_vanish_only_when_told(void **st
 {
 	static const struct {
 		unsigned had, gone;
-		bool force, logged, stay;
+		bool force, meant, stay;
 	} rows[] = {
 		{ 10, 5, false, false, false },	  { 10, 6, false, false, true },
 		{ 10, 6, true, false, false },	  { 10, 6, false, true, false },
@@ -365,7 +365,7 @@ static void more_than_a_tenth_and_more_than_five_vanish_only_when_told(void **st
 		start(state);
 		plan(kvt, 1);
 		options.force = rows[i].force;
-		options.logged = rows[i].logged;
+		work.plan.domains[0].meant = rows[i].meant;
 		old_and_new(rows[i].had, rows[i].gone);
 		assert_int_equal(pv_merge(&work, &e), PV_OK);
 		size_t want = rows[i].stay ? rows[i].had : rows[i].had - rows[i].gone;
@@ -398,7 +398,7 @@ static void a_domain_that_is_kept_or_not_asked_for_keeps_all_and_one_that_is_gon
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		start(state);
 		plan(kvt, 1);
-		options.logged = true;
+		options.force = true;
 		old_and_new(20, 20);
 		work.plan.domains[0].state = rows[i].state;
 		work.plan.all = rows[i].all;

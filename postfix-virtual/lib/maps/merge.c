@@ -34,7 +34,8 @@ static enum pv_class limit_vanishing(struct pv_maps_work *w, struct pv_plan_doma
 {
 	struct pv_error why;
 
-	if (d->vanishing <= VANISH_KEYS || d->vanishing * 100 <= d->had * VANISH_PERCENT)
+	if (w->options->force || d->meant || d->vanishing <= VANISH_KEYS ||
+	    d->vanishing * 100 <= d->had * VANISH_PERCENT)
 		return PV_OK;
 	d->grows_only = true;
 	(void)pv_fail(
@@ -96,8 +97,7 @@ enum pv_class pv_merge(struct pv_maps_work *w, struct pv_error *e)
 
 	count_vanishing(w);
 	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++)
-		if (!w->options->force && !w->options->logged)
-			c = limit_vanishing(w, &w->plan.domains[i], e);
+		c = limit_vanishing(w, &w->plan.domains[i], e);
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
 		c = add_old(w, m, e);
 	if (c == PV_OK)

@@ -8,8 +8,8 @@
 
 /*
  * Fill in w->next (sorted) and the figures of the report. A domain of which more than 5 keys and more than 10
- * % would vanish keeps them, with a complaint, unless w->options say force or logged. PV_TEMPORARY: no
- * memory.
+ * % would vanish keeps them, with a complaint, unless w->options say force, or that it is about to be
+ * deleted. PV_TEMPORARY: no memory.
  */
 enum pv_class pv_merge(struct pv_maps_work *w, struct pv_error *e);
 

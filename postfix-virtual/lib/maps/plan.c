@@ -179,7 +179,8 @@ static enum pv_class judge(struct pv_maps_work *w, struct pv_plan_domain *d, str
 	struct pv_error why;
 
 	d->state = PV_PLAN_GONE;
-	if (is_without(w->options, &d->domain))
+	d->meant = is_without(w->options, &d->domain);
+	if (d->meant)
 		return PV_OK;
 	if (pv_folder_open(w->store, &d->domain, &f, &why) != PV_OK)
 		return pv_plan_keep(w, d, &why, e);
@@ -205,7 +206,8 @@ static enum pv_class judge_alias(struct pv_maps_work *w, struct pv_plan_domain *
 	struct pv_error why;
 
 	d->state = target->state;
-	if (target->state != PV_PLAN_GONE || is_without(w->options, &target->domain))
+	d->meant = target->meant;
+	if (target->state != PV_PLAN_GONE || target->meant)
 		return PV_OK;
 	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
 		      "%s/domains makes %s an alias of %s, which has no folder: make that domain, or remove "

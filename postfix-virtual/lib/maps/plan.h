@@ -25,6 +25,7 @@ struct pv_plan_domain {
 	const char *account;   /* the name of uid; NULL: not known (yet) */
 	struct pv_keys keys;   /* of `virtual`; sorted */
 	size_t had, vanishing; /* old keys, and those of them that are not in keys */
+	bool meant;	       /* the caller is about to delete it: it may lose all keys */
 	bool grows_only;       /* too many would vanish: old keys stay beside the new ones */
 };
 

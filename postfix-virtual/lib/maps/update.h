@@ -22,10 +22,11 @@ struct pv_maps_options {
 	bool dry_run;	 /* write nothing; report.diff holds what would change in the texts */
 	bool check;	 /* write nothing and make no diff: only read and judge everything */
 	bool force;	 /* let any share of a domain's keys vanish */
+	bool logged;	 /* without effect */
 	bool must_exist; /* complain about a domain that has no folder, no alias_of and no keys */
-	bool logged;	 /* the change is in the history: let any share of a domain's keys vanish */
 
-	/* What is about to be deleted and still stands in the files: no key leads to it. The caller
+	/* What is about to be deleted and still stands in the files: no key leads to it, however many keys a
+	 * domain loses by that. The caller
 	 * deletes it next; a full run by somebody else in between would bring the keys back, so where that
 	 * matters call pv_maps_update() once more after the deletion. Borrowed. */
 	const struct pv_address *without_users;
