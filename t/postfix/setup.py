@@ -149,6 +149,19 @@ def only_words_added(host, before, after):
     check(f"{host.name}: setup sets nothing else", extra <= allowed, extra - allowed)
 
 
+def samples_agree(host):
+    """samples/main.cf and samples/master.cf, as Postfix reads them, are what setup does."""
+    h = host.house
+    os.makedirs(h.path("samples"), exist_ok=True)
+    for name in ("main.cf", "master.cf"):
+        write(h.path("samples", name), h.sample(name))
+    sample = lambda option: must(["/usr/sbin/postconf", "-c", h.path("samples"), option]).splitlines()
+    services = [l for l in h.postfix.postconf("-P").splitlines() if l.startswith("vlocal/")]
+    equal(f"{host.name}: samples/master.cf has the service that setup adds", services, sample("-P"))
+    for name, words in (l.split(" = ", 1) for l in sample("-n") if not l.startswith("config_directory")):
+        contains(f"{host.name}: samples/main.cf has the words of setup for {name}", h.postfix.value(name), words)
+
+
 def our_mail_works(host):
     """A domain and a user by command, mail to it, an unknown user refused, without restarting Postfix."""
     h = host.house
@@ -175,6 +188,7 @@ def round_trip(host):
     after_setup = host.settings()
     only_words_added(host, settings, after_setup)
     same(host, "as before setup", drop_stage(host.probe("after")), drop_stage(before))
+    samples_agree(host)
     r = h.admin("setup", "--yes")
     equal(f"{host.name}: setup once more works", r.returncode, 0)
     equal(f"{host.name}: and changes nothing", host.settings(), after_setup)
