@@ -52,7 +52,7 @@ TESTS = $(patsubst %.c,$B/%,$(sort $(wildcard t/unit/*_test.c)))
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $1 $2)
 
-.PHONY: all deps test unit demo bench lint asan soak install uninstall clean help
+.PHONY: all always deps test unit demo bench lint asan soak install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(PROGRAMS)
@@ -60,11 +60,21 @@ all: $(PROGRAMS)
 help:
 	@sed -n 's/^#: //p' Makefile
 
-$B/obj/%.o: %.c
+# Everything is built again when the flags change: paths are compiled in, and `make install prefix=...` may say
+# others than `make` did.
+FLAGS := $(CC) $(ALL_CFLAGS) $(MUSL_CC) $(MUSL_CFLAGS) MUSL=$(MUSL)
+ifneq ($(strip $(file <$B/flags)),$(strip $(FLAGS)))
+$B/flags: always
+endif
+$B/flags:
+	@$(shell mkdir -p $(@D))$(file >$@,$(FLAGS)):
+always:
+
+$B/obj/%.o: %.c $B/flags
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$B/musl/%.o: %.c
+$B/musl/%.o: %.c $B/flags
 	$(call say,MUSL,$<)
 	$Q mkdir -p $(@D) && $(MUSL_CC) $(MUSL_CFLAGS) -c -o $@ $<
 
@@ -146,16 +156,21 @@ soak: all
 install_program = install -m 0755 $1 $2.new && mv -f $2.new $2
 install_file = install -m 0644 $1 $2.new && mv -f $2.new $2
 
+# What people read names the paths that were chosen.
+install_text = sed 's|/usr/local/bin|$(bindir)|g; s|/usr/local/share/doc/postfix-virtual|$(docdir)|g' $1 >$2.new && \
+	chmod 0644 $2.new && mv -f $2.new $2
+
 #: install    DESTDIR, prefix (default /usr/local)
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)/samples
 	$(call install_program,$B/virtual-deliver,$(DESTDIR)$(bindir)/virtual-deliver)
 	$(call install_program,$B/postfix-virtual,$(DESTDIR)$(sbindir)/postfix-virtual)
 	$(call install_program,$B/make-postfix-maps,$(DESTDIR)$(sbindir)/make-postfix-maps)
-	for m in $(MAN8); do $(call install_file,$$m,$(DESTDIR)$(mandir)/man8/$${m##*/}) || exit 1; done
-	for m in $(MAN5); do $(call install_file,$$m,$(DESTDIR)$(mandir)/man5/$${m##*/}) || exit 1; done
+	for m in $(MAN8); do $(call install_text,$$m,$(DESTDIR)$(mandir)/man8/$${m##*/}) || exit 1; done
+	for m in $(MAN5); do $(call install_text,$$m,$(DESTDIR)$(mandir)/man5/$${m##*/}) || exit 1; done
 	install -d $(addprefix $(DESTDIR)$(docdir)/,$(sort $(dir $(SAMPLES))))
-	for s in $(SAMPLES) $(wildcard README.md DESIGN.md CHANGES.md LICENSE); do $(call install_file,$$s,$(DESTDIR)$(docdir)/$$s) || exit 1; done
+	for s in $(SAMPLES); do $(call install_text,$$s,$(DESTDIR)$(docdir)/$$s) || exit 1; done
+	for s in README.md DESIGN.md CHANGES.md LICENSE; do $(call install_file,$$s,$(DESTDIR)$(docdir)/$$s) || exit 1; done
 	[ -e $(DESTDIR)$(bindir)/virtual ] || [ -L $(DESTDIR)$(bindir)/virtual ] || ln -s virtual-deliver $(DESTDIR)$(bindir)/virtual
 
 #: uninstall  remove what install put there; settings and mail stay
