@@ -88,11 +88,10 @@ static int usage(void)
 /* Returns -1 where there is something to do, else the exit status. */
 static int read_options(int argc, char **argv, struct order *o)
 {
-	static const struct option longs[] = {
-		{ "check", no_argument, NULL, 'C' },   { "dry-run", no_argument, NULL, 'n' },
-		{ "force", no_argument, NULL, 'f' },   { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 }
-	};
+	static const struct option longs[] = { { "force", no_argument, NULL, 'f' },
+					       { "help", no_argument, NULL, 'h' },
+					       { "version", no_argument, NULL, 'V' },
+					       { NULL, 0, NULL, 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:n", longs, NULL)) != -1) {
