@@ -6,8 +6,9 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from house import House  # noqa: E402
 from scratch import BUILD, TOP, folder, must, run  # noqa: E402
-from tap import check, done, equal  # noqa: E402
+from tap import check, contains, done, equal  # noqa: E402
 
 GLOBAL = {"-c", "-n", "--json", "--help", "--version"}
 
@@ -142,12 +143,40 @@ def readme():
                   value == "" and f"$({name})" in make, f"{found} {value!r}")
 
 
+def delivery():
+    """The example and the formats that are written down, by a real delivery."""
+    h = House()
+    account = h.account("m")
+    h.domain("kvt.dk", account, {"abc": "."})
+
+    def deliver(text, *args):
+        return run([f"{h.bin}/virtual-deliver", "-c", h.etc, *args], data=text, env={"HOME": account.pw_dir},
+                   user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+
+    said = deliver(b"\n", "-n", "abc+x@kvt.dk").stdout.decode().replace(h.spool, "/var/spool/virtual")
+    contains("virtual-deliver(8) shows what -n prints", page("virtual-deliver.8"), said)
+    host = h.settings["myhostname"]
+    deliver(f"Received: by {host} (Postfix, from userid 0)\n\tid 0123456789; Fri, 20 Nov 2026 09:56:12 +0000\n\nx\n".encode(),
+            "abc@kvt.dk")
+    side = {n: os.path.getsize(os.path.join(h.spool, "kvt.dk", n)) for n in os.listdir(os.path.join(h.spool, "kvt.dk"))}
+    equal("virtual-deliver(8) names the files that are there after a delivery",
+          {n for n in (".NAME.lock", ".NAME.journal", ".NAME.done") if n in page("virtual-deliver.8")},
+          {n.replace("abc", "NAME") for n in side if n != "abc"})
+    design = text_of("DESIGN.md")
+    record = side[".abc.journal"] - side["abc"]
+    contains("DESIGN.md states the length of a journal's record", design, f"A record of {record} bytes")
+    row = re.findall(r"^\| ([\d, ]+) \| ", design.partition("**`.NAME.journal`**")[2].partition("\n\n\n")[0], re.M)
+    equal("and its fields are that long together", sum(int(n) for r in row for n in r.split(",")), record)
+    contains("DESIGN.md states the length of a dotlock", design, f"{side['.abc.lock']} bytes of text")
+
+
 def main():
     lint()
     small_programs()
     admin()
     settings()
     readme()
+    delivery()
     done()
 
 
