@@ -9,6 +9,7 @@
 #include "recipient.h"
 #include "route/place.h"
 #include "route/route.h"
+#include "sender.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -29,6 +30,7 @@ struct delivery {
 	struct pv_store store;
 	struct pv_buf input; /* the first FIRST_READ_MAX bytes */
 	bool input_ended;
+	pid_t parent; /* when we started */
 	struct hop hop;
 	struct recipient recipient;
 	struct pv_route route; /* valid unless recipient.own */
@@ -257,7 +259,11 @@ static enum pv_class store_message(struct delivery *d, struct pv_error *e)
 		return c;
 	if (m.note[0] != '\0')
 		pv_log(PV_LOG_WARNING, "mailbox %s: %s", d->location.path, m.note);
-	c = pv_mailbox_append(&m, &d->content, has_id ? id : NULL, &result, e);
+	if (sender_is_gone(d->parent, d->header.quote.last != '\n'))
+		c = pv_fail(e, PV_TEMPORARY, "4.3.0",
+			    "the program that sent the message is gone: it may not be whole");
+	else
+		c = pv_mailbox_append(&m, &d->content, has_id ? id : NULL, &result, e);
 	enum pv_class closed = pv_mailbox_close(&m, c == PV_OK ? e : NULL);
 	if (c != PV_OK)
 		return c;
@@ -317,6 +323,7 @@ enum pv_class deliver(const struct deliver_options *o, struct pv_error *e)
 	int64_t begun = pv_now_us();
 
 	d.options = o;
+	d.parent = getppid();
 	d.uid = (uid_t)getauxval(AT_UID); /* set by the kernel; no system call */
 	d.location.dirfd = -1;
 	d.outcome = "";

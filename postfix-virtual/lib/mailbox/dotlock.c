@@ -253,6 +253,14 @@ enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l)
 	return r;
 }
 
+bool pv_dotlock_exists(const struct pv_location *l)
+{
+	struct names n;
+	struct stat st;
+
+	return !make_names(l, &n) || fstatat(l->dirfd, n.lock, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void pv_dotlock_release(const struct pv_location *l)
 {
 	struct names n;

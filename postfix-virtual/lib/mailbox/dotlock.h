@@ -20,6 +20,9 @@ enum pv_dotlock_result {
  * programs expect; then host, boot id, pid namespace and the time since boot. */
 enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l);
 
+/* Is there a dotlock, whosever? */
+bool pv_dotlock_exists(const struct pv_location *l);
+
 void pv_dotlock_release(const struct pv_location *l);
 
 /*

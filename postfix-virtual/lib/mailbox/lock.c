@@ -41,7 +41,8 @@ static enum pv_class check_file(const struct stat *st, const struct pv_location 
 /* Open the mailbox, or make it. A file that is neither is refused by what it turned out to be. */
 static enum pv_class open_file(const struct pv_location *l, uid_t uid, struct pv_lock *k, struct pv_error *e)
 {
-	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	/* O_APPEND: whoever writes without any lock between our fstat() and our write is not overwritten. */
+	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 	k->created = false;
 	k->fd = openat(l->dirfd, l->name, flags);
@@ -80,8 +81,11 @@ static enum pv_class check_file_system(const struct pv_lock *k, const struct pv_
 	return PV_OK;
 }
 
-/* Close what this try opened; a file that it made and nobody has written to goes again. */
-static void drop(struct pv_lock *k, const struct pv_location *l)
+/*
+ * Close what this try opened. A file that it made goes again only where no dotlock was in the way: whoever
+ * holds that may have the file open by now, and would write to one that has no name.
+ */
+static void drop(struct pv_lock *k, const struct pv_location *l, bool locked_by_others)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat st;
@@ -89,7 +93,8 @@ static void drop(struct pv_lock *k, const struct pv_location *l)
 	if (k->fd < 0)
 		return;
 	/* The lock may be held already: taking it again is no error. */
-	if (k->created && fcntl(k->fd, F_OFD_SETLK, &whole) == 0 && fstat(k->fd, &st) == 0 && st.st_size == 0)
+	if (k->created && !locked_by_others && fcntl(k->fd, F_OFD_SETLK, &whole) == 0 &&
+	    fstat(k->fd, &st) == 0 && st.st_size == 0 && !pv_dotlock_exists(l))
 		(void)unlinkat(l->dirfd, l->name, 0);
 	(void)close(k->fd);
 	k->fd = -1;
@@ -97,32 +102,50 @@ static void drop(struct pv_lock *k, const struct pv_location *l)
 
 enum attempt { TAKEN, AGAIN, FAILED };
 
-/* With the fcntl lock held: is this still the file at the path? Then the dotlock. */
-static enum attempt take_dotlock(const struct pv_location *l, const struct pv_lock_options *o,
-				 struct pv_lock *k, struct pv_error *e)
+/* Is the open file the one at the path? Then *k has its status of this moment. */
+static bool is_at_path(const struct pv_location *l, struct pv_lock *k)
 {
 	struct stat now;
 
 	if (fstatat(l->dirfd, l->name, &now, AT_SYMLINK_NOFOLLOW) != 0 || now.st_ino != k->st.st_ino ||
 	    now.st_dev != k->st.st_dev)
-		return AGAIN;
+		return false;
 	k->st = now;
-	if (check_file(&now, l, o->uid, e) != PV_OK)
-		return FAILED;
-	k->dotlock = !l->shared;
-	errno = EACCES;
-	enum pv_dotlock_result r = l->shared ? PV_DOTLOCK_IMPOSSIBLE : pv_dotlock_take(l);
-	if (r == PV_DOTLOCK_TAKEN)
-		return TAKEN;
-	k->dotlock = false;
-	if (r == PV_DOTLOCK_BUSY)
-		return AGAIN;
-	if (o->fcntl_only && (errno == EACCES || errno == EPERM || errno == EROFS))
-		return TAKEN;
+	return true;
+}
+
+static enum attempt fail_dotlock(const struct pv_location *l, struct pv_error *e)
+{
 	bool full = errno == ENOSPC || errno == EDQUOT;
+
 	(void)pv_fail_errno(e, PV_TEMPORARY, full ? "4.3.1" : "4.3.5", errno,
 			    "make the dotlock of mailbox %s (fcntl_only = yes would do without)", l->path);
 	return FAILED;
+}
+
+/* With the fcntl lock held: the dotlock. Only who holds the fcntl lock of the file at the path may take it.
+ */
+static enum attempt take_dotlock(const struct pv_location *l, const struct pv_lock_options *o,
+				 struct pv_lock *k, struct pv_error *e)
+{
+	if (!is_at_path(l, k))
+		return AGAIN;
+	errno = EACCES;
+	enum pv_dotlock_result r = l->shared ? PV_DOTLOCK_IMPOSSIBLE : pv_dotlock_take(l);
+	if (r == PV_DOTLOCK_BUSY)
+		return AGAIN;
+	if (r == PV_DOTLOCK_IMPOSSIBLE &&
+	    (!o->fcntl_only || (errno != EACCES && errno != EPERM && errno != EROFS)))
+		return fail_dotlock(l, e);
+	k->dotlock = r == PV_DOTLOCK_TAKEN;
+	/* Until now a program that knows only the dotlock may have appended, or put another file there. */
+	enum attempt a = !is_at_path(l, k)			     ? AGAIN
+			 : check_file(&k->st, l, o->uid, e) == PV_OK ? TAKEN
+								     : FAILED;
+	if (a != TAKEN && k->dotlock)
+		pv_dotlock_release(l);
+	k->dotlock = k->dotlock && a == TAKEN;
+	return a;
 }
 
 /* One try for both locks. */
@@ -152,7 +175,7 @@ enum pv_class pv_lock_take(const struct pv_location *l, const struct pv_lock_opt
 		enum attempt a = take_both(l, o, k, e);
 		if (a == TAKEN)
 			return PV_OK;
-		drop(k, l);
+		drop(k, l, a == AGAIN);
 		if (a == FAILED)
 			return PV_TEMPORARY;
 		if (!pv_backoff_wait(&wait))
@@ -166,7 +189,7 @@ enum pv_class pv_lock_release(struct pv_lock *k, const struct pv_location *l, st
 {
 	struct stat st;
 
-	if (k->created && fstat(k->fd, &st) == 0 && st.st_size == 0)
+	if (k->created && k->dotlock && fstat(k->fd, &st) == 0 && st.st_size == 0 && is_at_path(l, k))
 		(void)unlinkat(l->dirfd, l->name, 0);
 	if (k->dotlock)
 		pv_dotlock_release(l);

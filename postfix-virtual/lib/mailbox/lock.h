@@ -13,7 +13,7 @@
 
 struct pv_lock {
 	int fd;		/* the mailbox, O_RDWR */
-	struct stat st; /* of it, taken while the fcntl lock was held */
+	struct stat st; /* of it, taken while both locks were held */
 	bool created;	/* by us: it was missing */
 	bool dotlock;	/* held */
 };
@@ -25,11 +25,12 @@ struct pv_lock_options {
 };
 
 /* Open or create the mailbox and take both locks; see pv_mailbox_open() for what is refused. After success
- * the open file is the one at the path. On failure nothing is held, and a file that was made is gone. */
+ * the open file is the one at the path, and appends. On failure nothing is held, and a file that was made is
+ * gone, unless another program holds the dotlock: it may have opened the empty file. */
 enum pv_class pv_lock_take(const struct pv_location *l, const struct pv_lock_options *o, struct pv_lock *k,
 			   struct pv_error *e);
 
-/* Give both back. A created file that is still empty is removed first. */
+/* Give both back. A created file that is still empty is removed first, if the dotlock is held. */
 enum pv_class pv_lock_release(struct pv_lock *k, const struct pv_location *l, struct pv_error *e);
 
 #endif

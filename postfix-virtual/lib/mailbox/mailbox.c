@@ -7,6 +7,7 @@
 #include "mailbox/lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -90,12 +91,23 @@ static void note_done(const struct pv_mailbox *m, const struct pv_journal *j)
 	pv_done_close(&done);
 }
 
+/* Is the open file still the one at the path? A backup that was put back meanwhile takes no lock. */
+static bool is_at_path(const struct pv_mailbox *m)
+{
+	struct stat st;
+
+	return fstatat(m->where->dirfd, m->where->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == m->st.st_ino && st.st_dev == m->st.st_dev;
+}
+
 /* All of the last append stands in the mailbox, but nobody knows whether it reached the disk. Writing the
  * same bytes once more makes a page dirty again whose first write failed. */
 static enum pv_class finish_stored(struct pv_mailbox *m, const struct pv_journal *j,
 				   const struct pv_content *c, struct pv_error *e)
 {
-	if (write_planned(m->fd, j, c) != 0)
+	/* The mailbox is open for appending, where an offset counts for nothing. */
+	if (fcntl(m->fd, F_SETFL, 0) != 0 || write_planned(m->fd, j, c) != 0 ||
+	    fcntl(m->fd, F_SETFL, O_APPEND) != 0)
 		return fail_io(e, m, "write again the end of");
 	enum pv_class r = sync_mailbox(m, true, e);
 	if (r == PV_OK)
@@ -235,7 +247,12 @@ static enum pv_class write_and_sync(struct pv_mailbox *m, const struct pv_journa
 	}
 	/* A failed sync is not tried again: the kernel may have forgotten the bytes. The journal stays open.
 	 */
-	return sync_mailbox(m, m->created || m->st.st_size == 0, e);
+	enum pv_class c = sync_mailbox(m, m->created || m->st.st_size == 0, e);
+	if (c == PV_OK && !is_at_path(m))
+		return pv_fail(e, PV_TEMPORARY, "4.2.0",
+			       "mailbox %s was replaced by another file, in spite of our locks",
+			       m->where->path);
+	return c;
 }
 
 enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *content,
