@@ -22,3 +22,4 @@ LINK_header = virtual-deliver/header
 LINK_identity = virtual-deliver/identity virtual-deliver/header virtual-deliver/hop
 LINK_recipient = virtual-deliver/recipient virtual-deliver/hop
 WRAP_beneath = syscall
+WRAP_recipient = $(READ_CALLS)
