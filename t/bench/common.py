@@ -5,12 +5,10 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -28,10 +26,10 @@ def tool(name):
 
 
 def build_tools():
-    """floor, reader, batch and peak, static; by musl-gcc, as virtual-deliver is."""
+    """floor, reader, batch, peak and drain, static; by musl-gcc, as virtual-deliver is."""
     compiler = shutil.which("musl-gcc") or "gcc"
     os.makedirs(TOOLS, exist_ok=True)
-    for name in ("floor", "reader", "batch", "peak"):
+    for name in ("floor", "reader", "batch", "peak", "drain"):
         source, binary = os.path.join(HERE, name + ".c"), tool(name)
         if os.path.exists(binary) and os.path.getmtime(binary) > os.path.getmtime(source):
             continue
@@ -86,24 +84,17 @@ class Scratch:
 
 
 class LogDrain:
-    """Stands for syslogd: takes the log lines of the agents, so that they pay for sending them."""
+    """Takes the log lines of the agents, as syslogd would, so that they pay for sending them."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(path)
-        os.chmod(path, 0o666)
-        self.last = b""
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                self.last = self.socket.recv(4096)
-            except OSError:
-                return
+        self.process = subprocess.Popen([tool("drain"), path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        if self.process.stdout.readline() != b"ready\n":
+            raise SystemExit(f"bench: no log socket at {path}")
 
     def close(self):
-        self.socket.close()
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 def message(size, counter=COUNTER):

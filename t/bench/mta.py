@@ -85,7 +85,9 @@ def make_house():
     h = house.House()
     a = h.account("b")
     users = [f"u{i}" for i in range(CLIENTS)]
-    h.write_settings(mail_directory=h.path("no-mail"))
+    drain = c.LogDrain(h.path("drain.socket"))
+    test_scratch.at_end(drain.close)
+    h.write_settings(mail_directory=h.path("no-mail"), log_socket=h.path("drain.socket"))
     h.domain("ours.example.net", a, {u: "." for u in users})
     os.makedirs(h.path("virtual"))
     shutil.chown(h.path("virtual"), a.pw_name)
