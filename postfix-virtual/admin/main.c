@@ -24,35 +24,34 @@ static const struct {
 };
 
 #define PASSWORD_OPTIONS (OPT(OPT_PASSWORD_STDIN) | OPT(OPT_RANDOM) | OPT(OPT_HASH))
-#define CHANGES (NEED_ROOT | NEED_STORE | NEED_TIDY)
+#define AS_ROOT (NEED_ROOT | NEED_STORE | NEED_TIDY)
 
 static const struct command commands[] = {
 	{ "setup", NULL, setup_run, NEED_ROOT, 0, OPT(OPT_UNDO) | OPT(OPT_YES), "",
 	  "add our words to Postfix's main.cf and master.cf, after showing them" },
-	{ "domain", "add", domain_add, CHANGES, 1,
+	{ "domain", "add", domain_add, AS_ROOT, 1,
 	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_SUB_DOMAINS), "NAME", "make a domain" },
-	{ "domain", "list", domain_list, NEED_STORE, 0, 0, "", "print all domains and their accounts" },
-	{ "domain", "show", domain_show, NEED_ROOT | NEED_STORE, 1, 0, "NAME",
-	  "print what is known of a domain" },
-	{ "domain", "delete", domain_delete, CHANGES, 1, OPT(OPT_YES), "NAME",
+	{ "domain", "list", domain_list, NEED_STORE | NEED_TIDY, 0, 0, "",
+	  "print all domains and their accounts" },
+	{ "domain", "show", domain_show, AS_ROOT, 1, 0, "NAME", "print what is known of a domain" },
+	{ "domain", "delete", domain_delete, AS_ROOT, 1, OPT(OPT_YES), "NAME",
 	  "delete a domain; settings and mail stay in the trash for 30 days" },
-	{ "user", "add", user_add, CHANGES, 1, OPT(OPT_NAME) | OPT(OPT_HOME) | PASSWORD_OPTIONS, "ADDRESS",
+	{ "user", "add", user_add, AS_ROOT, 1, OPT(OPT_NAME) | OPT(OPT_HOME) | PASSWORD_OPTIONS, "ADDRESS",
 	  "make a user" },
-	{ "user", "list", user_list, NEED_ROOT | NEED_STORE, 1, 0, "DOMAIN", "print all users of a domain" },
-	{ "user", "show", user_show, NEED_ROOT | NEED_STORE, 1, 0, "ADDRESS",
-	  "print what is known of a user" },
-	{ "user", "password", user_password, CHANGES, 1, PASSWORD_OPTIONS, "ADDRESS",
+	{ "user", "list", user_list, AS_ROOT, 1, 0, "DOMAIN", "print all users of a domain" },
+	{ "user", "show", user_show, AS_ROOT, 1, 0, "ADDRESS", "print what is known of a user" },
+	{ "user", "password", user_password, AS_ROOT, 1, PASSWORD_OPTIONS, "ADDRESS",
 	  "give a user another password" },
-	{ "user", "rename", user_rename, CHANGES, 2, 0, "ADDRESS NEW",
+	{ "user", "rename", user_rename, AS_ROOT, 2, 0, "ADDRESS NEW",
 	  "give a user another name; mail and password stay" },
-	{ "user", "disable", user_disable, CHANGES, 1, 0, "ADDRESS",
+	{ "user", "disable", user_disable, AS_ROOT, 1, 0, "ADDRESS",
 	  "refuse a user's mail and login; the mailbox stays" },
-	{ "user", "enable", user_enable, CHANGES, 1, 0, "ADDRESS", "undo that" },
-	{ "user", "delete", user_delete, CHANGES, 1, OPT(OPT_YES), "ADDRESS",
+	{ "user", "enable", user_enable, AS_ROOT, 1, 0, "ADDRESS", "take a user's mail and login again" },
+	{ "user", "delete", user_delete, AS_ROOT, 1, OPT(OPT_YES), "ADDRESS",
 	  "delete a user; the mailbox stays in the trash for 30 days" },
 	{ "config", NULL, config_run, NEED_STORE, 0, 0, "",
 	  "print all settings, or with -n those that are not the default" },
-	{ "explain", NULL, explain_run, NEED_ROOT | NEED_STORE, 1, 0, "ADDRESS",
+	{ "explain", NULL, explain_run, AS_ROOT, 1, 0, "ADDRESS",
 	  "print what happens to mail for an address" },
 };
 
@@ -327,6 +326,11 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	enum pv_class c = serve(&a, argv, &e);
+	if (c != PV_OK) {
+		/* Half an answer is none. */
+		pv_buf_reset(&a.text);
+		a.result = NULL;
+	}
 	enum pv_class printed = print_all(&a, &print_error);
 	if (c == PV_OK && printed != PV_OK) {
 		c = printed;

@@ -36,19 +36,41 @@ void put_number(json_t *object, const char *name, unsigned long long value)
 	(void)json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+static void each_line(const struct pv_buf *b, void (*take)(void *ctx, const char *line), void *ctx)
+{
+	for (const char *p = b->s; *p != '\0';) {
+		size_t n = strcspn(p, "\n");
+		char *line = strndup(p, n);
+		if (line != NULL)
+			take(ctx, line);
+		free(line);
+		p += n + (p[n] == '\n');
+	}
+}
+
+static void put_in_list(void *list, const char *line)
+{
+	(void)json_array_append_new(list, json_text(line));
+}
+
+/* A note of a dry run goes in front of the diff, where patch(1) passes it over. */
+static void put_comment(void *text, const char *line)
+{
+	pv_buf_addf(text, "# %s\n", line);
+}
+
+static void put_on_stderr(void *unused, const char *line)
+{
+	(void)unused;
+	(void)fprintf(stderr, "postfix-virtual: %s\n", line);
+}
+
 /* The lines of a buffer as a JSON list. */
 static json_t *lines_of(const struct pv_buf *b)
 {
 	json_t *list = json_array();
 
-	for (const char *p = b->s; *p != '\0';) {
-		size_t n = strcspn(p, "\n");
-		char *line = strndup(p, n);
-		if (line != NULL)
-			(void)json_array_append_new(list, json_text(line));
-		free(line);
-		p += n + (p[n] == '\n');
-	}
+	each_line(b, put_in_list, list);
 	return list;
 }
 
@@ -70,8 +92,10 @@ void say_done(struct admin *a, const char *fmt, ...)
 		put_text(a->result, "diff", a->change.diff.s);
 	if (!a->dry || a->change.already)
 		pv_buf_addf(&a->text, "%s\n", sentence);
-	if (a->dry)
+	if (a->dry) {
+		each_line(&a->change.notes, put_comment, &a->text);
 		pv_buf_add(&a->text, a->change.diff.s, a->change.diff.len);
+	}
 }
 
 /* A value as people read it. */
@@ -140,11 +164,8 @@ static void fill_text(struct admin *a)
 
 enum pv_class print_all(struct admin *a, struct pv_error *e)
 {
-	for (const char *p = a->change.notes.s; *p != '\0';) {
-		size_t n = strcspn(p, "\n");
-		(void)fprintf(stderr, "postfix-virtual: %.*s\n", (int)n, p);
-		p += n + (p[n] == '\n');
-	}
+	if (!a->dry)
+		each_line(&a->change.notes, put_on_stderr, NULL);
 	fill_text(a);
 	enum pv_class c = pv_buf_check(&a->text, "the output", e);
 	if (c == PV_OK && pv_write_all(STDOUT_FILENO, a->text.s, a->text.len) != 0)

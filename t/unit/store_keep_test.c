@@ -19,7 +19,7 @@ static void add(const struct scratch *s, const char *line)
 {
 	struct pv_domain d = kvt();
 
-	assert_int_equal(pv_history_add(s->fd, &d, (gid_t)-1, line, NULL), PV_OK);
+	assert_int_equal(pv_history_add(s->fd, &d, (gid_t)-1, line, true, NULL), PV_OK);
 }
 
 static void a_line_is_written_once(void **state)
@@ -37,6 +37,16 @@ static void a_line_is_written_once(void **state)
 	assert_true(scratch_holds(s, "kvt.dk", want, (size_t)n));
 	assert_int_equal(fstatat(s->fd, "kvt.dk", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void two_equal_changes_are_two_lines(void **state)
+{
+	const struct scratch *s = *state;
+	struct pv_domain d = kvt();
+
+	assert_int_equal(pv_history_add(s->fd, &d, (gid_t)-1, "x", false, NULL), PV_OK);
+	assert_int_equal(pv_history_add(s->fd, &d, (gid_t)-1, "x", false, NULL), PV_OK);
+	assert_true(scratch_holds(s, "kvt.dk", "x\nx\n", 4));
 }
 
 static void a_torn_line_gets_its_end(void **state)
@@ -90,7 +100,7 @@ static void a_symlink_is_not_followed(void **state)
 	struct pv_error e;
 
 	assert_int_equal(symlinkat("elsewhere", s->fd, "kvt.dk"), 0);
-	assert_int_equal(pv_history_add(s->fd, &d, (gid_t)-1, new_line, &e), PV_TEMPORARY);
+	assert_int_equal(pv_history_add(s->fd, &d, (gid_t)-1, new_line, true, &e), PV_TEMPORARY);
 	assert_int_equal(scratch_count(s->path), 1);
 }
 
@@ -105,7 +115,7 @@ static enum pv_class history_once(void *ctx, struct pv_error *e)
 	int n = snprintf(text, sizeof text, "%s\n", old_line);
 	scratch_write(s, "kvt.dk", text, (size_t)n);
 	fault.call = call;
-	return pv_history_add(s->fd, &d, (gid_t)-1, new_line, e);
+	return pv_history_add(s->fd, &d, (gid_t)-1, new_line, true, e);
 }
 
 static void history_is_whole(void *ctx, enum pv_class c)
@@ -219,6 +229,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_line_is_written_once, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(two_equal_changes_are_two_lines, scratch_make,
+						scratch_remove),
 		cmocka_unit_test_setup_teardown(a_torn_line_gets_its_end, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(a_line_that_ends_alike_is_another, scratch_make,
 						scratch_remove),

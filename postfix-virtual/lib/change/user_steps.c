@@ -272,6 +272,25 @@ static void purge(const struct pv_step *s)
 	(void)close(fd);
 }
 
+/* The folder that the new line names as home, inside the account's own: mail would wait for it. */
+static enum pv_class make_home(struct pv_step *s, struct pv_error *e)
+{
+	struct pv_passwd_entry p;
+
+	enum pv_class c = pv_passwd_parse(s->mark->line, strlen(s->mark->line), s->account->uid, &p, e);
+	if (c != PV_OK || *p.home != '/' || access(p.home, F_OK) == 0)
+		return c;
+	if (s->edit.dry) {
+		pv_edit_note(&s->edit, "the folder %s would be made", p.home);
+		return PV_OK;
+	}
+	if (mkdir(p.home, 0700) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "make the folder %s as account %s",
+				     p.home, s->account->name);
+	pv_edit_done(&s->edit);
+	return PV_OK;
+}
+
 enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e)
 {
 	const struct pv_passwd_edit edit = { .user = &s->mark->user, .insert = s->mark->line };
@@ -281,7 +300,9 @@ enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e)
 	enum pv_class c = open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
-	c = change_passwd(s, folder, &edit, e);
+	c = make_home(s, e);
+	if (c == PV_OK)
+		c = change_passwd(s, folder, &edit, e);
 	if (c == PV_OK)
 		c = pv_forward_put(&s->edit, s->store, s->account, &a, s->mark->when, e);
 	(void)close(folder);

@@ -1,11 +1,14 @@
 #include "change/work.h"
 
+#include "address/extension.h"
 #include "base/file.h"
 #include "change/state.h"
+#include "maps/text.h"
 #include "maps/update.h"
 #include "store/history.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -134,6 +137,81 @@ enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e)
 	return PV_OK;
 }
 
+/* Does the text of a table hold the key? */
+static enum pv_class has_key(const struct pv_store *s, const char *table, const char *key, bool *has_r,
+			     struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = s->conf.map_directory };
+	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_keys keys = { .v = NULL };
+	bool found = false;
+	int fd;
+
+	enum pv_class c = pv_dir_open(AT_FDCWD, s->conf.map_directory, &trust, &fd, NULL, e);
+	if (c == PV_OK && fd >= 0) {
+		c = pv_file_load(fd, table, &trust, &text, &found, e);
+		(void)close(fd);
+	}
+	if (c == PV_OK && found)
+		c = pv_text_parse(&text, table, &keys, e);
+	*has_r = c == PV_OK && pv_keys_find(&keys, key) != NULL;
+	pv_keys_free(&keys);
+	pv_buf_free(&text);
+	return c;
+}
+
+/* A user who is gone for the maps may be so by name (`first`), or be there again under another. */
+static const struct pv_user *user_of_keys(const struct pv_mark *m, bool first)
+{
+	return !first && m->to.len > 0 ? &m->to : &m->user;
+}
+
+static bool wants_key(const struct pv_mark *m, bool first)
+{
+	return !first && m->kind != PV_MARK_USER_DISABLE && m->kind != PV_MARK_USER_DELETE &&
+	       m->kind != PV_MARK_DOMAIN_DELETE;
+}
+
+/* Something is wrong with the domain. Where the tables say all the same what this change wants of them, it is
+ * worth a note; else the change is not done yet. */
+static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct pv_error *complaint,
+				     struct pv_error *e)
+{
+	const struct pv_mark *m = &w->mark;
+	char key[PV_USER_MAX + 1 + PV_DOMAIN_MAX + 1];
+	bool has;
+
+	if (m->user.len > 0)
+		(void)snprintf(key, sizeof key, "%s@%s", user_of_keys(m, first)->s, m->domain.s);
+	else
+		(void)snprintf(key, sizeof key, "%s", m->domain.s);
+	enum pv_class c = has_key(w->c->store, m->user.len > 0 ? "virtual" : "virtual_domains", key, &has, e);
+	if (c != PV_OK)
+		return c;
+	if (has == wants_key(m, first) || w->c->dry) {
+		pv_buf_addf(&w->c->notes, "%s\n", complaint->text);
+		return PV_OK;
+	}
+	*e = *complaint;
+	e->class = PV_TEMPORARY;
+	return PV_TEMPORARY;
+}
+
+static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_maps_report *report,
+				 struct pv_error *e)
+{
+	const struct pv_error *complaint = pv_maps_complaint_about(report, &w->mark.domain);
+
+	for (size_t i = 0; i < report->complaint_count; i++)
+		if (report->complaints[i].domain.len == 0)
+			pv_buf_addf(&w->c->notes, "%s\n", report->complaints[i].error.text);
+	if (w->c->dry)
+		pv_buf_add(&w->c->diff, report->diff.s, report->diff.len);
+	else if (report->added + report->removed + report->changed > 0)
+		++*w->steps;
+	return complaint != NULL ? weigh_complaint(w, first, complaint, e) : PV_OK;
+}
+
 static enum pv_class update_maps(struct pv_work *w, bool first, struct pv_error *e)
 {
 	const struct pv_mark *m = &w->mark;
@@ -149,20 +227,28 @@ static enum pv_class update_maps(struct pv_work *w, bool first, struct pv_error 
 		o.without_domain_count = 1;
 	}
 	enum pv_class c = pv_maps_update(w->c->store, &m->domain, 1, &o, &report, e);
-	const struct pv_error *complaint = c == PV_OK ? pv_maps_complaint_about(&report, &m->domain) : NULL;
-	if (complaint != NULL) {
-		*e = *complaint;
-		e->class = c = PV_TEMPORARY;
-	}
-	for (size_t i = 0; i < report.complaint_count; i++)
-		if (report.complaints[i].domain.len == 0)
-			pv_buf_addf(&w->c->notes, "%s\n", report.complaints[i].error.text);
-	if (c == PV_OK && first && w->c->dry)
-		pv_buf_add(&w->c->diff, report.diff.s, report.diff.len);
-	if (c == PV_OK && report.added + report.removed + report.changed > 0)
-		++*w->steps;
+	if (c == PV_OK)
+		c = take_report(w, first, &report, e);
 	pv_maps_report_free(&report);
 	return c;
+}
+
+/* In a dry run nothing is there yet from which the maps could be made: a comment must do. */
+static void tell_new_keys(struct pv_work *w)
+{
+	const struct pv_mark *m = &w->mark;
+	char extension[PV_EXTENSION_SIZE];
+	const struct pv_user *u = user_of_keys(m, false);
+
+	if (!wants_key(m, false))
+		return;
+	if (m->user.len == 0)
+		pv_buf_addf(&w->c->notes, "%s/virtual_domains gets the line: %s %s\n",
+			    w->c->store->conf.map_directory, m->domain.s, w->account.name);
+	else if (pv_extension_format(u, &m->domain, extension, NULL) == PV_OK)
+		pv_buf_addf(&w->c->notes, "%s/virtual gets the line: %s@%s %s%c%s@virtual.invalid\n",
+			    w->c->store->conf.map_directory, u->s, m->domain.s, w->account.name, PV_DELIMITER,
+			    extension);
 }
 
 struct child {
@@ -236,12 +322,14 @@ static enum pv_class do_steps(struct pv_work *w, struct pv_error *e)
 		c = step_as_account(w, r, e);
 	if (c == PV_OK && r->as_root != NULL)
 		c = do_step(w, r->as_root, false, e);
-	if (c == PV_OK && r->keys_last && !w->c->dry)
+	if (c == PV_OK && r->keys_last && w->c->dry)
+		tell_new_keys(w);
+	else if (c == PV_OK && r->keys_last)
 		c = update_maps(w, false, e);
 	return c;
 }
 
-static enum pv_class write_history(struct pv_work *w, struct pv_error *e)
+static enum pv_class write_history(struct pv_work *w, bool again, struct pv_error *e)
 {
 	gid_t group = w->has_account ? w->account.gid : (gid_t)-1;
 	int fd;
@@ -249,19 +337,19 @@ static enum pv_class write_history(struct pv_work *w, struct pv_error *e)
 	enum pv_class c = pv_state_open(w->c->store->conf.state_directory, "history", 0711, &fd, e);
 	if (c != PV_OK)
 		return c;
-	c = pv_history_add(fd, &w->domain, group, w->mark.history, e);
+	c = pv_history_add(fd, &w->domain, group, w->mark.history, again, e);
 	(void)close(fd);
 	return c;
 }
 
 /* The steps of w->mark, which stands in pending/, up to its removal. */
-static enum pv_class complete(struct pv_work *w, struct pv_error *e)
+static enum pv_class complete(struct pv_work *w, bool again, struct pv_error *e)
 {
 	struct pv_error why;
 
 	enum pv_class c = do_steps(w, e);
 	if (c == PV_OK)
-		c = write_history(w, e);
+		c = write_history(w, again, e);
 	if (c != PV_OK)
 		return c;
 	/* It is done; were the mark to stay, its steps would be found done by the next command. */
@@ -284,7 +372,7 @@ enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_e
 	*w->steps = 0;
 	enum pv_class c = pv_mark_write(w->pending_fd, m, e);
 	if (c == PV_OK)
-		c = complete(w, e);
+		c = complete(w, false, e);
 	if (c == PV_OK)
 		return c;
 	if (*w->steps == 0 && pv_mark_clear(w->pending_fd, &w->domain, NULL) == PV_OK)
@@ -316,7 +404,7 @@ enum pv_class pv_work_finish_marked(struct pv_work *w, struct pv_error *e)
 	if (c == PV_OK && found) {
 		c = account_of_mark(w, e);
 		if (c == PV_OK)
-			c = complete(w, e);
+			c = complete(w, true, e);
 		if (c == PV_OK)
 			pv_buf_addf(&w->c->notes, "finished what was interrupted: %s\n", w->mark.history);
 		else

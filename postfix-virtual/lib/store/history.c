@@ -50,7 +50,7 @@ static bool ends_with_line(const char *tail, size_t len, const char *line)
 	return len == n + 1 || tail[len - n - 2] == '\n';
 }
 
-static enum pv_class append(int fd, const char *name, const char *line, struct pv_error *e)
+static enum pv_class append(int fd, const char *name, const char *line, bool again, struct pv_error *e)
 {
 	char tail[LINE_MAX_BYTES], whole[LINE_MAX_BYTES + 2];
 	struct stat st;
@@ -60,7 +60,7 @@ static enum pv_class append(int fd, const char *name, const char *line, struct p
 	ssize_t n = read_tail(fd, st.st_size, tail);
 	if (n < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read history/%s", name);
-	if (ends_with_line(tail, (size_t)n, line))
+	if (again && ends_with_line(tail, (size_t)n, line))
 		return PV_OK;
 	bool torn = n > 0 && tail[n - 1] != '\n';
 	int len = snprintf(whole, sizeof whole, "%s%s\n", torn ? "\n" : "", line);
@@ -75,7 +75,7 @@ static enum pv_class append(int fd, const char *name, const char *line, struct p
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "write history/%s", name);
 }
 
-enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line,
+enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line, bool again,
 			     struct pv_error *e)
 {
 	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -90,7 +90,7 @@ enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, 
 	if (is_new && (fchown(fd, (uid_t)-1, group) != 0 || fchmod(fd, 0640) != 0))
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "set owner and mode of history/%s", d->s);
 	if (c == PV_OK)
-		c = append(fd, d->s, line, e);
+		c = append(fd, d->s, line, again, e);
 	if (close(fd) != 0 && c == PV_OK)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "close history/%s", d->s);
 	if (c == PV_OK && is_new && pv_dir_sync(dirfd) != 0)

@@ -9,6 +9,7 @@
 
 #include "address/address.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -18,11 +19,11 @@ void pv_history_format(time_t when, const char *who, const char *where, const ch
 
 /*
  * Append line to the file of d in the folder `dirfd`, which root owns, and sync it. A new file is root's and
- * `group`'s, 0640. If its last line is the same already, nothing is done: who finishes a change
- * that was killed cannot know how far it came. What a power cut left of a line gets its newline.
- * PV_TEMPORARY: nothing of the line stands there.
+ * `group`'s, 0640. What a power cut left of a line gets its newline. `again`: who finishes a change that was
+ * killed cannot know how far it came; if the last line is the same already, nothing is done.
+ * PV_TEMPORARY: nothing of the line stands there, or it could not be made durable.
  */
-enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line,
+enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line, bool again,
 			     struct pv_error *e);
 
 #endif
