@@ -88,7 +88,8 @@ static int usage(void)
 /* Returns -1 where there is something to do, else the exit status. */
 static int read_options(int argc, char **argv, struct order *o)
 {
-	static const struct option longs[] = { { "force", no_argument, NULL, 'f' },
+	static const struct option longs[] = { { "check", no_argument, NULL, 'C' },
+					       { "force", no_argument, NULL, 'f' },
 					       { "help", no_argument, NULL, 'h' },
 					       { "version", no_argument, NULL, 'V' },
 					       { NULL, 0, NULL, 0 } };

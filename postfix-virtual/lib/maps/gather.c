@@ -76,11 +76,13 @@ static enum pv_class check_reach(struct group *g, struct pv_error *e)
 }
 
 /* `account=` in `domains` must be a name of the folder's owner; it is then the one that is used. */
-static enum pv_class check_said(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
+static enum pv_class check_said(struct pv_maps_work *w, struct pv_plan_domain *d, const char *owner,
+				struct pv_error *e)
 {
 	const struct pv_registry_entry *r = pv_registry_get(&w->registry, &d->domain);
 
-	if (r == NULL || r->account[0] == '\0' || strcmp(r->account, d->account) == 0)
+	d->account = owner;
+	if (r == NULL || r->account[0] == '\0' || strcmp(r->account, owner) == 0)
 		return PV_OK;
 	const struct passwd *p = getpwnam(r->account);
 	if (p == NULL || p->pw_uid != d->uid)
@@ -88,7 +90,7 @@ static enum pv_class check_said(struct pv_maps_work *w, struct pv_plan_domain *d
 			e, PV_TEMPORARY, "4.3.5",
 			"%s/domains says account=%s for %s, but %s owns its folder: chown the folder, or "
 			"change the line",
-			w->store->dir, r->account, d->domain.s, d->account);
+			w->store->dir, r->account, d->domain.s, owner);
 	d->account = r->account;
 	return check_name(d->account, e);
 }
@@ -140,8 +142,7 @@ static enum pv_class gather_group(struct pv_maps_work *w, struct group *g, struc
 	if (find_account(w, g, &why) != PV_OK || check_reach(g, &why) != PV_OK)
 		return keep_group(w, g, &why, e);
 	for (size_t i = 0; c == PV_OK && i < g->count; i++) {
-		g->list[i]->account = g->name;
-		if (check_said(w, g->list[i], &why) != PV_OK)
+		if (check_said(w, g->list[i], g->name, &why) != PV_OK)
 			c = pv_plan_keep(w, g->list[i], &why, e);
 		else
 			g->list[to++] = g->list[i];
@@ -157,7 +158,7 @@ static enum pv_class gather_folders(struct pv_maps_work *w, struct pv_plan_domai
 
 	qsort(list, count, sizeof *list, compare_owners);
 	for (size_t i = 0; c == PV_OK && i < count;) {
-		struct group g = { .list = list + i, .count = 1 };
+		struct group g = { .list = list + i, .count = 1, .name = "" };
 		while (i + g.count < count && list[i + g.count]->uid == list[i]->uid)
 			g.count++;
 		i += g.count;

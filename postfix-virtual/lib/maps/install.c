@@ -61,10 +61,9 @@ static enum pv_class open_map_folder(const struct pv_store *s, int *fd_r, struct
 
 static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error *e)
 {
-	enum pv_class c = PV_OK;
-	int fd;
+	int fd = -1;
 
-	c = open_map_folder(s, &fd, e);
+	enum pv_class c = open_map_folder(s, &fd, e);
 	if (c != PV_OK)
 		return c;
 	for (size_t i = 0; c == PV_OK && i < sizeof leftovers / sizeof *leftovers; i++)
@@ -77,7 +76,7 @@ static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error 
 
 enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_error *e)
 {
-	int fd;
+	int fd = -1;
 
 	*lock_r = -1;
 	enum pv_class c = open_folder(s->conf.run_directory, RUN_FOLDER_MODE, getegid(), &fd, e);
@@ -220,7 +219,7 @@ static enum pv_class write_tables(struct pv_maps_work *w, int dirfd, struct pv_e
 
 enum pv_class pv_install(struct pv_maps_work *w, struct pv_error *e)
 {
-	int dirfd;
+	int dirfd = -1;
 
 	enum pv_class c = open_map_folder(w->store, &dirfd, e);
 	if (c != PV_OK)

@@ -13,40 +13,33 @@ static const char *const settings[] = { "mydestination", "relay_domains", "virtu
 
 struct search {
 	const struct pv_store *store;
-	struct pv_domain *known; /* the domains in question, sorted */
-	size_t count;
-	struct pv_postfix_domains *found;
+	struct pv_postfix_domains *all; /* the domains in question, sorted; setting NULL: not found */
 };
 
 static int compare(const void *a, const void *b)
-{
-	const struct pv_domain *x = a, *y = b;
-
-	return strcmp(x->s, y->s);
-}
-
-static int compare_found(const void *a, const void *b)
 {
 	const struct pv_postfix_domain *x = a, *y = b;
 
 	return strcmp(x->domain.s, y->domain.s);
 }
 
-/* If `name` is one of the domains in question, note that it stands in `setting`. */
-static enum pv_class note(struct search *s, const char *name, const char *setting, struct pv_error *e)
+static struct pv_postfix_domain *find(const struct pv_postfix_domains *r, const struct pv_domain *d)
 {
-	struct pv_postfix_domains *r = s->found;
+	const struct pv_postfix_domain wanted = { *d, NULL };
+
+	return r->count == 0 ? NULL : bsearch(&wanted, r->v, r->count, sizeof *r->v, compare);
+}
+
+/* If `name` is one of the domains in question, note that it stands in `setting`. */
+static void note(struct search *s, const char *name, const char *setting)
+{
 	struct pv_domain d;
 
-	if (pv_domain_parse(name, strlen(name), &d, NULL) != PV_OK ||
-	    bsearch(&d, s->known, s->count, sizeof d, compare) == NULL)
-		return PV_OK;
-	struct pv_postfix_domain *v = reallocarray(r->v, r->count + 1, sizeof *v);
-	if (v == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold Postfix's domains");
-	r->v = v;
-	r->v[r->count++] = (struct pv_postfix_domain){ d, setting };
-	return PV_OK;
+	if (pv_domain_parse(name, strlen(name), &d, NULL) != PV_OK)
+		return;
+	struct pv_postfix_domain *found = find(s->all, &d);
+	if (found != NULL && found->setting == NULL)
+		found->setting = setting;
 }
 
 /* Ask a table about all domains at once: each answer is `key<TAB>value`. */
@@ -57,15 +50,15 @@ static enum pv_class note_table(struct search *s, const char *table, const char 
 	struct pv_buf names = PV_BUF_INIT(ANSWER_MAX), answer = PV_BUF_INIT(ANSWER_MAX);
 	char *line, *rest;
 
-	for (size_t i = 0; i < s->count; i++)
-		pv_buf_addf(&names, "%s\n", s->known[i].s);
+	for (size_t i = 0; i < s->all->count; i++)
+		pv_buf_addf(&names, "%s\n", s->all->v[i].domain.s);
 	enum pv_class c = pv_buf_check(&names, "the list of domains", e);
 	if (c == PV_OK)
 		c = pv_postfix_ask(argv, &names, ASK_SECONDS, &answer, e);
 	rest = answer.s;
 	while (c == PV_OK && (line = strsep(&rest, "\n")) != NULL) {
 		line[strcspn(line, "\t ")] = '\0';
-		c = note(s, line, setting, e);
+		note(s, line, setting);
 	}
 	pv_buf_free(&names);
 	pv_buf_free(&answer);
@@ -104,7 +97,8 @@ static enum pv_class note_word(struct search *s, char *word, const char *setting
 		return note_file(s, word, setting, e);
 	if (strchr(word, ':') != NULL && *word != '[')
 		return note_table(s, word, setting, e);
-	return note(s, word, setting, e);
+	note(s, word, setting);
+	return PV_OK;
 }
 
 /* Cut the next word. A table may be `type:{...}` with blanks between its braces. */
@@ -143,14 +137,12 @@ static enum pv_class ask_setting(struct search *s, const char *setting, struct p
 	return c;
 }
 
-static void drop_doubles(struct pv_postfix_domains *r)
+static void keep_found(struct pv_postfix_domains *r)
 {
 	size_t to = 0;
 
-	if (r->count > 1)
-		qsort(r->v, r->count, sizeof *r->v, compare_found);
 	for (size_t i = 0; i < r->count; i++)
-		if (to == 0 || compare_found(&r->v[to - 1], &r->v[i]) != 0)
+		if (r->v[i].setting != NULL)
 			r->v[to++] = r->v[i];
 	r->count = to;
 }
@@ -158,31 +150,29 @@ static void drop_doubles(struct pv_postfix_domains *r)
 enum pv_class pv_postfix_domains_find(const struct pv_store *s, const struct pv_domain *domains, size_t count,
 				      struct pv_postfix_domains *r, struct pv_error *e)
 {
-	struct search search = { .store = s, .count = count, .found = r };
+	struct search search = { .store = s, .all = r };
 	enum pv_class c = PV_OK;
 
 	*r = (struct pv_postfix_domains){ 0 };
 	if (count == 0 || !pv_postfix_has(PV_POSTCONF))
 		return PV_OK;
-	search.known = reallocarray(NULL, count, sizeof *domains);
-	if (search.known == NULL)
+	r->v = calloc(count, sizeof *r->v);
+	if (r->v == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", count);
-	memcpy(search.known, domains, count * sizeof *domains);
-	qsort(search.known, count, sizeof *search.known, compare);
+	r->count = count;
+	for (size_t i = 0; i < count; i++)
+		r->v[i].domain = domains[i];
+	qsort(r->v, count, sizeof *r->v, compare);
 	for (size_t i = 0; c == PV_OK && i < sizeof settings / sizeof *settings; i++)
 		c = ask_setting(&search, settings[i], e);
-	free(search.known);
-	drop_doubles(r);
+	keep_found(r);
 	return c;
 }
 
 const char *pv_postfix_domains_get(const struct pv_postfix_domains *r, const struct pv_domain *d)
 {
-	const struct pv_postfix_domain wanted = { *d, NULL };
+	const struct pv_postfix_domain *found = find(r, d);
 
-	if (r->count == 0)
-		return NULL;
-	const struct pv_postfix_domain *found = bsearch(&wanted, r->v, r->count, sizeof *r->v, compare_found);
 	return found == NULL ? NULL : found->setting;
 }
 
