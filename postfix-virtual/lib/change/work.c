@@ -216,7 +216,7 @@ static enum pv_class update_maps(struct pv_work *w, bool first, struct pv_error 
 {
 	const struct pv_mark *m = &w->mark;
 	const struct pv_address user = { .user = m->user, .domain = m->domain };
-	struct pv_maps_options o = { .dry_run = w->c->dry, .logged = true };
+	struct pv_maps_options o = { .dry_run = w->c->dry };
 	struct pv_maps_report report;
 
 	if (first && m->user.len > 0) {

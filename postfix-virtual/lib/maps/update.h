@@ -22,7 +22,6 @@ struct pv_maps_options {
 	bool dry_run;	 /* write nothing; report.diff holds what would change in the texts */
 	bool check;	 /* write nothing and make no diff: only read and judge everything */
 	bool force;	 /* let any share of a domain's keys vanish */
-	bool logged;	 /* without effect */
 	bool must_exist; /* complain about a domain that has no folder, no alias_of and no keys */
 
 	/* What is about to be deleted and still stands in the files: no key leads to it, however many keys a
