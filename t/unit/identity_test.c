@@ -18,69 +18,64 @@ static const struct row {
 	const char *sentence, *received;
 	const char *id; /* "": none */
 	bool ours;
-} rows[] = { { "by SMTP, to this host", SMTP("mail.example.net (Postfix)", "4ABCDE12345"), "4ABCDE12345",
-	       true },
-	     { "by SMTP, the name in other case", SMTP("MAIL.Example.NET (Postfix)", "4ABCDE12345"),
-	       "4ABCDE12345", true },
-	     { "a Debian's mail_name", SMTP("mail.example.net (Postfix (Debian/GNU))", "4ABCDE12345"),
-	       "4ABCDE12345", true },
-	     { "a long queue id", SMTP("mail.example.net (Postfix)", "4Xb7TS2jkqzJsx"), "4Xb7TS2jkqzJsx",
-	       true },
-	     { "with TLS before",
-	       "Received: from c (c [127.0.0.1])\n\t(using TLSv1.3 with cipher X (256/256 bits))\n\tby "
-	       "mail.example.net "
-	       "(Postfix) with ESMTPS id 4ABCDE12345\n\tfor <a@b>" TAIL,
-	       "4ABCDE12345", true },
-	     { "by sendmail(1)",
-	       "Received: by mail.example.net (Postfix, from userid 0)\n\tid 4ABCDE12345" TAIL, "4ABCDE12345",
-	       true },
-	     { "by Delivered-To's host", SMTP("virtual.invalid (Postfix)", "4ABCDE12345"), "4ABCDE12345",
-	       true },
-	     { "another host's Postfix", SMTP("mx.elsewhere.example (Postfix)", "4ABCDE12345"), "4ABCDE12345",
-	       false },
-	     { "a host whose name begins like ours",
-	       SMTP("mail.example.net.evil.example (Postfix)", "4ABCDE12345"), "4ABCDE12345", false },
-	     { "a host whose name ends like ours", SMTP("evilmail.example.net (Postfix)", "4ABCDE12345"),
-	       "4ABCDE12345", false },
-	     { "another program on this host", SMTP("mail.example.net (Exim 4.96)", "4ABCDE12345"), "",
-	       false },
-	     "4ABCDE12345",
-	     true },
-  { "no comment", SMTP("mail.example.net", "4ABCDE12345"), "", false },
-  { "an id that is none", SMTP("mail.example.net (Postfix)", "../../etc/passwd"), "", false },
-  { "an id with other bytes",
-    SMTP("mail.example.net (Postfix)", "4ABC\x01"
-				       "DE12345"),
-    "", false },
-  { "an id that is too short", SMTP("mail.example.net (Postfix)", "4ABC"), "", false },
-  { "an id of 32 bytes", SMTP("mail.example.net (Postfix)", "0123456789ABCDEF0123456789ABCDEF"),
-    "0123456789ABCDEF0123456789ABCDEF", true },
-  { "an id of 33 bytes", SMTP("mail.example.net (Postfix)", "0123456789ABCDEF0123456789ABCDEF0"), "", false },
-  { "no id", "Received: from x\n\tby mail.example.net (Postfix) with ESMTP" TAIL, "", false },
-  { "cut behind the host", "Received: from x\n\tby mail.example.net (Postfix)", "", false },
-  { "cut in the comment", "Received: from x\n\tby mail.example.net (Post", "", false },
-  { "cut behind by", "Received: from x\n\tby ", "", false }, { "the shortest", "Received: by ", "", false },
-  { "empty", "", "", false },
-  { "a HELO that imitates it",
-    "Received: from by mail.example.net (Postfix) with ESMTP id FAKE123 (c [1.2.3.4])\n\tby "
-    "mail.example.net "
-    "(Postfix) with ESMTP id 4ABCDE12345" TAIL,
-    "4ABCDE12345", true },
-  { "a HELO that imitates it, to another program",
-    "Received: from by mail.example.net (Postfix) with ESMTP id FAKE123 (c [1.2.3.4])\n"
-    "\tby mail.example.net (Exim) id 4ABCDE12345" TAIL,
-    "", false },
-  { "a HELO with a tab and by",
-    "Received: from x\tby mail.example.net (Postfix) id FAKE123 (c [1.2.3.4])\n\tby "
-    "mx.elsewhere.example "
-    "(Postfix) with ESMTP id 4ABCDE12345" TAIL,
-    "4ABCDE12345", false },
-  { "a for that imitates it",
-    "Received: from x\n\tby mail.example.net (Postfix) with ESMTP id 4ABCDE12345\n\tfor <\" id "
-    "FAKE123\"@b>" TAIL,
-    "4ABCDE12345", true },
-}
-;
+} rows[] = {
+	{ "by SMTP, to this host", SMTP("mail.example.net (Postfix)", "4ABCDE12345"), "4ABCDE12345", true },
+	{ "by SMTP, the name in other case", SMTP("MAIL.Example.NET (Postfix)", "4ABCDE12345"), "4ABCDE12345",
+	  true },
+	{ "a Debian's mail_name", SMTP("mail.example.net (Postfix (Debian/GNU))", "4ABCDE12345"),
+	  "4ABCDE12345", true },
+	{ "a long queue id", SMTP("mail.example.net (Postfix)", "4Xb7TS2jkqzJsx"), "4Xb7TS2jkqzJsx", true },
+	{ "with TLS before",
+	  "Received: from c (c [127.0.0.1])\n\t(using TLSv1.3 with cipher X (256/256 bits))\n\tby "
+	  "mail.example.net "
+	  "(Postfix) with ESMTPS id 4ABCDE12345\n\tfor <a@b>" TAIL,
+	  "4ABCDE12345", true },
+	{ "by sendmail(1)", "Received: by mail.example.net (Postfix, from userid 0)\n\tid 4ABCDE12345" TAIL,
+	  "4ABCDE12345", true },
+	{ "by Delivered-To's host", SMTP("virtual.invalid (Postfix)", "4ABCDE12345"), "4ABCDE12345", true },
+	{ "another host's Postfix", SMTP("mx.elsewhere.example (Postfix)", "4ABCDE12345"), "4ABCDE12345",
+	  false },
+	{ "a host whose name begins like ours",
+	  SMTP("mail.example.net.evil.example (Postfix)", "4ABCDE12345"), "4ABCDE12345", false },
+	{ "a host whose name ends like ours", SMTP("evilmail.example.net (Postfix)", "4ABCDE12345"),
+	  "4ABCDE12345", false },
+	{ "another program on this host", SMTP("mail.example.net (Exim 4.96)", "4ABCDE12345"), "", false },
+	{ "no comment", SMTP("mail.example.net", "4ABCDE12345"), "", false },
+	{ "an id that is none", SMTP("mail.example.net (Postfix)", "../../etc/passwd"), "", false },
+	{ "an id with other bytes",
+	  SMTP("mail.example.net (Postfix)", "4ABC\x01"
+					     "DE12345"),
+	  "", false },
+	{ "an id that is too short", SMTP("mail.example.net (Postfix)", "4ABC"), "", false },
+	{ "an id of 32 bytes", SMTP("mail.example.net (Postfix)", "0123456789ABCDEF0123456789ABCDEF"),
+	  "0123456789ABCDEF0123456789ABCDEF", true },
+	{ "an id of 33 bytes", SMTP("mail.example.net (Postfix)", "0123456789ABCDEF0123456789ABCDEF0"), "",
+	  false },
+	{ "no id", "Received: from x\n\tby mail.example.net (Postfix) with ESMTP" TAIL, "", false },
+	{ "cut behind the host", "Received: from x\n\tby mail.example.net (Postfix)", "", false },
+	{ "cut in the comment", "Received: from x\n\tby mail.example.net (Post", "", false },
+	{ "cut behind by", "Received: from x\n\tby ", "", false },
+	{ "the shortest", "Received: by ", "", false },
+	{ "empty", "", "", false },
+	{ "a HELO that imitates it",
+	  "Received: from by mail.example.net (Postfix) with ESMTP id FAKE123 (c [1.2.3.4])\n\tby "
+	  "mail.example.net "
+	  "(Postfix) with ESMTP id 4ABCDE12345" TAIL,
+	  "4ABCDE12345", true },
+	{ "a HELO that imitates it, to another program",
+	  "Received: from by mail.example.net (Postfix) with ESMTP id FAKE123 (c [1.2.3.4])\n"
+	  "\tby mail.example.net (Exim) id 4ABCDE12345" TAIL,
+	  "", false },
+	{ "a HELO with a tab and by",
+	  "Received: from x\tby mail.example.net (Postfix) id FAKE123 (c [1.2.3.4])\n\tby "
+	  "mx.elsewhere.example "
+	  "(Postfix) with ESMTP id 4ABCDE12345" TAIL,
+	  "4ABCDE12345", false },
+	{ "a for that imitates it",
+	  "Received: from x\n\tby mail.example.net (Postfix) with ESMTP id 4ABCDE12345\n\tfor <\" id "
+	  "FAKE123\"@b>" TAIL,
+	  "4ABCDE12345", true },
+};
 
 static struct hop hop_to(const char *recipient)
 {
