@@ -75,6 +75,22 @@ def one_way(h, sentence, pattern):
     return stored
 
 
+def own_mail(h):
+    """The account's own mail, where virtual-deliver is the host's mailbox_command: no virtual recipient at all."""
+    h.postfix.set(mailbox_command=h.deliver)
+    h.postfix.reload()
+    to = f"{h.owner.pw_name}@localhost"
+    before = h.all_mail()
+    h.postfix.send(to, TEXT)
+    h.postfix.wait_empty()
+    new = {p: t for p, t in h.all_mail().items() if t != before.get(p)}
+    want = f"home/{h.owner.pw_name}/Mail/mailbox"
+    equal("the account's own mail is stored in its own mailbox", list(new), [want])
+    got = messages(new.get(want, b""))
+    equal("once", len(got), 1)
+    check("with the address that it was sent to", got and f"\nDelivered-To: {to}\n".encode() in got[0], got)
+
+
 def main():
     h = House()
     h.owner = h.account("a")
@@ -94,6 +110,7 @@ def main():
             first = stored
         else:
             equal(f"{sentence}: the same bytes as by the first way", stored, first)
+    own_mail(h)
     done()
 
 
