@@ -1,6 +1,6 @@
 #include "mailbox/done.h"
 
-#include "base/file.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,13 +12,26 @@ enum { BUCKET_BYTES = PV_DONE_BUCKET * sizeof(struct pv_done_entry), BUCKETS_MAX
 /* With as many buckets as these the last 1,024 are kept though chance fills buckets unevenly. */
 enum { BUCKETS_ENOUGH = 8 };
 
-static uint32_t check_of(const struct pv_done_entry *x)
+enum { CHECK_BITS = 16 };
+
+static uint64_t with_check(uint64_t id, int64_t when)
 {
+	const uint64_t x[2] = { id, (uint64_t)when << CHECK_BITS };
 	struct pv_sum sum;
 
 	pv_sum_start(&sum);
-	pv_sum_add(&sum, x, offsetof(struct pv_done_entry, check));
-	return (uint32_t)pv_sum_finish(&sum) | 1;
+	pv_sum_add(&sum, x, sizeof x);
+	return x[1] | (pv_sum_finish(&sum) & 0xffff) | 1;
+}
+
+static int64_t when_of(const struct pv_done_entry *x)
+{
+	return (int64_t)(x->when >> CHECK_BITS);
+}
+
+static bool is_whole(const struct pv_done_entry *x)
+{
+	return x->when != 0 && x->when == with_check(x->id, when_of(x));
 }
 
 static uint64_t short_id(const unsigned char id[PV_ID_BYTES])
@@ -36,12 +49,17 @@ static bool make_name(const struct pv_location *l, char out[NAME_MAX + 1])
 	return n > 0 && n <= NAME_MAX;
 }
 
+int64_t pv_done_time(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * PV_DONE_UNITS + (int64_t)t->tv_nsec * PV_DONE_UNITS / 1000000000;
+}
+
 int64_t pv_done_now(void)
 {
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &t);
-	return t.tv_sec;
+	return pv_done_time(&t);
 }
 
 void pv_done_close(struct pv_done *d)
@@ -78,7 +96,7 @@ static bool read_bucket(struct pv_done *d, const unsigned char id[PV_ID_BYTES])
 	return true;
 }
 
-bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t mtime_s,
+bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t *when_r,
 		  struct pv_done *d)
 {
 	char name[NAME_MAX + 1];
@@ -91,8 +109,10 @@ bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTE
 		pv_done_close(d);
 	for (size_t i = 0; d->fd >= 0 && i < PV_DONE_BUCKET; i++) {
 		const struct pv_done_entry *x = &d->entries[i];
-		if (x->id == short_id(id) && x->check == check_of(x) && mtime_s >= (int64_t)x->begun)
-			return true;
+		if (x->id != short_id(id) || !is_whole(x))
+			continue;
+		*when_r = when_of(x);
+		return true;
 	}
 	return false;
 }
@@ -103,65 +123,63 @@ static size_t choose_place(const struct pv_done *d)
 	size_t oldest = 0;
 
 	for (size_t i = 0; i < PV_DONE_BUCKET; i++) {
-		if (d->entries[i].check == 0)
+		if (d->entries[i].when == 0)
 			return i;
-		if (d->entries[i].begun < d->entries[oldest].begun)
+		if (when_of(&d->entries[i]) < when_of(&d->entries[oldest]))
 			oldest = i;
 	}
 	return oldest;
 }
 
-/* Spread the entries of a whole file over twice as many buckets. Each of the new ones gets at most what was
- * in one. */
-static void spread(const struct pv_done_entry *from, uint32_t buckets, struct pv_done_entry *to)
+/* Sort the entries of a whole file by the bit of their ids that the doubled one goes by: those that have it
+ * go to the upper half. Each new bucket gets at most what was in one. */
+static void spread(const struct pv_done_entry *from, uint32_t buckets, struct pv_done_entry *lower,
+		   struct pv_done_entry *upper)
 {
 	for (uint32_t b = 0; b < buckets; b++) {
 		size_t used[2] = { 0, 0 };
 		for (size_t i = 0; i < PV_DONE_BUCKET; i++) {
 			const struct pv_done_entry *x = &from[(size_t)b * PV_DONE_BUCKET + i];
-			if (x->check == 0 || x->check != check_of(x))
+			if (!is_whole(x))
 				continue;
 			size_t half = (x->id & buckets) != 0;
-			to[(b + half * buckets) * PV_DONE_BUCKET + used[half]++] = *x;
+			(half ? upper : lower)[(size_t)b * PV_DONE_BUCKET + used[half]++] = *x;
 		}
 	}
 }
 
-/* Double the file, as a whole or not at all. */
-static void grow(struct pv_done *d, const struct pv_location *l, const unsigned char id[PV_ID_BYTES])
+/* Double the file. The upper half first: until all of it is there, the file counts as the old one, and behind
+ * that what is still in the lower half too does no harm. */
+static bool grow(struct pv_done *d, const unsigned char id[PV_ID_BYTES])
 {
-	size_t old_bytes = (size_t)d->buckets * BUCKET_BYTES;
-	struct pv_done_entry *from = calloc(1, old_bytes), *to = calloc(2, old_bytes);
-	char name[NAME_MAX + 1];
+	size_t bytes = (size_t)d->buckets * BUCKET_BYTES;
+	struct pv_done_entry *from = calloc(1, bytes), *lower = calloc(1, bytes), *upper = calloc(1, bytes);
 
-	if (from != NULL && to != NULL && make_name(l, name) && pread(d->fd, from, old_bytes, 0) >= 0) {
-		spread(from, d->buckets, to);
-		if (pv_file_replace(l->dirfd, name, to, 2 * old_bytes, 0600, (uid_t)-1, (gid_t)-1, NULL) ==
-		    PV_OK) {
-			pv_done_close(d);
-			(void)pv_done_find(l, id, 0, d);
-		}
+	bool ok = from != NULL && lower != NULL && upper != NULL && pread(d->fd, from, bytes, 0) >= 0;
+	if (ok) {
+		spread(from, d->buckets, lower, upper);
+		ok = pwrite(d->fd, upper, bytes, (off_t)bytes) == (ssize_t)bytes &&
+		     pwrite(d->fd, lower, bytes, 0) == (ssize_t)bytes;
 	}
 	free(from);
-	free(to);
+	free(lower);
+	free(upper);
+	return ok && read_bucket(d, id);
 }
 
-void pv_done_add(struct pv_done *d, const struct pv_location *l, const unsigned char id[PV_ID_BYTES],
-		 int64_t begun_s)
+void pv_done_add(struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t when)
 {
-	struct pv_done_entry x = { .id = short_id(id), .begun = (uint32_t)begun_s };
+	const struct pv_done_entry x = { .id = short_id(id), .when = with_check(short_id(id), when) };
 
 	if (d->fd < 0)
 		return;
 	size_t at = choose_place(d);
-	bool young = (int64_t)d->entries[at].begun > begun_s - PV_DONE_SECONDS;
-	if (d->entries[at].check != 0 && (young || d->buckets < BUCKETS_ENOUGH) && d->buckets < BUCKETS_MAX) {
-		grow(d, l, id);
-		if (d->fd < 0)
+	bool young = when_of(&d->entries[at]) > when - (int64_t)PV_DONE_SECONDS * PV_DONE_UNITS;
+	if (d->entries[at].when != 0 && (young || d->buckets < BUCKETS_ENOUGH) && d->buckets < BUCKETS_MAX) {
+		if (!grow(d, id) && !read_bucket(d, id))
 			return;
 		at = choose_place(d);
 	}
-	x.check = check_of(&x);
 	ssize_t written =
 		pwrite(d->fd, &x, sizeof x, (off_t)d->bucket * BUCKET_BYTES + (off_t)(at * sizeof x));
 	(void)written; /* half an entry fails its check */

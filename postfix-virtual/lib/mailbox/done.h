@@ -5,7 +5,10 @@
  * Kept are at least the last 1,024 and all younger than four hours. The file is a number of buckets of 256
  * entries, by the first bits of the id, so that looking one up costs the same however busy the mailbox is; it
  * starts with one bucket and doubles. Each entry says when its message was appended: a mailbox that is older
- * than that was put back from a backup, and does not hold the message.
+ * than that may have been put back from a backup, and then does not hold the message.
+ *
+ * Times here are counted in units of 1/32768 s since 1970: whole seconds would hide what is put back in the
+ * second in which it was stored.
  */
 #ifndef PV_DONE_H
 #define PV_DONE_H
@@ -13,12 +16,14 @@
 #include "mailbox/location.h"
 #include "mailbox/mailbox.h"
 
-enum { PV_DONE_KEPT = 1024, PV_DONE_SECONDS = 4 * 3600, PV_DONE_BUCKET = 256 };
+#include <time.h>
+
+enum { PV_DONE_KEPT = 1024, PV_DONE_SECONDS = 4 * 3600, PV_DONE_BUCKET = 256, PV_DONE_UNITS = 32768 };
 
 struct pv_done_entry {
-	uint64_t id;	/* the first eight bytes of the message's; with check 0: a free place */
-	uint32_t begun; /* seconds since 1970; the append's mtime is not before it */
-	uint32_t check; /* tells a whole entry from what a power cut left */
+	uint64_t id;   /* the first eight bytes of the message's */
+	uint64_t when; /* 48 bits: a time at which its append had not begun yet; 16 bits that tell a whole
+			* entry from what a power cut left; 0: a free place */
 };
 
 struct pv_done {
@@ -29,19 +34,20 @@ struct pv_done {
 };
 
 /*
- * Open the file (make it), read the bucket of id, and say whether id was stored in this mailbox, whose mtime
- * is mtime_s. Where the file cannot be used there is simply no memory of earlier messages: d->fd is -1.
+ * Open the file (make it), read the bucket of id, and say whether id was noted. Then the append began at or
+ * after *when_r, and the mailbox's mtime was not before it. Where the file cannot be used there is simply no
+ * memory of earlier messages: d->fd is -1.
  */
-bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t mtime_s,
+bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t *when_r,
 		  struct pv_done *d);
-/* Note id, appended at or after begun_s. A failure is none: the mail is safe, only its retry might be stored
+/* Note id, appended at or after `when`. A failure is none: the mail is safe, only its retry might be stored
  * again. */
-void pv_done_add(struct pv_done *d, const struct pv_location *l, const unsigned char id[PV_ID_BYTES],
-		 int64_t begun_s);
+void pv_done_add(struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t when);
 void pv_done_close(struct pv_done *d);
 
-/* Now, in seconds, by the clock that the kernel stamps files with: never after the mtime of what is written
- * later. */
+/* Now, by the clock that the kernel stamps files with: never after the mtime of what is written later. */
 int64_t pv_done_now(void);
+/* The same count for a file's time. */
+int64_t pv_done_time(const struct timespec *t);
 
 #endif

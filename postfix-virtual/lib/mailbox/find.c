@@ -97,7 +97,8 @@ static bool same_body(struct reader *ours, struct reader *theirs)
 	}
 }
 
-/* Does the message at theirs's position equal ours? Header lines of theirs that ours has not are passed over.
+/* Does the message at theirs's position, behind its From_ line, equal ours? Header lines of theirs that ours
+ * has not are passed over.
  */
 static bool same_message(struct reader *ours, struct reader *theirs)
 {
@@ -121,23 +122,24 @@ enum pv_class pv_find_message(int mailbox_fd, uint64_t size, const struct pv_con
 {
 	struct reader all, theirs, ours;
 	const char *line;
-	char first[1024];
+	bool at_start = true; /* of a line */
 	size_t len;
 
 	*found_r = false;
-	ssize_t n = pv_content_read(content, first, sizeof first, 0);
-	const char *newline = n > 0 ? memchr(first, '\n', (size_t)n) : NULL;
-	if (newline == NULL || !is_from_line(first, (size_t)n))
+	reader_start(&ours, -1, content, 0, content->size);
+	size_t first = next_line(&ours, &line);
+	if (!is_from_line(line, first) || line[first - 1] != '\n')
 		return PV_OK;
-	size_t first_len = (size_t)(newline + 1 - first);
 	reader_start(&all, mailbox_fd, NULL, 0, size);
 	while (!*found_r && (len = next_line(&all, &line)) > 0) {
-		if (len != first_len || memcmp(line, first, len) != 0)
+		bool from = at_start && is_from_line(line, len) && line[len - 1] == '\n';
+		at_start = line[len - 1] == '\n';
+		if (!from)
 			continue;
-		reader_start(&theirs, mailbox_fd, NULL, line_offset(&all, len), size);
-		reader_start(&ours, -1, content, 0, content->size);
+		reader_start(&theirs, mailbox_fd, NULL, line_offset(&all, 0), size);
+		reader_start(&ours, -1, content, first, content->size);
 		*found_r = same_message(&ours, &theirs);
-		if (theirs.failed)
+		if (theirs.failed || ours.failed)
 			all.failed = true;
 	}
 	if (all.failed)

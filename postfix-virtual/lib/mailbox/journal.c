@@ -11,17 +11,18 @@
 /* On the disk, in the byte order of the machine: another one's magic does not match. */
 struct record {
 	uint64_t magic;
-	uint32_t open; /* 1 while the append is under way; not in the checksum */
+	uint32_t open; /* enum state; not in the checksum */
 	uint32_t flags;
 	uint64_t start, length, anchor;
-	int64_t begun;
+	int64_t begun, last, doubt;
 	uint32_t lead, reserved;
 	unsigned char id[PV_ID_BYTES];
 	uint64_t content_sum;
 	uint64_t sum; /* over all before it, with open = 0 */
 };
 
-#define MAGIC 0x316c6e726a767001u /* .pvjrnl1 */
+#define MAGIC 0x326c6e726a767001u /* .pvjrnl2 */
+enum state { CLOSED, OPEN, STORED };
 enum { HAS_ID = 1, SPOOLED = 2 };
 
 static bool side_name(const struct pv_location *l, const char *what, char out[NAME_MAX + 1])
@@ -69,12 +70,14 @@ static int link_spooled(const struct pv_location *l, int fd)
 static struct record make_record(const struct pv_journal *j, const struct pv_content *content)
 {
 	struct record r = { .magic = MAGIC,
-			    .open = 1,
+			    .open = OPEN,
 			    .flags = (j->has_id ? HAS_ID : 0u) | (content->fd >= 0 ? SPOOLED : 0u),
 			    .start = j->start,
 			    .length = j->length,
 			    .anchor = j->anchor,
 			    .begun = j->begun,
+			    .last = j->last,
+			    .doubt = j->doubt,
 			    .lead = j->lead };
 
 	if (j->has_id)
@@ -96,22 +99,22 @@ enum pv_class pv_journal_begin(int fd, const struct pv_location *l, const struct
 	ssize_t n = pwritev(fd, v, 2, 0);
 	if (n < 0 || (size_t)n != sizeof r + in_memory) {
 		int err = n < 0 ? errno : ENOSPC;
-		pv_journal_end(fd, l, false);
+		pv_journal_end(fd, l, false, false);
 		return pv_fail_errno(e, PV_TEMPORARY, err == ENOSPC || err == EDQUOT ? "4.3.1" : "4.3.0", err,
 				     "write the journal of mailbox %s", l->path);
 	}
 	if (content->fd >= 0 && link_spooled(l, content->fd) != 0) {
 		int err = errno;
-		pv_journal_end(fd, l, false);
+		pv_journal_end(fd, l, false, false);
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err,
 				     "link the journal's content of mailbox %s", l->path);
 	}
 	return PV_OK;
 }
 
-void pv_journal_end(int fd, const struct pv_location *l, bool spooled)
+void pv_journal_end(int fd, const struct pv_location *l, bool spooled, bool stored)
 {
-	const uint32_t closed = 0;
+	const uint32_t closed = stored ? STORED : CLOSED;
 	char name[NAME_MAX + 1];
 
 	if (spooled && side_name(l, "spooled", name))
@@ -120,34 +123,65 @@ void pv_journal_end(int fd, const struct pv_location *l, bool spooled)
 	(void)written; /* one that stays open is judged by the mailbox's bytes, like every other */
 }
 
-/* Read the content of the journal to where it may be asked for again. */
-static bool load_content(int fd, const struct pv_location *l, const struct record *r,
-			 struct pv_content *content, struct pv_error *e)
+/* The content's checksum, of `size` bytes behind `at`; add_to: what to put them into as well, or NULL.
+ * Returns 1 if there are that many, 0 if not, -1 where that cannot be known now. */
+static int sum_content(int fd, off_t at, uint64_t size, struct pv_content *add_to, struct pv_sum *sum)
 {
-	char name[NAME_MAX + 1], chunk[16384];
-	uint64_t left = r->length - r->lead;
-	off_t at = sizeof *r;
+	char chunk[16384];
 
-	pv_content_start(content, l->dirfd);
-	int from = fd;
-	if ((r->flags & SPOOLED) != 0) {
-		at = 0;
-		from = side_name(l, "spooled", name)
-			       ? openat(l->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-			       : -1;
-	}
-	bool ok = from >= 0;
-	while (ok && left > 0) {
-		ssize_t n = pread(from, chunk, left < sizeof chunk ? (size_t)left : sizeof chunk, at);
+	pv_sum_start(sum);
+	while (size > 0) {
+		ssize_t n = pread(fd, chunk, size < sizeof chunk ? (size_t)size : sizeof chunk, at);
 		if (n < 0 && errno == EINTR)
 			continue;
-		ok = n > 0 && pv_content_add(content, chunk, (size_t)n, e) == PV_OK;
-		left -= ok ? (uint64_t)n : 0;
+		if (n <= 0)
+			return (int)n;
+		pv_sum_add(sum, chunk, (size_t)n);
+		if (add_to != NULL && pv_content_add(add_to, chunk, (size_t)n, NULL) != PV_OK)
+			return -1;
+		size -= (uint64_t)n;
 		at += n;
 	}
-	if (from >= 0 && from != fd)
-		(void)close(from);
-	return ok && pv_content_finish(content, e) == PV_OK && pv_sum_finish(&content->sum) == r->content_sum;
+	return 1;
+}
+
+/* Open .NAME.spooled as the content. It is not copied: there may be no room for that. */
+static int open_spooled(const struct pv_location *l, struct pv_content *content)
+{
+	char name[NAME_MAX + 1];
+
+	if (!side_name(l, "spooled", name))
+		return 0;
+	content->fd = openat(l->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (content->fd >= 0)
+		return 1;
+	return errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == EACCES ? 0 : -1;
+}
+
+/* Returns 1 if *content is what the record tells of, 0 if that is not to be had, -1 where that cannot be
+ * known now. */
+static int load_content(int fd, const struct pv_location *l, const struct record *r,
+			struct pv_content *content)
+{
+	bool spooled = (r->flags & SPOOLED) != 0;
+	uint64_t size = r->length - r->lead;
+	int known = 1;
+
+	pv_content_start(content, l->dirfd);
+	if (spooled)
+		known = open_spooled(l, content);
+	else if (size > PV_CONTENT_MEMORY)
+		known = 0;
+	if (known == 1)
+		known = spooled ? sum_content(content->fd, 0, size, NULL, &content->sum)
+				: sum_content(fd, sizeof *r, size, content, &content->sum);
+	content->size = size;
+	return known == 1 && pv_sum_finish(&content->sum) != r->content_sum ? 0 : known;
+}
+
+static bool is_whole(const struct record *r)
+{
+	return r->magic == MAGIC && r->sum == record_sum(r) && r->lead <= 2 && r->length >= r->lead;
 }
 
 enum pv_class pv_journal_load(int fd, const struct pv_location *l, struct pv_journal *j,
@@ -156,27 +190,33 @@ enum pv_class pv_journal_load(int fd, const struct pv_location *l, struct pv_jou
 	struct record r;
 
 	*open_r = false;
+	*j = (struct pv_journal){ .start = 0 };
 	ssize_t n = pread(fd, &r, sizeof r, 0);
-	if (n < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read the journal of mailbox %s",
-				     l->path);
-	if (n != (ssize_t)sizeof r || r.magic != MAGIC || r.open != 1 || r.sum != record_sum(&r) ||
-	    r.lead > 2 || r.length < r.lead)
+	if (n >= 0 && (n != (ssize_t)sizeof r || !is_whole(&r)))
 		return PV_OK;
-	if (!load_content(fd, l, &r, content, e)) {
+	bool open = n >= 0 && r.open == OPEN, spooled = open && (r.flags & SPOOLED) != 0;
+	int known = n < 0 ? -1 : open ? load_content(fd, l, &r, content) : 0;
+	if (known < 0)
+		(void)pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read the journal of mailbox %s",
+				    l->path);
+	if (open && known != 1)
 		pv_content_free(content);
-		pv_journal_end(fd, l, (r.flags & SPOOLED) != 0);
-		return PV_OK;
-	}
+	if (known < 0)
+		return PV_TEMPORARY;
+	if (open && known == 0)
+		pv_journal_end(fd, l, spooled, false);
+	*open_r = known == 1;
 	*j = (struct pv_journal){ .start = r.start,
 				  .length = r.length,
 				  .anchor = r.anchor,
 				  .begun = r.begun,
+				  .last = r.last,
+				  .doubt = r.doubt,
+				  .stored = r.open == STORED,
 				  .lead = r.lead,
-				  .spooled = (r.flags & SPOOLED) != 0,
+				  .spooled = spooled,
 				  .has_id = (r.flags & HAS_ID) != 0 };
 	memcpy(j->id, r.id, sizeof j->id);
-	*open_r = true;
 	return PV_OK;
 }
 

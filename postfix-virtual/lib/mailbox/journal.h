@@ -19,7 +19,10 @@ struct pv_journal {
 	uint64_t start;	 /* S: size of the mailbox before */
 	uint64_t length; /* of all that it writes: lead and content */
 	uint64_t anchor; /* checksum of the up to PV_JOURNAL_ANCHOR bytes before start */
-	int64_t begun;	 /* when: seconds of the file system's clock, at or before the append's mtime */
+	int64_t begun;	 /* when, as done.h counts: at or before the append's mtime */
+	int64_t last;	 /* begun of the last append before this one that was stored */
+	int64_t doubt;	 /* what done.h has from before this time is not to be believed unseen */
+	bool stored;	 /* this one was stored, and the journal is closed */
 	uint32_t lead;
 	bool spooled; /* the content is in .NAME.spooled */
 	bool has_id;
@@ -35,12 +38,12 @@ enum pv_class pv_journal_begin(int fd, const struct pv_location *l, const struct
 			       const struct pv_content *content, struct pv_error *e);
 
 /* The append is over, one way or the other: remove .NAME.spooled, mark the journal closed. */
-void pv_journal_end(int fd, const struct pv_location *l, bool spooled);
+void pv_journal_end(int fd, const struct pv_location *l, bool spooled, bool stored);
 
 /*
- * Read an open journal. PV_OK: *open_r tells whether there is one that is whole; then *j is filled and
- * *content holds its content (to be freed). A closed, torn or foreign one is not open. PV_TEMPORARY: it
- * cannot be read.
+ * Read the journal. PV_OK: *j is filled, with zeros where there is none that is whole. *open_r tells whether
+ * its append is under way; then *content holds its content (to be freed). A torn or foreign one is not open.
+ * PV_TEMPORARY: it cannot be read now, and stays as it is.
  */
 enum pv_class pv_journal_load(int fd, const struct pv_location *l, struct pv_journal *j,
 			      struct pv_content *content, bool *open_r, struct pv_error *e);

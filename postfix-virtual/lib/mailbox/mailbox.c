@@ -83,11 +83,12 @@ static int write_planned(int fd, const struct pv_journal *j, const struct pv_con
 static void note_done(const struct pv_mailbox *m, const struct pv_journal *j)
 {
 	struct pv_done done;
+	int64_t when;
 
 	if (!j->has_id)
 		return;
-	if (!pv_done_find(m->where, j->id, INT64_MAX, &done))
-		pv_done_add(&done, m->where, j->id, j->begun);
+	if (!pv_done_find(m->where, j->id, &when, &done))
+		pv_done_add(&done, j->id, j->begun);
 	pv_done_close(&done);
 }
 
@@ -128,42 +129,62 @@ static enum pv_class cut_torn(struct pv_mailbox *m, const struct pv_journal *j, 
 /* Somebody else has written or rewritten the mailbox since. If the message is in it all the same, its retry
  * is none. */
 static enum pv_class look_elsewhere(struct pv_mailbox *m, const struct pv_journal *j,
-				    const struct pv_content *c, enum pv_verdict verdict, struct pv_error *e)
+				    const struct pv_content *c, enum pv_verdict verdict, bool *found_r,
+				    struct pv_error *e)
 {
-	bool found = false;
 	enum pv_class r = PV_OK;
 
 	if (verdict == PV_VERDICT_FOREIGN)
 		(void)snprintf(m->note, sizeof m->note,
 			       "another program wrote behind an interrupted delivery: nothing is cut");
 	if (j->has_id && m->st.st_size > 0)
-		r = pv_find_message(m->fd, (uint64_t)m->st.st_size, c, &found, e);
-	if (r == PV_OK && found && (r = sync_mailbox(m, true, e)) == PV_OK)
+		r = pv_find_message(m->fd, (uint64_t)m->st.st_size, c, found_r, e);
+	if (r == PV_OK && *found_r && (r = sync_mailbox(m, true, e)) == PV_OK)
 		note_done(m, j);
 	return r;
+}
+
+/* What the last delivery left open. *stored_r: its message is safe. */
+static enum pv_class repair(struct pv_mailbox *m, const struct pv_journal *j,
+			    const struct pv_content *content, enum pv_verdict *verdict_r, bool *stored_r,
+			    struct pv_error *e)
+{
+	*stored_r = false;
+	enum pv_class c = pv_journal_judge(m->fd, (uint64_t)m->st.st_size, j, content, verdict_r, e);
+	if (c != PV_OK || *verdict_r == PV_VERDICT_UNTOUCHED)
+		return c;
+	if (*verdict_r == PV_VERDICT_TORN)
+		return cut_torn(m, j, e);
+	if (*verdict_r != PV_VERDICT_STORED)
+		return look_elsewhere(m, j, content, *verdict_r, stored_r, e);
+	*stored_r = true;
+	return finish_stored(m, j, content, e);
 }
 
 /* Before anything is read, appended or rewritten: what did the last delivery leave? */
 static enum pv_class recover(struct pv_mailbox *m, struct pv_error *e)
 {
+	enum pv_verdict verdict = PV_VERDICT_UNTOUCHED;
+	int64_t mtime = pv_done_time(&m->st.st_mtim);
 	struct pv_content content;
 	struct pv_journal j;
-	enum pv_verdict verdict;
-	bool open;
+	bool open, stored;
 
 	enum pv_class c = pv_journal_load(m->journal_fd, m->where, &j, &content, &open, e);
-	if (c != PV_OK || !open)
-		return c;
-	c = pv_journal_judge(m->fd, (uint64_t)m->st.st_size, &j, &content, &verdict, e);
-	if (c == PV_OK && verdict == PV_VERDICT_STORED)
-		c = finish_stored(m, &j, &content, e);
-	else if (c == PV_OK && verdict == PV_VERDICT_TORN)
-		c = cut_torn(m, &j, e);
-	else if (c == PV_OK && verdict != PV_VERDICT_UNTOUCHED)
-		c = look_elsewhere(m, &j, &content, verdict, e);
-	if (c == PV_OK)
-		pv_journal_end(m->journal_fd, m->where, j.spooled);
-	pv_content_free(&content);
+	if (c == PV_OK && open) {
+		c = repair(m, &j, &content, &verdict, &stored, e);
+		if (c == PV_OK)
+			pv_journal_end(m->journal_fd, m->where, j.spooled, stored);
+		j.stored = stored;
+		pv_content_free(&content);
+	}
+	/* A mailbox that is older than what was stored in it was put back from a backup: what we noted until
+	 * now says nothing about it. */
+	m->last = j.stored ? j.begun : j.last;
+	m->doubt = j.doubt;
+	if (j.last > mtime || (j.stored && j.begun > mtime) ||
+	    (verdict == PV_VERDICT_NOTHING && j.begun > mtime))
+		m->doubt = pv_done_now();
 	return c;
 }
 
@@ -208,7 +229,7 @@ static void roll_back(struct pv_mailbox *m, const struct pv_journal *j, const st
 	if (ours && ftruncate(m->fd, (off_t)j->start) != 0)
 		return;
 	if ((ours || verdict == PV_VERDICT_UNTOUCHED) && m->journal_fd >= 0)
-		pv_journal_end(m->journal_fd, m->where, j->spooled);
+		pv_journal_end(m->journal_fd, m->where, j->spooled, false);
 }
 
 /* How many newlines are missing before the next From_ line? */
@@ -226,6 +247,8 @@ static enum pv_class plan(struct pv_mailbox *m, const struct pv_content *content
 
 	*j = (struct pv_journal){ .start = (uint64_t)m->st.st_size,
 				  .begun = pv_done_now(),
+				  .last = m->last,
+				  .doubt = m->doubt,
 				  .spooled = content->fd >= 0,
 				  .has_id = id != NULL };
 	if (id != NULL)
@@ -255,22 +278,42 @@ static enum pv_class write_and_sync(struct pv_mailbox *m, const struct pv_journa
 	return c;
 }
 
+/* Was this message stored before? *done is opened for what comes after. A note that may be newer than the
+ * mailbox is believed only if the message is there. */
+static enum pv_class was_stored(struct pv_mailbox *m, const struct pv_content *content,
+				const unsigned char id[PV_ID_BYTES], struct pv_done *done, bool *was_r,
+				struct pv_error *e)
+{
+	int64_t when;
+
+	*was_r = false;
+	if (!pv_done_find(m->where, id, &when, done) || m->created)
+		return PV_OK;
+	if (when > m->doubt && when <= pv_done_time(&m->st.st_mtim)) {
+		*was_r = true;
+		return PV_OK;
+	}
+	return pv_find_message(m->fd, (uint64_t)m->st.st_size, content, was_r, e);
+}
+
 enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *content,
 				const unsigned char id[PV_ID_BYTES], enum pv_append_result *r,
 				struct pv_error *e)
 {
 	struct pv_done done;
+	enum pv_class c = PV_OK;
 	struct pv_journal j;
+	bool before = false;
 
-	*r = PV_APPENDED;
 	done.fd = -1;
-	if (id != NULL && !m->where->shared &&
-	    pv_done_find(m->where, id, m->created ? INT64_MIN : m->st.st_mtim.tv_sec, &done)) {
-		*r = PV_DUPLICATE;
+	if (id != NULL && !m->where->shared)
+		c = was_stored(m, content, id, &done, &before, e);
+	*r = before ? PV_DUPLICATE : PV_APPENDED;
+	if (c != PV_OK || before) {
 		pv_done_close(&done);
-		return PV_OK;
+		return c;
 	}
-	enum pv_class c = plan(m, content, id, &j, e);
+	c = plan(m, content, id, &j, e);
 	if (c == PV_OK && m->journal_fd >= 0)
 		c = pv_journal_begin(m->journal_fd, m->where, &j, content, e);
 	if (c == PV_OK)
@@ -278,9 +321,9 @@ enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *c
 	if (c == PV_OK) {
 		m->st.st_size = (off_t)(j.start + j.length);
 		if (j.has_id)
-			pv_done_add(&done, m->where, j.id, j.begun);
+			pv_done_add(&done, j.id, j.begun);
 		if (m->journal_fd >= 0)
-			pv_journal_end(m->journal_fd, m->where, j.spooled);
+			pv_journal_end(m->journal_fd, m->where, j.spooled, true);
 	}
 	pv_done_close(&done);
 	return c;
