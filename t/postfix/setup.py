@@ -39,7 +39,7 @@ away@two.example someone@outside.example
 # A parameter that stands twice makes Postfix's programs warn, and nothing else.
 HOSTS = [
     ("home_mailbox", "home_mailbox = Elsewhere\nhome_mailbox = Mailbox\n", ""),
-    ("mailbox_transport", "mailbox_transport = boxes:\nvirtual_alias_domains = one.example two.example\n",
+    ("mailbox_transport", "mailbox_transport = boxes:\nvirtual_alias_domains = one.example two.example\nrecipient_delimiter =\n",
      "boxes unix - n n - - pipe\n  flags=FRODX user={one} argv=/usr/bin/tee -a {top}/boxes/${{user}}\n"),
 ]
 
