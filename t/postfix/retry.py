@@ -113,6 +113,25 @@ def stored_but_unsaid(h):
     h.forward(h.owner, "abc", "kvt.dk")
 
 
+def equal_messages(h):
+    """Messages that are equal to the byte, or copies of one, are messages all the same."""
+    h.postfix.send(["abc@kvt.dk", "kvt@kvt.dk", "abc@kvt.org", "abc+tag@kvt.dk"], message("copies"))
+    h.postfix.wait_empty()
+    equal("one message to abc, to abc of an alias domain, and to abc+tag: each is stored", count(h, "copies"), 3)
+    equal("and kvt has one", count(h, "copies", "kvt"), 1)
+    # A common setting for privacy: nothing is left by which two messages differ.
+    checks = write(h.path("postfix", "checks"), "/^Received:/ IGNORE\n")
+    h.postfix.set(header_checks=f"regexp:{checks}", always_add_missing_headers="no")
+    h.postfix.reload()
+    text = message("bare").replace(b"Subject:", b"From: a@example.org\nDate: Fri, 20 Nov 2026 10:00:00 +0000\nSubject:")
+    for _ in range(3):
+        h.postfix.send("abc@kvt.dk", text)
+    h.postfix.wait_empty()
+    equal("three messages without Received, equal to the byte: three are stored", count(h, "bare"), 3)
+    h.postfix.set(header_checks="")
+    h.postfix.reload()
+
+
 def fill(path, leave):
     """Fill the file system of path with the file path, but for `leave` bytes."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -156,6 +175,7 @@ def main():
     h.owner = h.account("a")
     h.domain("kvt.dk", h.owner, {"abc": ".", "kvt": "."})
     h.domain("full.dk", h.owner, {"abc": "."})
+    write(h.path("etc", "domains"), "kvt.org alias_of=kvt.dk\n")
     os.rmdir(os.path.join(h.spool, "full.dk"))
     h.forward(h.owner, "abc", "kvt.dk")
     h.use_samples()
@@ -166,6 +186,7 @@ def main():
     for name, sentence, break_it, mend_it in faults(h):
         defer_then_mend(h, name, sentence, break_it, mend_it)
     stored_but_unsaid(h)
+    equal_messages(h)
     full_disk(h)
     equal("nothing bounced in all of this", h.postfix.log_lines("status=bounced"), [])
     done()
