@@ -55,9 +55,15 @@ def snapshot():
 
 def demo(*args):
     env = {k: os.environ[k] for k in ("PV_BUILD", "TMPDIR") if k in os.environ}
-    r = subprocess.run([DEMO, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       env=dict(scratch.CLEAN_ENV, **env), timeout=120, check=False)
-    return r.returncode, r.stdout.decode(errors="replace")
+    p = subprocess.Popen([DEMO, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         env=dict(scratch.CLEAN_ENV, **env))
+    try:
+        out = p.communicate(timeout=120)[0]
+    except BaseException:
+        p.terminate()  # it cleans up by itself
+        p.wait(30)
+        raise
+    return p.returncode, out.decode(errors="replace")
 
 
 def in_order(text):
