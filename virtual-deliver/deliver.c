@@ -296,12 +296,13 @@ static void log_delivery(const struct delivery *d, enum pv_class c, const struct
 
 	pv_log(c == PV_OK ? PV_LOG_INFO : PV_LOG_WARNING,
 	       "%s: message-id=%.200s, to=<%.250s>, mailbox=%.200s, from=<%.*s>, size=%llu, "
-	       "status=%s%s%s%s%s, ms=%lld.%lld",
+	       "status=%s%s%s%s%s%s, ms=%lld.%lld",
 	       d->queue_id[0] != '\0' ? d->queue_id : "-", d->header.message_id.s, d->recipient.address,
 	       d->location.path != NULL ? d->location.path : "-", sender.len > 250 ? 250 : (int)sender.len,
 	       sender.len > 0 ? sender.s : "", (unsigned long long)d->header.size, result,
 	       c == PV_OK ? "" : " (", c == PV_OK ? "" : e->status, c == PV_OK ? "" : " ",
-	       c == PV_OK ? "" : e->text, (long long)(us / 1000), (long long)(us / 100 % 10));
+	       c == PV_OK ? "" : e->text, c == PV_OK ? "" : ")", (long long)(us / 1000),
+	       (long long)(us / 100 % 10));
 }
 
 static enum pv_class prepare(struct delivery *d, struct pv_error *e)
@@ -313,6 +314,15 @@ static enum pv_class prepare(struct delivery *d, struct pv_error *e)
 	if (c == PV_OK)
 		pv_log_open("virtual-deliver", d->store.conf.log_socket);
 	return c;
+}
+
+/* Only a delivery's own refusals are for ever: a setting that is wrong gets mended. */
+static void settle_status(enum pv_class c, struct pv_error *e)
+{
+	if (c != PV_OK && e->status[0] == '\0')
+		(void)snprintf(e->status, sizeof e->status, "%s", "4.3.0");
+	if (c != PV_OK && c != PV_PERMANENT)
+		e->status[0] = '4';
 }
 
 enum pv_class deliver(const struct deliver_options *o, struct pv_error *e)
@@ -334,6 +344,7 @@ enum pv_class deliver(const struct deliver_options *o, struct pv_error *e)
 	enum pv_class c = prepare(&d, e);
 	if (c == PV_OK)
 		c = run(&d, e);
+	settle_status(c, e);
 	if (!o->dry_run)
 		log_delivery(&d, c, e, pv_now_us() - begun);
 	/* Memory and descriptors go with the process. */

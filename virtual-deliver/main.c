@@ -53,15 +53,10 @@ static int usage_error(const char *what)
 }
 
 /* Postfix reads the reason from our output, with the enhanced status code as its first bytes. */
-static int report(enum pv_class c, struct pv_error *e)
+static int report(enum pv_class c, const struct pv_error *e)
 {
 	if (c == PV_OK)
 		return fflush(stdout) == 0 ? 0 : EXIT_TEMPORARY;
-	if (e->status[0] == '\0')
-		(void)snprintf(e->status, sizeof e->status, "%s", "4.3.0");
-	/* Only a delivery's own refusals are for ever; a file that is wrong gets mended. */
-	if (c != PV_PERMANENT)
-		e->status[0] = '4';
 	(void)printf("%s %s\n", e->status, e->text);
 	(void)fflush(stdout);
 	if (c != PV_PERMANENT)
