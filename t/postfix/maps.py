@@ -87,5 +87,7 @@ for t in askers:
     t.join()
 check("3 clients that ask beside 40 changes never get a wrong answer", len(answers) > 100 and set(answers) == {"250"},
       f"{len(answers)} {set(answers)}")
-equal("Postfix has nothing to complain about", [x for x in h.postfix.log_lines("lmdb")], [])
+# smtpd restarts itself for the table that was built anew: that one came by rename.
+equal("Postfix has nothing to complain about",
+      [x for x in h.postfix.log_lines("lmdb") if "has changed -- restarting" not in x], [])
 done()
