@@ -21,6 +21,7 @@ scratch.small_disk(os.path.join(TOP, "t"), "300m")  # some thousand fsyncs: not 
 MAPS = os.path.join(BIN, "make-postfix-maps")
 TARGET = "@virtual.invalid"
 ONE, TWO = pwd.getpwnam("games"), pwd.getpwnam("list")  # any two accounts that every Debian has
+POSTFIX = grp.getgrnam("postfix").gr_gid
 LINE = "{}:*:{}:{}:{}name:.:\n"
 
 
@@ -132,7 +133,7 @@ def worked_example():
     equal("all are 0640", set(modes.values()), {0o640})
     equal("the folder is 0750", os.stat(t.maps).st_mode & 0o7777, 0o750)
     owners = {(s.st_uid, s.st_gid) for s in (os.stat(os.path.join(t.maps, f)) for f in [".", *modes])}
-    equal("all are root's and Postfix's", owners, {(0, grp.getgrnam("postfix").gr_gid)})
+    equal("all are root's and Postfix's", owners, {(0, POSTFIX)})
     before = t.snapshot()
     equal("a second run is as quiet", t.run().returncode, 0)
     equal("a second run writes nothing", [x[:4] for x in t.snapshot()], [x[:4] for x in before])
@@ -211,6 +212,26 @@ def refusals():
     c = t.run("--check")
     equal("--check says the same on standard output", (c.returncode, sorted(c.stdout.decode().splitlines())),
           (75, sorted(w.partition(": ")[2] for w in words)))
+
+
+def odd_accounts():
+    """Accounts that useradd would not make, in a passwd(5) of this test's own."""
+    t = Tree("accounts")
+    names = {"good_1": True, "with.dot-9": True, "a+b": False, "Upper": False, "a b": False, "a,b": False, "a@b": False,
+             "x" * 33: False, "": False}
+    text = scratch.read("/etc/passwd").decode()
+    for i, name in enumerate(names):
+        uid = 61000 + i
+        text += f"{name}:x:{uid}:{uid}::/:/bin/false\n"
+        t.domain(f"d{i}.dk", ["u"], pwd.struct_passwd((name, "x", uid, uid, "", "/", "/")))
+    write(t.path("passwd"), text)
+    r = run(["/usr/bin/unshare", "-m", "/bin/sh", "-c",
+             f"mount --bind {t.path('passwd')} /etc/passwd && exec {MAPS} -c {t.etc}"])
+    good = {f"d{i}.dk": name for i, (name, fine) in enumerate(names.items()) if fine}
+    equal("an account whose name could be read as something else gets no domain", t.table("virtual_domains"), good)
+    equal("and no key", {v for k, v in t.table().items() if k.startswith("u@")},
+          {f"{name}+u--{d}{TARGET}" for d, name in good.items()})
+    check("each is named", r.returncode == 75 and len(r.stderr.splitlines()) == len(names) - len(good), r.stderr)
 
 
 def collisions():
@@ -544,7 +565,12 @@ class Kills:
             return f"the next run does not mend it: {r.returncode} {r.stderr} {self.tree.all()}"
         files = sorted(os.listdir(self.tree.maps)) + sorted(os.listdir(self.tree.path("run")))
         want = ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp", "maps.lock"]
-        return None if files == want else f"left over: {files}"
+        if files != want:
+            return f"left over: {files}"
+        owners = {(st.st_gid, st.st_mode & 0o7777) for st in
+                  (os.stat(os.path.join(self.tree.maps, f)) for f in (".", *want[:-1]))}
+        good = {(POSTFIX, 0o640), (POSTFIX, 0o750)}
+        return None if owners == good else f"Postfix cannot read it: {owners}"
 
 
 def disturbed(sentence, scenario, calls, how, follow=(), children=False):
@@ -673,7 +699,7 @@ def lookups_go_on():
           codes == {0} and len(out) > 20 and set(out) == {right}, (codes, set(out)))
 
 
-SECTIONS = [worked_example, addresses, refusals, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
+SECTIONS = [worked_example, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on]
 for section in SECTIONS:

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { LOCK_DEADLINE_MS = 20000, POSTMAP_SECONDS = 600 };
-enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750, RUN_FOLDER_MODE = 0700 };
+enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750 };
 
 #define LOCK_NAME "maps.lock"
 #define REGEXP_NAME "virtual_regexp"
@@ -32,31 +32,46 @@ static gid_t map_group(void)
 	return g == NULL ? getegid() : g->gr_gid;
 }
 
-/* Open the folder `path` (absolute), which is made if only its last component is missing. */
-static enum pv_class open_folder(const char *path, mode_t mode, gid_t group, int *fd_r, struct pv_error *e)
+/* Open the folder `path` (absolute), which is made (0700) if only its last component is missing. */
+static enum pv_class open_folder(const char *path, int *fd_r, struct stat *st_r, struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), "" };
-	int root;
 
-	if (mkdir(path, 0700) == 0) {
-		if (chown(path, (uid_t)-1, group) != 0 || chmod(path, mode) != 0)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "make folder %s", path);
-	} else if (errno != EEXIST) {
+	*fd_r = -1;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "make folder %s", path);
-	}
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open folder /");
-	enum pv_class c = pv_dir_open(root, path + strspn(path, "/"), &trust, fd_r, NULL, e);
+	enum pv_class c = pv_dir_open(root, path + strspn(path, "/"), &trust, fd_r, st_r, e);
 	(void)close(root);
 	if (c == PV_OK && *fd_r < 0)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "folder %s is gone", path);
 	return c;
 }
 
+/* May Postfix's daemons pass? */
+static bool is_open_to(const struct stat *st, gid_t group)
+{
+	return (st->st_mode & S_IXOTH) != 0 || ((st->st_mode & S_IXGRP) != 0 && st->st_gid == group);
+}
+
+/* Also one that was made just before a kill is given to Postfix. */
 static enum pv_class open_map_folder(const struct pv_store *s, int *fd_r, struct pv_error *e)
 {
-	return open_folder(s->conf.map_directory, MAP_FOLDER_MODE, map_group(), fd_r, e);
+	const char *path = s->conf.map_directory;
+	gid_t group = map_group();
+	struct stat st;
+
+	enum pv_class c = open_folder(path, fd_r, &st, e);
+	if (c != PV_OK || is_open_to(&st, group))
+		return c;
+	if (chown(path, (uid_t)-1, group) == 0 && chmod(path, MAP_FOLDER_MODE) == 0)
+		return PV_OK;
+	c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "give folder %s to Postfix", path);
+	(void)close(*fd_r);
+	*fd_r = -1;
+	return c;
 }
 
 static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error *e)
@@ -79,7 +94,7 @@ enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_e
 	int fd = -1;
 
 	*lock_r = -1;
-	enum pv_class c = open_folder(s->conf.run_directory, RUN_FOLDER_MODE, getegid(), &fd, e);
+	enum pv_class c = open_folder(s->conf.run_directory, &fd, NULL, e);
 	if (c != PV_OK)
 		return c;
 	c = pv_lock_file(fd, LOCK_NAME, LOCK_DEADLINE_MS, lock_r, e);
