@@ -479,7 +479,7 @@ for line in open(cases, "rb"):
     if pid == 0:
         os.setgroups([]); os.setgid(60001); os.setuid(60001)
         os.dup2(r, 0); os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
-        os.execve(program, [program, "-c", etc] + ([b"--", argument] if argument else []), {"HOME": home})
+        os.execve(program, [program, "-c", etc] + ([b"--", argument] if argument else []), {"HOME": home, "ASAN_OPTIONS": "detect_leaks=0"})
     os.close(r)
     os.waitpid(pid, 0)
 """
@@ -519,6 +519,14 @@ def opened(log, program):
     return found, len(ours)
 
 
+def traced(s, lines):
+    write(s.path("cases"), lines)
+    log = s.path("strace.log")
+    scratch.must(["/usr/bin/strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "5000", "-e", "trace=%file", "-o", log, sys.executable,
+                  "-c", DRIVER, s.program, s.path("etc"), s.path("home"), s.path("cases")], timeout=500)
+    return opened(log, s.program)
+
+
 def where_it_looks(s):
     def case(argument, message):
         return (argument + b"\0\0" + message).hex() + "\n"
@@ -530,14 +538,12 @@ def where_it_looks(s):
         via = b"kvt_dk+" + (user + b"--" + domain if len(raw) % 3 else raw + b"--kvt.dk")
         lines += case(b"", b"From s@x  Fri Nov 20 10:00:00 2026\nReturn-Path: <s@x>\nX-Original-To: " + raw.replace(b"\n", b"") + b"@kvt.dk\n"
                       b"Delivered-To: " + via + b"@virtual.invalid\nDelivered-To: " + raw + b"@kvt.org\n" + MESSAGE)
-    write(s.path("cases"), lines)
-    log = s.path("strace.log")
-    r = scratch.run(["/usr/bin/strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "5000", "-e", "trace=%file", "-o", log, sys.executable,
-                     "-c", DRIVER, s.program, s.path("etc"), s.path("home"), s.path("cases")], timeout=400)
-    found, runs = opened(log, s.program)
-    check("5,000 hostile names were tried", runs == 5001 and r.returncode == 0, (runs, r.stderr[-500:]))
+    found, runs = traced(s, lines)
+    check("5,000 hostile names were tried", runs == 5001, runs)
     fixed = {"/etc/passwd", "/proc/sys/kernel/random/boot_id", s.path("nowhere", "main.cf"), s.program, s.path("etc"), s.path("spool"),
              s.path("home"), s.path("mail"), "/var/run/nscd/socket"}
+    if "asan" in scratch.BUILD:  # what its libraries open for a good name is no finding
+        fixed |= traced(s, case(b"abc@kvt.dk", MESSAGE))[0]
     inside = tuple(s.path(d) + "/" for d in ("etc", "spool", "home", "mail"))
     outside = sorted(p for p in found if p not in fixed and not p.startswith(inside) and not re.match(r"/proc/\d+/stat$", p))
     equal("nothing outside the store, the spool, the home and mail_directory was opened", outside, [])
