@@ -17,7 +17,7 @@ static enum pv_class release(struct pv_mboxrd *q, struct pv_content *out, struct
 	}
 	if (c == PV_OK && q->matched > 0) {
 		c = pv_content_add(out, from_line, q->matched, e);
-		q->last = from_line[q->matched - 1];
+		q->last = (unsigned char)from_line[q->matched - 1];
 	}
 	q->matched = 0;
 	return c;
