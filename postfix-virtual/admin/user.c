@@ -188,9 +188,13 @@ enum pv_class user_list(struct admin *a, struct pv_error *e)
 	return c;
 }
 
-static void describe(struct admin *a, const struct pv_user_info *u, const struct pv_mailbox_info *m)
+static void describe(struct admin *a, const struct pv_domain *d, const struct pv_user_info *u,
+		     const struct pv_mailbox_info *m)
 {
-	put_text(a->result, "address", a->objects[0]);
+	char address[PV_USER_MAX + PV_DOMAIN_MAX + 2];
+
+	(void)snprintf(address, sizeof address, "%s@%s", u->user.s, d->s);
+	put_text(a->result, "address", address);
 	put_text(a->result, "name", u->name);
 	put_text(a->result, "home", u->home);
 	put_bool(a->result, "receive", u->conf.receive);
@@ -222,7 +226,7 @@ enum pv_class user_show(struct admin *a, struct pv_error *e)
 		c = pv_mailbox_look(&a->store, &v.folder, &v.account, u, &m, e);
 	a->result = json_object();
 	if (c == PV_OK)
-		describe(a, u, &m);
+		describe(a, &address.domain, u, &m);
 	close_view(&v);
 	return c;
 }

@@ -151,7 +151,7 @@ static void a_line_for_passwd_is_checked(void **state)
 		enum pv_class class;
 	} table[] = {
 		{ "A Name, Esq.", ".", PV_OK },
-		{ "", "/home/a", PV_OK },
+		{ "", "/home/account", PV_OK },
 		{ "\xc3\xa6", ".", PV_OK },
 		{ "a:b", ".", PV_PERMANENT },
 		{ "a\nb:*:0:0::.:", ".", PV_PERMANENT },

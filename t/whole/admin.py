@@ -4,7 +4,9 @@ an account put in the way.
 """
 import json
 import os
+import pty
 import re
+import select
 import subprocess
 import sys
 import time
@@ -146,8 +148,8 @@ def walk(h):
     equal("the mail is in the trash", [read(f"{h.spool}/kvt.dk/.trash/{n}") for n in trash], [mail])
     history(h)
     write(f"{home}/.forward", "x@y.dk\n", 0o600, a)
-    write(f"{home}/.forward+by--kvt.dk", "/home/x\n", 0o600, a)
-    write(f"{home}/.forward+a--kvt.dk.eu", "/home/x\n", 0o600, a)
+    write(f"{home}/.forward+by--kvt.dk", "/home/account/x\n", 0o600, a)
+    write(f"{home}/.forward+a--kvt.dk.eu", "/home/account/x\n", 0o600, a)
     table(h, [("domain|delete|kvt.dk|--yes", (0, "domain kvt.dk deleted\n", lambda e: e.count("for 30 days") == 2)),
               ("domain|delete|kvt.dk|--yes", (1, "", said("kvt.dk is no domain here"))),
               ("domain|show|kvt.dk", (1, "", said("kvt.dk is no domain here: postfix-virtual domain add kvt.dk")))])
@@ -317,7 +319,7 @@ def dry_run(h):
         ("user|delete|abc@dry.dk", [f"-abc:{HASH}{line}\n", f"-abc@dry.dk\t{a.pw_name}+abc--dry.dk@virtual.invalid\n", f"# {h.spool}/dry.dk/abc would be moved to the trash\n"]),
         ("domain|delete|dry.dk", [f"-dry.dk account={a.pw_name}\n", f"-abc@dry.dk\t", f"# {h.etc}/dry.dk would be moved to {h.etc}/.trash\n"]),
         (f"domain|add|dry2.dk|--account|{a.pw_name}", [f"+dry2.dk account={a.pw_name}\n", f"# {h.etc}/dry2.dk would be made for account {a.pw_name}\n"]),
-        ("domain|add|dry3.dk|--create-account", ["# account dry3_dk would be made, with the home /home/dry3_dk\n"]),
+        ("domain|add|dry3.dk|--create-account", ["# account {0} would be made, with the home /home/{0}\n".format("dry3_dk")]),
     ]:
         status, out, err = admin(h, "-n", *args.split("|"))
         equal(f"-n {args.replace('|', ' ')} says nothing else", (status, err), (0, ""))
@@ -388,16 +390,70 @@ def in_the_way(h):
     admin(h, "user", "list", "trap.dk")
     os.rename(home, home + ".away")
     status, _, err = admin(h, "user", "add", "late@trap.dk", "--hash", HASH)
-    check("a missing home: begun, and told what to do", status == 75 and home in err and "the next postfix-virtual command finishes it" in err, (status, err))
+    check("a missing home is refused, with the mend", status == 1 and f"the home {home}" in err and "make it" in err, (status, err))
     os.rename(home + ".away", home)
+    os.chmod(home, 0o770)
+    status, _, err = admin(h, "user", "add", "late@trap.dk", "--hash", HASH)
+    check("a home that the group may write is refused, with the mend", status == 1 and "chmod go-w" in err, (status, err))
+    os.chmod(home, 0o500)
+    status, _, err = admin(h, "user", "add", "late@trap.dk", "--hash", HASH)
+    check("a home that takes no file: begun, and told", status == 75 and "Permission denied" in err and
+          "the next postfix-virtual command finishes it" in err, (status, err))
+    status, _, err = admin(h, "user", "add", "later@trap.dk", "--hash", HASH)
+    check("until that is mended, nothing else is begun", status == 75 and "finish `" in err, (status, err))
+    os.chmod(home, 0o700)
     status, out, err = admin(h, "user", "list", "trap.dk")
-    check("the next command finishes it", "finished what was interrupted" in err and "late@trap.dk" in out and
+    check("then the next command finishes it", "finished what was interrupted" in err and "late@trap.dk" in out and
           "late@trap.dk" in forward(h, a, "late", "trap.dk"), (status, out, err))
+    os.chmod(home, 0o500)
+    admin(h, "user", "add", "never@trap.dk", "--hash", HASH)
+    os.chmod(home, 0o700)
+    os.chmod(f"{folder}/passwd", 0o666)
+    status, out, err = admin(h, "domain", "delete", "trap.dk", "--yes")
+    equal("a domain can be deleted though a change of it cannot be finished", (status, out, "finish `" in err), (0, "domain trap.dk deleted\n", True))
+    equal("no mark stays", os.listdir(h.path("state", "pending")), [])
+    admin(h, "domain", "add", "trap.dk", "--account", a.pw_name)
     os.chmod(folder, 0o770)
     status, _, err = admin(h, "user", "add", "x@trap.dk", "--hash", HASH)
     equal("a folder that the group may write is refused, with the mend", (status, "chmod go-w" in err), (75, True))
     os.chmod(folder, 0o700)
     equal("the victim is as it was", (read(victim), os.stat(victim).st_uid), (b"untouched\n", 0))
+
+
+def on_a_terminal(h):
+    """Questions are asked on a terminal, and a password is not echoed."""
+    a = h.account("g")
+    admin(h, "domain", "add", "tty.dk", "--account", a.pw_name)
+
+    def talk(args, *answers):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(f"{h.bin}/postfix-virtual", ["postfix-virtual", "-c", h.etc, *args], CLEAN_ENV)
+        seen = b""
+        for prompt, answer in answers:
+            while prompt not in seen.rpartition(b"\n")[2] and select.select([fd], [], [], 20)[0]:
+                seen += os.read(fd, 4096)
+            time.sleep(0.1)  # TCSAFLUSH throws away what was typed before the question
+            os.write(fd, answer + b"\n")
+        try:
+            while select.select([fd], [], [], 20)[0]:
+                part = os.read(fd, 4096)
+                if not part:
+                    break
+                seen += part
+        except OSError:  # the other side is closed
+            pass
+        os.close(fd)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode().replace("\r", "")
+
+    status, seen = talk(["user", "add", "abc@tty.dk"], (b"new password: ", b"pass word"), (b"the same again: ", b"pass word"))
+    equal("a password typed twice is taken and never shown", (status, seen), (0, "new password: \nthe same again: \nuser abc@tty.dk added\n"))
+    status, seen = talk(["user", "password", "abc@tty.dk"], (b"new password: ", b"one"), (b"the same again: ", b"two"))
+    equal("two that differ are not", (status, seen.splitlines()[-1]), (1, "postfix-virtual: the two passwords differ"))
+    status, seen = talk(["user", "delete", "abc@tty.dk"], (b"Type yes: ", b"y"))
+    equal("only yes deletes", (status, seen.splitlines()[-1]), (1, "postfix-virtual: nothing was changed"))
+    status, seen = talk(["user", "delete", "abc@tty.dk"], (b"Type yes: ", b"yes"))
+    equal("yes does", (status, seen.splitlines()[-1]), (0, "user abc@tty.dk deleted"))
 
 
 def create_account(h):
@@ -427,6 +483,7 @@ def main():
     dry_run(h)
     at_once(h)
     in_the_way(h)
+    on_a_terminal(h)
     create_account(h)
     help_has_every_row(h)
     done()

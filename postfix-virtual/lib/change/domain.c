@@ -161,7 +161,7 @@ enum pv_class pv_domain_add(struct pv_change *c, const struct pv_domain *d, cons
 {
 	struct pv_work w;
 
-	enum pv_class r = pv_work_begin(&w, c, d, e);
+	enum pv_class r = pv_work_begin(&w, c, d, false, e);
 	if (r == PV_OK)
 		r = w.folder.fd >= 0 ? compare_with(&w, o, e) : add(&w, o, e);
 	pv_work_end(&w);
@@ -189,7 +189,7 @@ enum pv_class pv_domain_delete(struct pv_change *c, const struct pv_domain *d, s
 {
 	struct pv_work w;
 
-	enum pv_class r = pv_work_begin(&w, c, d, e);
+	enum pv_class r = pv_work_begin(&w, c, d, true, e);
 	if (r == PV_OK && w.folder.fd < 0)
 		r = pv_fail(e, PV_PERMANENT, "5.1.2", "%s is no domain here", d->s);
 	if (r == PV_OK)

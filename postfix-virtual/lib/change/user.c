@@ -7,7 +7,8 @@
 #include "store/hosts.h"
 #include "store/passwd_write.h"
 
-#include <unistd.h>
+#include <errno.h>
+#include <sys/stat.h>
 
 /* What all checks look at. */
 struct view {
@@ -26,7 +27,7 @@ static enum pv_class begin(struct view *v, struct pv_change *c, const struct pv_
 	v->a = a;
 	v->users = (struct pv_users){ .text = PV_BUF_INIT(0) };
 	(void)snprintf(v->text, sizeof v->text, "%s@%s", a->user.s, a->domain.s);
-	enum pv_class r = pv_work_begin(&v->work, c, &a->domain, e);
+	enum pv_class r = pv_work_begin(&v->work, c, &a->domain, false, e);
 	if (r == PV_OK)
 		r = pv_registry_find(c->store, &a->domain, &v->entry, &found, e);
 	if (r == PV_OK && v->entry.is_alias)
@@ -191,8 +192,25 @@ static enum pv_class refuse_many(const struct view *v, struct pv_error *e)
 	return PV_OK;
 }
 
-static enum pv_class check_add(struct view *v, const struct pv_user_add *o, const char *home,
-			       struct pv_error *e)
+/* The .forward file will stand there. Root only looks at it. */
+static enum pv_class refuse_account_home(const struct pv_account *a, struct pv_error *e)
+{
+	struct stat st;
+
+	if (stat(a->home, &st) != 0)
+		return pv_fail_errno(e, PV_PERMANENT, "5.3.5", errno,
+				     "the home %s of account %s: make it, mode 0700, and chown it to %s",
+				     a->home, a->name, a->name);
+	if (!S_ISDIR(st.st_mode) || (st.st_uid != a->uid && st.st_uid != 0) || (st.st_mode & 022) != 0)
+		return pv_fail(
+			e, PV_PERMANENT, "5.3.5",
+			"the home %s of account %s must be a folder, its own, and writable by nobody else: "
+			"chown %s, chmod go-w it",
+			a->home, a->name, a->name);
+	return PV_OK;
+}
+
+static enum pv_class check_add(struct view *v, const char *home, struct pv_error *e)
 {
 	enum pv_class c = refuse_name(v, &v->a->user, e);
 
@@ -202,8 +220,7 @@ static enum pv_class check_add(struct view *v, const struct pv_user_add *o, cons
 		c = refuse_many(v, e);
 	if (c == PV_OK)
 		c = pv_forward_check(v->work.c->store, e);
-	(void)o;
-	return c;
+	return c == PV_OK ? refuse_account_home(&v->work.account, e) : c;
 }
 
 enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const struct pv_user_add *o,
@@ -215,7 +232,7 @@ enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const
 
 	enum pv_class r = begin(&v, c, a, e);
 	if (r == PV_OK)
-		r = check_add(&v, o, home, e);
+		r = check_add(&v, home, e);
 	if (r == PV_OK)
 		r = pv_passwd_line(&a->user, o->hash, v.work.account.uid, v.work.account.gid, o->name, home,
 				   &line, e);

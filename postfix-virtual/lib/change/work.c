@@ -69,10 +69,10 @@ enum pv_class pv_work_lock(struct pv_work *w, struct pv_change *c, const struct 
 {
 	clear_work(w, c, d);
 	void *shared =
-		mmap(NULL, sizeof *w->steps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, sizeof *w->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "get memory to share with a child");
-	w->steps = shared;
+	w->shared = shared;
 	/* A dry run makes no folder and no lock: it only looks. */
 	if (c->dry)
 		return PV_OK;
@@ -95,7 +95,7 @@ enum pv_class pv_work_look(struct pv_work *w, struct pv_error *e)
 	return pv_account_by_uid(w->folder.uid, &w->account, &w->has_account, e);
 }
 
-enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,
+enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct pv_domain *d, bool replaces,
 			    struct pv_error *e)
 {
 	if (geteuid() != 0 && !c->dry) {
@@ -105,6 +105,10 @@ enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct
 	enum pv_class r = pv_work_lock(w, c, d, PV_LOCK_DEADLINE_MS, e);
 	if (r == PV_OK && !c->dry)
 		r = pv_work_finish_marked(w, e);
+	if (r != PV_OK && replaces && w->pending_fd >= 0) {
+		pv_buf_addf(&c->notes, "%s\n", e->text);
+		r = PV_OK;
+	}
 	if (r == PV_OK)
 		r = pv_work_look(w, e);
 	return r;
@@ -117,8 +121,8 @@ void pv_work_end(struct pv_work *w)
 		(void)close(w->pending_fd);
 	if (w->lock_fd >= 0)
 		(void)close(w->lock_fd);
-	if (w->steps != NULL)
-		(void)munmap(w->steps, sizeof *w->steps);
+	if (w->shared != NULL)
+		(void)munmap(w->shared, sizeof *w->shared);
 	explicit_bzero(&w->mark, sizeof w->mark);
 }
 
@@ -208,7 +212,7 @@ static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_
 	if (w->c->dry)
 		pv_buf_add(&w->c->diff, report->diff.s, report->diff.len);
 	else if (report->added + report->removed + report->changed > 0)
-		++*w->steps;
+		w->shared->steps++;
 	return complaint != NULL ? weigh_complaint(w, first, complaint, e) : PV_OK;
 }
 
@@ -254,6 +258,7 @@ static void tell_new_keys(struct pv_work *w)
 struct child {
 	struct pv_step step;
 	step *work;
+	struct pv_work_shared *shared;
 };
 
 static enum pv_class child_work(void *ctx, int out_fd, struct pv_error *e)
@@ -261,7 +266,9 @@ static enum pv_class child_work(void *ctx, int out_fd, struct pv_error *e)
 	struct child *child = ctx;
 	struct pv_buf *records = &child->step.edit.records;
 
+	child->shared->in_progress = true;
 	enum pv_class c = child->work(&child->step, e);
+	child->shared->in_progress = false;
 	if (c == PV_OK)
 		c = pv_buf_check(records, "the report of a change", e);
 	if (c == PV_OK && pv_write_all(out_fd, records->s, records->len) != 0)
@@ -271,19 +278,19 @@ static enum pv_class child_work(void *ctx, int out_fd, struct pv_error *e)
 
 static void fill_step(struct pv_work *w, struct pv_step *s)
 {
-	*s = (struct pv_step){
-		.store = w->c->store,
-		.mark = &w->mark,
-		.account = &w->account,
-		.edit = { .dry = w->c->dry, .steps = w->steps, .records = PV_BUF_INIT(PV_EDIT_RECORDS_MAX) }
-	};
+	*s = (struct pv_step){ .store = w->c->store,
+			       .mark = &w->mark,
+			       .account = &w->account,
+			       .edit = { .dry = w->c->dry,
+					 .steps = &w->shared->steps,
+					 .records = PV_BUF_INIT(PV_EDIT_RECORDS_MAX) } };
 	(void)snprintf(s->where, sizeof s->where, "%s/%s", w->c->store->dir, w->domain.s);
 }
 
 /* Do one step, as root or in a child, and take over what it says. */
 static enum pv_class do_step(struct pv_work *w, step *work, bool in_child, struct pv_error *e)
 {
-	struct child child = { .work = work };
+	struct child child = { .work = work, .shared = w->shared };
 	struct pv_buf out = PV_BUF_INIT(PV_EDIT_RECORDS_MAX);
 	enum pv_class c;
 
@@ -369,13 +376,15 @@ enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_e
 	m->uid = w->has_account ? w->account.uid : w->folder.uid;
 	(void)snprintf(text, sizeof text, "%s %s", pv_mark_words(m->kind), what);
 	pv_history_format(m->when, w->c->who, w->c->where, text, m->history, sizeof m->history);
-	*w->steps = 0;
+	*w->shared = (struct pv_work_shared){ .steps = 0 };
 	enum pv_class c = pv_mark_write(w->pending_fd, m, e);
 	if (c == PV_OK)
 		c = complete(w, false, e);
 	if (c == PV_OK)
 		return c;
-	if (*w->steps == 0 && pv_mark_clear(w->pending_fd, &w->domain, NULL) == PV_OK)
+	/* Nothing was done, and nothing half done lies about: then it was never begun. */
+	if (w->shared->steps == 0 && !w->shared->in_progress &&
+	    pv_mark_clear(w->pending_fd, &w->domain, NULL) == PV_OK)
 		return c;
 	w->c->begun = true;
 	e->class = PV_TEMPORARY;

@@ -14,6 +14,12 @@
 #include "change/edit.h"
 #include "change/mark.h"
 
+/* In memory that the children see too: what they did shall be known even of one that was killed. */
+struct pv_work_shared {
+	unsigned steps;	  /* how many were made */
+	bool in_progress; /* a child is at work, or was when it was killed */
+};
+
 struct pv_work {
 	struct pv_change *c;
 	struct pv_domain domain;
@@ -23,10 +29,12 @@ struct pv_work {
 	struct pv_account account;
 	bool has_account; /* of the folder's owner */
 	struct pv_mark mark;
-	unsigned *steps; /* how many were made; shared with children */
+	struct pv_work_shared *shared;
 };
 
-enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,
+/* replaces: what was interrupted and cannot be finished is no reason to refuse this change, which does away
+ * with it (a note says so). */
+enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct pv_domain *d, bool replaces,
 			    struct pv_error *e);
 /* The same for who finishes: deadline 0 passes a lock by. */
 enum pv_class pv_work_lock(struct pv_work *w, struct pv_change *c, const struct pv_domain *d,

@@ -79,6 +79,7 @@ enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, 
 			     struct pv_error *e)
 {
 	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	struct stat st;
 
 	int fd = openat(dirfd, d->s, flags);
 	bool is_new = fd < 0 && errno == ENOENT;
@@ -87,7 +88,9 @@ enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, 
 	if (fd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open history/%s", d->s);
 	enum pv_class c = PV_OK;
-	if (is_new && (fchown(fd, (uid_t)-1, group) != 0 || fchmod(fd, 0640) != 0))
+	/* Also where it was made by who was killed next. */
+	if (fstat(fd, &st) != 0 ||
+	    ((st.st_mode & 07777) != 0640 && (fchown(fd, (uid_t)-1, group) != 0 || fchmod(fd, 0640) != 0)))
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "set owner and mode of history/%s", d->s);
 	if (c == PV_OK)
 		c = append(fd, d->s, line, again, e);
