@@ -23,3 +23,7 @@ LINK_identity = virtual-deliver/identity virtual-deliver/header virtual-deliver/
 LINK_recipient = virtual-deliver/recipient virtual-deliver/hop
 WRAP_beneath = syscall
 WRAP_recipient = $(READ_CALLS)
+KILL_CALLS = openat close pwrite pwritev fsync ftruncate linkat unlinkat renameat clock_gettime malloc calloc realloc free
+WRAP_history = $(KILL_CALLS)
+WRAP_location = $(READ_CALLS)
+WRAP_host = uname
