@@ -1,6 +1,7 @@
 #include "mailbox/location.h"
 
 #include "base/beneath.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,12 +60,18 @@ static enum pv_class check_folder(int fd, const char *path, uid_t uid, struct pv
 }
 
 /* Is there something called `name` that belongs to uid? Whether it is fit to be a mailbox is
- * judged when it is opened: a symlink of the account's is found here and refused there. */
-static bool exists(int dirfd, const char *name, uid_t uid)
+ * judged when it is opened: a symlink of the account's is found here and refused there. What cannot be looked
+ * at just now is not taken for missing: the mail would go to another place. */
+static enum pv_class exists(int dirfd, const char *path, const char *name, uid_t uid, bool *there_r,
+			    struct pv_error *e)
 {
 	struct stat st;
 
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == uid;
+	*there_r = fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!*there_r && errno != ENOENT)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s/%s", path, name);
+	*there_r = *there_r && st.st_uid == uid;
+	return PV_OK;
 }
 
 /* Is `home` the account's own home, or a folder in it? Both are cleaned of slashes at the end. */
@@ -74,21 +81,38 @@ static bool home_is_inside(const char *home, const char *account_home)
 
 	while (len > 1 && account_home[len - 1] == '/')
 		len--;
-	return len > 1 && strncmp(home, account_home, len) == 0 && (home[len] == '\0' || home[len] == '/') &&
-	       strstr(home, "/../") == NULL;
+	size_t home_len = strlen(home);
+	bool goes_up =
+		strstr(home, "/../") != NULL || (home_len >= 3 && strcmp(home + home_len - 3, "/..") == 0);
+	return len > 1 && !goes_up && strncmp(home, account_home, len) == 0 &&
+	       (home[len] == '\0' || home[len] == '/');
 }
 
-/* Make the folders of mail_spool_home (all but its last component) below the home, 0700. */
+static int sync_below(int home_fd, const char *sub)
+{
+	int fd = pv_open_beneath(home_fd, sub, O_PATH | O_DIRECTORY, 0);
+	int r = fd < 0 ? -1 : pv_dir_sync(fd);
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
+/* Make the folders of mail_spool_home (all but its last component) below the home, 0700, and durable: the
+ * mailbox in them is synced later, but that alone does not keep their names. */
 static int make_folders(int home_fd, const char *below)
 {
-	char part[256];
+	char part[256], parent[256] = ".";
 
 	for (const char *slash = strchr(below, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		int n = snprintf(part, sizeof part, "%.*s", (int)(slash - below), below);
 		if (n < 0 || (size_t)n >= sizeof part)
 			return -1;
-		if (mkdirat(home_fd, part, 0700) != 0 && errno != EEXIST)
+		bool made = mkdirat(home_fd, part, 0700) == 0;
+		if (!made && errno != EEXIST)
 			return -1;
+		if (made && sync_below(home_fd, parent) != 0)
+			return -1;
+		memcpy(parent, part, sizeof parent);
 	}
 	return 0;
 }
@@ -137,15 +161,17 @@ static enum pv_class try_home(const struct pv_location_rules *rules, const char 
 	enum pv_class c = open_home_folder(rules, home, make, &fd, e);
 	if (c != PV_OK || fd < 0)
 		return c;
-	if (!make && !exists(fd, name, rules->uid)) {
+	*found_r = make;
+	if (!make)
+		c = exists(fd, home, name, rules->uid, found_r, e);
+	if (c != PV_OK || !*found_r) {
 		(void)close(fd);
-		return PV_OK;
+		return c;
 	}
-	*found_r = true;
 	return take(l, fd, join(home, NULL, rules->mail_spool_home), false, e);
 }
 
-/* mail_directory/name, if it is the account's. What cannot be looked at is not there. */
+/* mail_directory/name, if it is the account's. What may not be looked at is not there. */
 static enum pv_class try_mail_directory(const struct pv_location_rules *rules, const char *name,
 					bool *found_r, struct pv_location *l, struct pv_error *e)
 {
@@ -158,13 +184,18 @@ static enum pv_class try_mail_directory(const struct pv_location_rules *rules, c
 	if (path == NULL)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "find a mailbox: out of memory");
 	/* One call for the usual case that nobody of that name has mail there. */
-	if (lstat(path, &st) != 0 || st.st_uid != rules->uid) {
+	int found = lstat(path, &st);
+	int err = errno;
+	if (found != 0 || st.st_uid != rules->uid) {
 		free(path);
-		return PV_OK;
+		if (found == 0 || err == ENOENT || err == ENOTDIR || err == EACCES || err == ELOOP)
+			return PV_OK;
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "look for mailbox %s/%s",
+				     rules->mail_directory, name);
 	}
 	int fd = openat(AT_FDCWD, rules->mail_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		int err = errno;
+		err = errno;
 		free(path);
 		if (fd >= 0)
 			(void)close(fd);
@@ -206,17 +237,23 @@ static enum pv_class use_spool(const struct pv_location_rules *rules, const stru
 	return take(l, fd, path, false, e);
 }
 
-/* Does the user's mailbox in the spool exist? Then it is used where the home's is not there yet. */
-static bool spool_exists(const struct pv_location_rules *rules, const struct pv_domain *d,
-			 const struct pv_user *u)
+/* Does the user's mailbox in the spool exist? Then it is used where the home's is not there yet. A spool that
+ * is missing or is no folder holds none. */
+static enum pv_class spool_exists(const struct pv_location_rules *rules, const struct pv_domain *d,
+				  const struct pv_user *u, bool *there_r, struct pv_error *e)
 {
-	int fd = -1;
+	bool spool_missing;
 
-	if (open_spool(rules, d, &fd, NULL) != PV_OK)
-		return false;
-	bool there = exists(fd, u->s, rules->uid);
+	*there_r = false;
+	int fd = pv_open_folder_in(rules->spool_directory, d->s, &spool_missing);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return PV_OK;
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s/%s",
+				     rules->spool_directory, d->s);
+	enum pv_class c = exists(fd, rules->spool_directory, u->s, rules->uid, there_r, e);
 	(void)close(fd);
-	return there;
+	return c;
 }
 
 enum pv_class pv_location_find(const struct pv_location_rules *rules, const struct pv_domain *d,
@@ -237,7 +274,10 @@ enum pv_class pv_location_find(const struct pv_location_rules *rules, const stru
 		return c;
 	if ((c = try_mail_directory(rules, u->s, &found, l, e)) != PV_OK || found)
 		return c;
-	if (has_home && !spool_exists(rules, d, u))
+	bool in_spool = true;
+	if (has_home && (c = spool_exists(rules, d, u, &in_spool, e)) != PV_OK)
+		return c;
+	if (!in_spool)
 		return try_home(rules, home, true, &found, l, e);
 	return use_spool(rules, d, u, l, e);
 }
