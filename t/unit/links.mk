@@ -27,3 +27,4 @@ KILL_CALLS = openat close pwrite pwritev fsync ftruncate linkat unlinkat renamea
 WRAP_history = $(KILL_CALLS)
 WRAP_location = $(READ_CALLS)
 WRAP_host = uname
+WRAP_content = openat write
