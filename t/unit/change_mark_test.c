@@ -58,6 +58,8 @@ static void a_damaged_mark_is_an_error(void **state)
 		"change = user add\n",
 		"change = user eat\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = user add\nuid = 1\nwhen = 1\n",
+		"change = user add\nwhen = 1\nhistory = x\n",
+		"change = user add\nuid = 1\nhistory = x\n",
 		"change = user add\nuid = -1\nwhen = 1\nhistory = x\n",
 		"change = user add\nuser = ../x\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = user add\nuid = 1\nwhen = 1\nhistory = x\nmore = x\n",

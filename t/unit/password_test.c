@@ -84,6 +84,7 @@ static void a_hash_has_its_shape(void **state)
 		"$y$j9T$6SZutMOsTl1sDFmdev9/O.$WoN3FqFqVZvryLzSvbeYRUcHcuVK3Gbylkky3X2VDe",
 		"$y$j9T$6SZutMOsTl1sDFmdev9/O.$WoN3FqFqVZvryLzSvbeYRUcHcuVK3Gbylkky3X2VDeD:x",
 		"$y$j9T$6SZutMOsTl1sDFmdev9/O.$WoN3FqFqVZvryLzSvbeYRUcHcuVK3Gbylkky3X2VDeD\n",
+		"$y$j9T$6SZutMOsTl1sDFmdev9/O.$WoN3FqFqVZvryLzSvbeYRUcHcuVK3Gbylkky3X2VDeD.",
 		"$6$rounds=999999999$salt$x",
 		"{SHA256}47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 	};

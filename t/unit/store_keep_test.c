@@ -137,6 +137,18 @@ static void history_is_old_or_new_whatever_fails(void **state)
 	assert_true(with_every_write_fault(history_once, history_is_whole, *state) >= 20);
 }
 
+static void a_close_that_fails_is_an_error(void **state)
+{
+	const struct scratch *s = *state;
+	struct pv_domain d = kvt();
+	struct pv_error e;
+
+	fault.call = "close", fault.nth = 1, fault.seen = 0, fault.err = EIO;
+	enum pv_class c = pv_history_add(s->fd, &d, (gid_t)-1, new_line, false, &e);
+	fault.call = NULL;
+	assert_int_equal(c, PV_TEMPORARY);
+}
+
 /* --- the trash --- */
 
 enum { NOON = 1795176000 }; /* 2026-11-20T12:00:00Z */
@@ -240,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_symlink_is_not_followed, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(history_is_old_or_new_whatever_fails, scratch_make,
 						scratch_remove),
+		cmocka_unit_test_setup_teardown(a_close_that_fails_is_an_error, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(what_is_deleted_is_in_the_trash, scratch_make,
 						scratch_remove),
 		cmocka_unit_test(the_date_is_in_the_name),
