@@ -106,8 +106,8 @@ static void what_goes_wrong_is_temporary_and_takes_no_longer_than_allowed(void *
 	static const struct {
 		const char *name, *script, *word;
 	} rows[] = {
-		{ "it hangs", "sleep 100", "too long" },
-		{ "it closes its output and hangs", "exec >&- 2>&-; sleep 100", "killed" },
+		{ "it hangs", "exec sleep 100", "too long" },
+		{ "it closes its output and hangs", "exec >&- 2>&-; exec sleep 100", "killed" },
 		{ "it stops itself", "kill -STOP $$", "too long" },
 		{ "it is killed", "kill -9 $$", "signal 9" },
 		{ "it floods", "cat /dev/zero", "" },

@@ -24,12 +24,18 @@ static const char *const leftovers[] = { ".virtual.new",	   ".virtual.build",
 					 ".virtual_domains.build", ".virtual_domains.build.lmdb",
 					 ".virtual_regexp.new" };
 
-/* Postfix's daemons read the maps by this group. */
-static gid_t map_group(void)
+/* map_directory, and the group by which Postfix's daemons read what is in it. */
+struct place {
+	int dirfd;
+	gid_t group;
+};
+
+/* Postfix's group, or, on a host without one or where it cannot be looked up, that of the folder. */
+static gid_t find_group(const struct stat *folder)
 {
 	const struct group *g = geteuid() == 0 ? getgrnam("postfix") : NULL;
 
-	return g == NULL ? getegid() : g->gr_gid;
+	return g == NULL ? folder->st_gid : g->gr_gid;
 }
 
 /* Open the folder `path` (absolute), which is made (0700) if only its last component is missing. */
@@ -57,35 +63,36 @@ static bool is_open_to(const struct stat *st, gid_t group)
 }
 
 /* Also one that was made just before a kill is given to Postfix. */
-static enum pv_class open_map_folder(const struct pv_store *s, int *fd_r, struct pv_error *e)
+static enum pv_class open_place(const struct pv_store *s, struct place *p, struct pv_error *e)
 {
 	const char *path = s->conf.map_directory;
-	gid_t group = map_group();
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 
-	enum pv_class c = open_folder(path, fd_r, &st, e);
-	if (c != PV_OK || is_open_to(&st, group))
+	enum pv_class c = open_folder(path, &p->dirfd, &st, e);
+	if (c != PV_OK)
 		return c;
-	if (chown(path, (uid_t)-1, group) == 0 && chmod(path, MAP_FOLDER_MODE) == 0)
+	p->group = find_group(&st);
+	if (is_open_to(&st, p->group))
+		return PV_OK;
+	if (chown(path, (uid_t)-1, p->group) == 0 && chmod(path, MAP_FOLDER_MODE) == 0)
 		return PV_OK;
 	c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "give folder %s to Postfix", path);
-	(void)close(*fd_r);
-	*fd_r = -1;
+	(void)close(p->dirfd);
 	return c;
 }
 
 static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error *e)
 {
-	int fd = -1;
+	struct place p;
 
-	enum pv_class c = open_map_folder(s, &fd, e);
+	enum pv_class c = open_place(s, &p, e);
 	if (c != PV_OK)
 		return c;
 	for (size_t i = 0; c == PV_OK && i < sizeof leftovers / sizeof *leftovers; i++)
-		if (unlinkat(fd, leftovers[i], 0) != 0 && errno != ENOENT)
+		if (unlinkat(p.dirfd, leftovers[i], 0) != 0 && errno != ENOENT)
 			c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove %s/%s",
 					  s->conf.map_directory, leftovers[i]);
-	(void)close(fd);
+	(void)close(p.dirfd);
 	return c;
 }
 
@@ -113,7 +120,8 @@ enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_e
 	return c;
 }
 
-static enum pv_class write_text(struct pv_maps_work *w, int dirfd, enum pv_map m, struct pv_error *e)
+static enum pv_class write_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
+				struct pv_error *e)
 {
 	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
 	const struct pv_buf *old = &w->old.text[m];
@@ -122,25 +130,25 @@ static enum pv_class write_text(struct pv_maps_work *w, int dirfd, enum pv_map m
 	enum pv_class c = pv_buf_check(&text, pv_map_name(m), e);
 	bool same = w->old.has_text[m] && old->len == text.len && memcmp(old->s, text.s, text.len) == 0;
 	if (c == PV_OK && !same)
-		c = pv_file_replace(dirfd, pv_map_name(m), text.s, text.len, MAP_MODE, (uid_t)-1, map_group(),
+		c = pv_file_replace(p->dirfd, pv_map_name(m), text.s, text.len, MAP_MODE, (uid_t)-1, p->group,
 				    e);
 	pv_buf_free(&text);
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
 /* A place for expressions, which Postfix is already told of; nothing stands in it yet. */
-static enum pv_class write_regexp(const struct pv_maps_work *w, int dirfd, struct pv_error *e)
+static enum pv_class write_regexp(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
 {
 	struct pv_buf text = PV_BUF_INIT(4096);
 	char own[PATH_MAX];
 
-	if (faccessat(dirfd, REGEXP_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (faccessat(p->dirfd, REGEXP_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return PV_OK;
 	(void)snprintf(own, sizeof own, "%s/virtual", w->store->conf.postfix_config_directory);
 	pv_text_head(&text, "Own addresses", own);
 	enum pv_class c = pv_buf_check(&text, REGEXP_NAME, e);
 	if (c == PV_OK)
-		c = pv_file_replace(dirfd, REGEXP_NAME, text.s, text.len, MAP_MODE, (uid_t)-1, map_group(),
+		c = pv_file_replace(p->dirfd, REGEXP_NAME, text.s, text.len, MAP_MODE, (uid_t)-1, p->group,
 				    e);
 	pv_buf_free(&text);
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
@@ -156,15 +164,15 @@ static enum pv_class run_postmap(const struct pv_store *s, const char *build, st
 }
 
 /* Give the finished table its owner and mode, make it durable, move it into place. */
-static enum pv_class publish(int dirfd, const char *from, const char *to, struct pv_error *e)
+static enum pv_class publish(const struct place *p, const char *from, const char *to, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
 
-	int fd = openat(dirfd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(p->dirfd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open %s, which postmap made", from);
-	if (fchown(fd, (uid_t)-1, map_group()) != 0 || fchmod(fd, MAP_MODE) != 0 || fsync(fd) != 0 ||
-	    renameat(dirfd, from, dirfd, to) != 0 || pv_dir_sync(dirfd) != 0)
+	if (fchown(fd, (uid_t)-1, p->group) != 0 || fchmod(fd, MAP_MODE) != 0 || fsync(fd) != 0 ||
+	    renameat(p->dirfd, from, p->dirfd, to) != 0 || pv_dir_sync(p->dirfd) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "put %s into place", to);
 	(void)close(fd);
 	return c;
@@ -174,28 +182,29 @@ static enum pv_class publish(int dirfd, const char *from, const char *to, struct
  * A table that is missing or damaged is built beside its place from the text, which was written just
  * before. Built in place, a kill would leave one without keys: real users would be refused.
  */
-static enum pv_class build_table(const struct pv_store *s, int dirfd, enum pv_map m, struct pv_error *e)
+static enum pv_class build_table(const struct pv_store *s, const struct place *p, enum pv_map m,
+				 struct pv_error *e)
 {
 	char build[64], made[80], table[64];
 
 	(void)snprintf(table, sizeof table, "%s.lmdb", pv_map_name(m));
 	(void)snprintf(build, sizeof build, ".%s.build", pv_map_name(m));
 	(void)snprintf(made, sizeof made, "%s.lmdb", build);
-	(void)unlinkat(dirfd, build, 0);
-	if (linkat(dirfd, pv_map_name(m), dirfd, build, 0) != 0)
+	(void)unlinkat(p->dirfd, build, 0);
+	if (linkat(p->dirfd, pv_map_name(m), p->dirfd, build, 0) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "link %s", build);
 	enum pv_class c = run_postmap(s, build, e);
 	if (c == PV_OK)
-		c = publish(dirfd, made, table, e);
-	int err = unlinkat(dirfd, build, 0) != 0 ? errno : 0;
-	(void)unlinkat(dirfd, made, 0);
+		c = publish(p, made, table, e);
+	int err = unlinkat(p->dirfd, build, 0) != 0 ? errno : 0;
+	(void)unlinkat(p->dirfd, made, 0);
 	if (c == PV_OK && err != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "remove %s", build);
 	return c;
 }
 
 /* One step of a table; *built says that it was built anew, so that nothing is left to do for it. */
-static enum pv_class step(struct pv_maps_work *w, int dirfd, enum pv_map m, unsigned which,
+static enum pv_class step(struct pv_maps_work *w, const struct place *p, enum pv_map m, unsigned which,
 			  bool built[PV_MAP_COUNT], struct pv_error *e)
 {
 	char path[PATH_MAX];
@@ -209,14 +218,14 @@ static enum pv_class step(struct pv_maps_work *w, int dirfd, enum pv_map m, unsi
 	if (c != PV_OK || state == PV_TABLE_GOOD)
 		return c;
 	built[m] = true;
-	return build_table(w->store, dirfd, m, e);
+	return build_table(w->store, p, m, e);
 }
 
 /*
  * A domain in `virtual_domains` whose users are not in `virtual` yet would have them refused for
  * good. So users come before their domain, and go after it.
  */
-static enum pv_class write_tables(struct pv_maps_work *w, int dirfd, struct pv_error *e)
+static enum pv_class write_tables(struct pv_maps_work *w, const struct place *p, struct pv_error *e)
 {
 	static const struct {
 		enum pv_map map;
@@ -228,24 +237,45 @@ static enum pv_class write_tables(struct pv_maps_work *w, int dirfd, struct pv_e
 	enum pv_class c = PV_OK;
 
 	for (size_t i = 0; c == PV_OK && i < sizeof order / sizeof *order; i++)
-		c = step(w, dirfd, order[i].map, order[i].which, built, e);
+		c = step(w, p, order[i].map, order[i].which, built, e);
 	return c;
+}
+
+/* What a postmap by hand made, or a run that did not find the group, is not Postfix's to read yet. */
+static enum pv_class give_files(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
+{
+	static const char *const names[] = { "virtual", "virtual.lmdb", "virtual_domains",
+					     "virtual_domains.lmdb", REGEXP_NAME };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (fstatat(p->dirfd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+		    (st.st_gid == p->group && (st.st_mode & S_IRGRP) != 0))
+			continue;
+		if (fchownat(p->dirfd, names[i], (uid_t)-1, p->group, AT_SYMLINK_NOFOLLOW) != 0 ||
+		    fchmodat(p->dirfd, names[i], MAP_MODE, 0) != 0)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "give %s/%s to Postfix",
+					     w->store->conf.map_directory, names[i]);
+	}
+	return PV_OK;
 }
 
 enum pv_class pv_install(struct pv_maps_work *w, struct pv_error *e)
 {
-	int dirfd = -1;
+	struct place p;
 
-	enum pv_class c = open_map_folder(w->store, &dirfd, e);
+	enum pv_class c = open_place(w->store, &p, e);
 	if (c != PV_OK)
 		return c;
 	/* Texts first: otherwise a postmap by hand would bring deleted users back. */
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
-		c = write_text(w, dirfd, m, e);
+		c = write_text(w, &p, m, e);
 	if (c == PV_OK)
-		c = write_regexp(w, dirfd, e);
+		c = write_regexp(w, &p, e);
 	if (c == PV_OK)
-		c = write_tables(w, dirfd, e);
-	(void)close(dirfd);
+		c = write_tables(w, &p, e);
+	if (c == PV_OK)
+		c = give_files(w, &p, e);
+	(void)close(p.dirfd);
 	return c;
 }
