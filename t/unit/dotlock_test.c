@@ -159,7 +159,7 @@ static void take_and_release(void **state)
 	const struct pv_location l = location(s);
 	char text[300] = "", pid[20];
 
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_TAKEN);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_TAKEN);
 	assert_true(pv_dotlock_exists(&l));
 	int fd = openat(s->fd, "abc.lock", O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
@@ -169,7 +169,7 @@ static void take_and_release(void **state)
 	assert_false(pv_dotlock_is_stale(text, strlen(text), 1440 * MINUTE));
 	pv_dotlock_release(&l);
 	assert_false(pv_dotlock_exists(&l));
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_TAKEN);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_TAKEN);
 	pv_dotlock_release(&l);
 	assert_int_equal(scratch_count(s->path), 1); /* .abc.lock, for the next time */
 }
@@ -199,7 +199,7 @@ static void others_dotlocks(void **state)
 		scratch_write(s, "abc.lock", text, len);
 		set_age(s, "abc.lock", locks[i].age);
 		unsigned before = open_descriptors();
-		enum pv_dotlock_result r = pv_dotlock_take(&l);
+		enum pv_dotlock_result r = pv_dotlock_take(&l, true);
 		if (r != locks[i].result)
 			fail_msg("%s: result %d", locks[i].sentence, (int)r);
 		assert_int_equal(open_descriptors(), before);
@@ -212,11 +212,11 @@ static void others_dotlocks(void **state)
 	scratch_write(s, "target", "x", 1);
 	assert_int_equal(symlinkat("target", s->fd, "abc.lock"), 0);
 	set_age(s, "abc.lock", 60 * MINUTE);
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_TAKEN);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_TAKEN);
 	pv_dotlock_release(&l);
 	assert_true(scratch_holds(s, "target", "x", 1));
 	assert_int_equal(mkfifoat(s->fd, "abc.lock", 0600), 0);
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_BUSY);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_BUSY);
 }
 
 /* One of ours that was killed: its lock is a second link to .abc.lock, and is taken over at once. */
@@ -226,8 +226,8 @@ static void left_by_a_dead_one_of_us(void **state)
 	const struct pv_location l = location(s);
 	struct stat st;
 
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_TAKEN);
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_TAKEN);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_TAKEN);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_TAKEN);
 	assert_int_equal(fstatat(s->fd, "abc.lock", &st, 0), 0);
 	assert_int_equal(st.st_nlink, 2);
 	pv_dotlock_release(&l);
@@ -240,17 +240,17 @@ static void impossible(void **state)
 	char name[300];
 
 	assert_int_equal(mkdirat(s->fd, ".abc.lock", 0700), 0);
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_IMPOSSIBLE);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_IMPOSSIBLE);
 	assert_int_equal(unlinkat(s->fd, ".abc.lock", AT_REMOVEDIR), 0);
 	memset(name, 'x', sizeof name);
 	name[252] = '\0';
 	l.name = name;
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_IMPOSSIBLE);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_IMPOSSIBLE);
 	assert_int_equal(errno, ENAMETOOLONG);
 	l.name = "abc";
 	assert_int_equal(symlinkat("precious", s->fd, ".abc.lock"), 0);
 	scratch_write(s, "precious", "x", 1);
-	assert_int_equal(pv_dotlock_take(&l), PV_DOTLOCK_TAKEN);
+	assert_int_equal(pv_dotlock_take(&l, true), PV_DOTLOCK_TAKEN);
 	pv_dotlock_release(&l);
 	assert_true(scratch_holds(s, "precious", "x", 1));
 }

@@ -105,8 +105,11 @@ static void where_nobody_listens_lines_are_dropped(void **state)
 
 	(void)state;
 	pv_log(PV_LOG_INFO, "before pv_log_open()");
+	assert_int_equal(open_descriptors(), before);
 	pv_log_open("t", "/nonexistent/log");
 	pv_log(PV_LOG_INFO, "x");
+	/* The socket is kept, and is the only one. */
+	before = open_descriptors();
 	pv_log_open("t", "/");
 	pv_log(PV_LOG_INFO, "x");
 	pv_log_open("t", "");

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/host.h"
+#include "base/log.h"
 #include "base/privilege.h"
 
 #include <errno.h>
@@ -70,6 +72,8 @@ static _Noreturn void child_main(uid_t uid, gid_t gid, const struct pv_child_lim
 {
 	struct pv_error e = { .class = PV_OK };
 
+	pv_process_forget();
+	pv_log_forget();
 	limit_child(limits);
 	enum pv_class c = keep_only(&out_fd, &error_fd, &e);
 	if (c == PV_OK && chdir("/") != 0)

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/error.h"
+#include "base/host.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #define LINE_MAX_BYTES 1100
 
 static const char *log_ident, *log_path;
+static int log_fd = -1; /* kept from line to line */
 
 void pv_log_open(const char *ident, const char *socket_path)
 {
@@ -27,12 +29,11 @@ static void send_line(const char *line)
 	int saved = errno;
 
 	memcpy(to.sun_path, log_path, strlen(log_path) + 1);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0) {
-		(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+	if (log_fd < 0)
+		log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (log_fd >= 0)
+		(void)sendto(log_fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
 			     sizeof to);
-		(void)close(fd);
-	}
 	errno = saved;
 }
 
@@ -45,7 +46,7 @@ void pv_log(enum pv_log_level level, const char *fmt, ...)
 	    strlen(log_path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
 		return;
 	int n = snprintf(line, sizeof line, "<%d>%s[%ld]: ", FACILITY_MAIL | (int)level, log_ident,
-			 (long)getpid());
+			 pv_process_id());
 	if (n < 0 || (size_t)n >= sizeof line)
 		return;
 	va_start(ap, fmt);
@@ -53,4 +54,9 @@ void pv_log(enum pv_log_level level, const char *fmt, ...)
 	va_end(ap);
 	pv_printable(line, strlen(line));
 	send_line(line);
+}
+
+void pv_log_forget(void)
+{
+	log_fd = -1;
 }

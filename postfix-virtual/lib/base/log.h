@@ -15,4 +15,8 @@ void pv_log_open(const char *ident, const char *socket_path);
  * that the log cannot take at once is dropped: mail goes before logging. errno stays as it was. */
 void pv_log(enum pv_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* In a child that closes descriptors it does not know: the socket, which is kept from line to line, is gone.
+ */
+void pv_log_forget(void);
+
 #endif

@@ -166,7 +166,7 @@ static int write_text(int dirfd, const struct names *n)
 		return -1;
 	make_identity(identity, sizeof identity);
 	/* Padded to a fixed length, so that an older, longer text leaves no rest. */
-	int len = snprintf(text, sizeof text, "%ld\n%s at=%llu", (long)getpid(), identity, boot_ms());
+	int len = snprintf(text, sizeof text, "%ld\n%s at=%llu", pv_process_id(), identity, boot_ms());
 	if (len < 0 || (size_t)len >= sizeof text)
 		len = 0;
 	memset(text + len, ' ', sizeof text - 1 - (size_t)len);
@@ -234,7 +234,7 @@ static enum pv_dotlock_result take_over(int dirfd, const struct names *n, int te
 	return linkat(dirfd, n->text, dirfd, n->lock, 0) == 0 ? PV_DOTLOCK_TAKEN : PV_DOTLOCK_BUSY;
 }
 
-enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l)
+enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l, bool may_break)
 {
 	struct names n;
 
@@ -245,8 +245,11 @@ enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l)
 	if (fd < 0)
 		return PV_DOTLOCK_IMPOSSIBLE;
 	enum pv_dotlock_result r = PV_DOTLOCK_TAKEN;
-	if (linkat(l->dirfd, n.text, l->dirfd, n.lock, 0) != 0)
-		r = errno == EEXIST ? take_over(l->dirfd, &n, fd) : PV_DOTLOCK_IMPOSSIBLE;
+	if (linkat(l->dirfd, n.text, l->dirfd, n.lock, 0) != 0) {
+		r = errno == EEXIST ? PV_DOTLOCK_BUSY : PV_DOTLOCK_IMPOSSIBLE;
+		if (r == PV_DOTLOCK_BUSY && may_break)
+			r = take_over(l->dirfd, &n, fd);
+	}
 	int err = errno;
 	(void)close(fd);
 	errno = err;

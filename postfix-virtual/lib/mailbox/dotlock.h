@@ -16,9 +16,10 @@ enum pv_dotlock_result {
 	PV_DOTLOCK_IMPOSSIBLE, /* no file can be made in this folder; errno says why */
 };
 
-/* Try once, breaking a stale one. The text begins with our pid on a line of its own, as other
- * programs expect; then host, boot id, pid namespace and the time since boot. */
-enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l);
+/* Try once; may_break: also by breaking a stale one, which only they may do whose fcntl lock is on the file
+ * that is at the path. The text begins with our pid on a line of its own, as other programs expect; then
+ * host, boot id, pid namespace and the time since boot. */
+enum pv_dotlock_result pv_dotlock_take(const struct pv_location *l, bool may_break);
 
 /* Is there a dotlock, whosever? */
 bool pv_dotlock_exists(const struct pv_location *l);

@@ -123,15 +123,15 @@ static enum attempt fail_dotlock(const struct pv_location *l, struct pv_error *e
 	return FAILED;
 }
 
-/* With the fcntl lock held: the dotlock. Only who holds the fcntl lock of the file at the path may take it.
- */
+/* With the fcntl lock held: the dotlock. */
 static enum attempt take_dotlock(const struct pv_location *l, const struct pv_lock_options *o,
 				 struct pv_lock *k, struct pv_error *e)
 {
-	if (!is_at_path(l, k))
-		return AGAIN;
 	errno = EACCES;
-	enum pv_dotlock_result r = l->shared ? PV_DOTLOCK_IMPOSSIBLE : pv_dotlock_take(l);
+	enum pv_dotlock_result r = l->shared ? PV_DOTLOCK_IMPOSSIBLE : pv_dotlock_take(l, false);
+	/* Only who holds the fcntl lock of the file at the path may judge whether it is stale. */
+	if (r == PV_DOTLOCK_BUSY && is_at_path(l, k))
+		r = pv_dotlock_take(l, true);
 	if (r == PV_DOTLOCK_BUSY)
 		return AGAIN;
 	if (r == PV_DOTLOCK_IMPOSSIBLE &&
