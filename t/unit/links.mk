@@ -28,3 +28,4 @@ WRAP_history = $(KILL_CALLS)
 WRAP_location = $(READ_CALLS)
 WRAP_host = uname
 WRAP_content = openat write
+WRAP_mailbox = openat pread pwrite pwritev fsync ftruncate linkat unlinkat renameat fstat fstatat fstatfs fchmod fcntl

@@ -69,6 +69,12 @@ void pv_done_close(struct pv_done *d)
 	d->fd = -1;
 }
 
+bool pv_done_is_unusable(int err)
+{
+	return err == EISDIR || err == ELOOP || err == EACCES || err == EPERM || err == ENXIO ||
+	       err == ENAMETOOLONG;
+}
+
 /* How many buckets has a file of this size? Not a power of two: it was cut, and counts as the next lower. */
 static uint32_t buckets_of(off_t size)
 {
@@ -84,7 +90,10 @@ static bool read_bucket(struct pv_done *d, const unsigned char id[PV_ID_BYTES])
 {
 	struct stat st;
 
-	if (fstat(d->fd, &st) != 0 || !S_ISREG(st.st_mode))
+	if (fstat(d->fd, &st) != 0)
+		return false;
+	errno = EISDIR;
+	if (!S_ISREG(st.st_mode))
 		return false;
 	d->buckets = buckets_of(st.st_size);
 	d->bucket = (uint32_t)(short_id(id) & (d->buckets - 1));
@@ -102,6 +111,7 @@ bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTE
 	char name[NAME_MAX + 1];
 
 	d->fd = -1;
+	errno = ENAMETOOLONG;
 	if (!make_name(l, name))
 		return false;
 	d->fd = openat(l->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
@@ -167,20 +177,20 @@ static bool grow(struct pv_done *d, const unsigned char id[PV_ID_BYTES])
 	return ok && read_bucket(d, id);
 }
 
-void pv_done_add(struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t when)
+bool pv_done_add(struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t when)
 {
 	const struct pv_done_entry x = { .id = short_id(id), .when = with_check(short_id(id), when) };
 
 	if (d->fd < 0)
-		return;
+		return false;
 	size_t at = choose_place(d);
 	bool young = when_of(&d->entries[at]) > when - (int64_t)PV_DONE_SECONDS * PV_DONE_UNITS;
 	if (d->entries[at].when != 0 && (young || d->buckets < BUCKETS_ENOUGH) && d->buckets < BUCKETS_MAX) {
 		if (!grow(d, id) && !read_bucket(d, id))
-			return;
+			return false;
 		at = choose_place(d);
 	}
-	ssize_t written =
-		pwrite(d->fd, &x, sizeof x, (off_t)d->bucket * BUCKET_BYTES + (off_t)(at * sizeof x));
-	(void)written; /* half an entry fails its check */
+	/* Half an entry fails its check. */
+	return pwrite(d->fd, &x, sizeof x, (off_t)d->bucket * BUCKET_BYTES + (off_t)(at * sizeof x)) ==
+	       (ssize_t)sizeof x;
 }

@@ -35,14 +35,18 @@ struct pv_done {
 
 /*
  * Open the file (make it), read the bucket of id, and say whether id was noted. Then the append began at or
- * after *when_r, and the mailbox's mtime was not before it. Where the file cannot be used there is simply no
- * memory of earlier messages: d->fd is -1.
+ * after *when_r, and the mailbox's mtime was not before it. d->fd is -1 and errno set where the file cannot
+ * be used: there is no memory of earlier messages then, for the moment or, if pv_done_is_unusable(), for
+ * ever.
  */
 bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTES], int64_t *when_r,
 		  struct pv_done *d);
-/* Note id, appended at or after `when`. A failure is none: the mail is safe, only its retry might be stored
- * again. */
-void pv_done_add(struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t when);
+/* Note id, appended at or after `when`. false and errno: it could not be noted; the mail is safe all the
+ * same, only its retry might be stored again. */
+bool pv_done_add(struct pv_done *d, const unsigned char id[PV_ID_BYTES], int64_t when);
+/* Does this errno value mean that something else stands in the file's place, rather than that a call failed?
+ */
+bool pv_done_is_unusable(int err);
 void pv_done_close(struct pv_done *d);
 
 /* Now, by the clock that the kernel stamps files with: never after the mtime of what is written later. */

@@ -14,7 +14,7 @@ struct record {
 	uint32_t open; /* enum state; not in the checksum */
 	uint32_t flags;
 	uint64_t start, length, anchor;
-	int64_t begun, last, doubt;
+	int64_t begun, doubt;
 	uint32_t lead, reserved;
 	unsigned char id[PV_ID_BYTES];
 	uint64_t content_sum;
@@ -22,7 +22,7 @@ struct record {
 };
 
 #define MAGIC 0x326c6e726a767001u /* .pvjrnl2 */
-enum state { CLOSED, OPEN, STORED };
+enum state { CLOSED, OPEN };
 enum { HAS_ID = 1, SPOOLED = 2 };
 
 static bool side_name(const struct pv_location *l, const char *what, char out[NAME_MAX + 1])
@@ -76,7 +76,6 @@ static struct record make_record(const struct pv_journal *j, const struct pv_con
 			    .length = j->length,
 			    .anchor = j->anchor,
 			    .begun = j->begun,
-			    .last = j->last,
 			    .doubt = j->doubt,
 			    .lead = j->lead };
 
@@ -85,6 +84,15 @@ static struct record make_record(const struct pv_journal *j, const struct pv_con
 	r.content_sum = pv_sum_finish(&content->sum);
 	r.sum = record_sum(&r);
 	return r;
+}
+
+/* Nothing came of it, but what the record knows of earlier appends stays. Its place is there, so a full disk
+ * does not matter. */
+static void close_record(int fd, struct record *r)
+{
+	r->open = CLOSED;
+	ssize_t written = pwrite(fd, r, sizeof *r, 0);
+	(void)written; /* half a record is none */
 }
 
 enum pv_class pv_journal_begin(int fd, const struct pv_location *l, const struct pv_journal *j,
@@ -99,26 +107,27 @@ enum pv_class pv_journal_begin(int fd, const struct pv_location *l, const struct
 	ssize_t n = pwritev(fd, v, 2, 0);
 	if (n < 0 || (size_t)n != sizeof r + in_memory) {
 		int err = n < 0 ? errno : ENOSPC;
-		pv_journal_end(fd, l, false, false);
+		close_record(fd, &r);
 		return pv_fail_errno(e, PV_TEMPORARY, err == ENOSPC || err == EDQUOT ? "4.3.1" : "4.3.0", err,
 				     "write the journal of mailbox %s", l->path);
 	}
 	if (content->fd >= 0 && link_spooled(l, content->fd) != 0) {
 		int err = errno;
-		pv_journal_end(fd, l, false, false);
+		close_record(fd, &r);
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err,
 				     "link the journal's content of mailbox %s", l->path);
 	}
 	return PV_OK;
 }
 
-void pv_journal_end(int fd, const struct pv_location *l, bool spooled, bool stored)
+void pv_journal_end(int fd, const struct pv_location *l, bool spooled)
 {
-	const uint32_t closed = stored ? STORED : CLOSED;
+	const uint32_t closed = CLOSED;
 	char name[NAME_MAX + 1];
 
-	if (spooled && side_name(l, "spooled", name))
-		(void)unlinkat(l->dirfd, name, 0);
+	/* As long as the file is there, somebody must come to remove it. */
+	if (spooled && side_name(l, "spooled", name) && unlinkat(l->dirfd, name, 0) != 0 && errno != ENOENT)
+		return;
 	ssize_t written = pwrite(fd, &closed, sizeof closed, offsetof(struct record, open));
 	(void)written; /* one that stays open is judged by the mailbox's bytes, like every other */
 }
@@ -134,6 +143,8 @@ static int sum_content(int fd, off_t at, uint64_t size, struct pv_content *add_t
 		ssize_t n = pread(fd, chunk, size < sizeof chunk ? (size_t)size : sizeof chunk, at);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == ESPIPE || errno == EISDIR))
+			return 0; /* no file of ours stands in its place */
 		if (n <= 0)
 			return (int)n;
 		pv_sum_add(sum, chunk, (size_t)n);
@@ -204,15 +215,13 @@ enum pv_class pv_journal_load(int fd, const struct pv_location *l, struct pv_jou
 	if (known < 0)
 		return PV_TEMPORARY;
 	if (open && known == 0)
-		pv_journal_end(fd, l, spooled, false);
+		pv_journal_end(fd, l, spooled);
 	*open_r = known == 1;
 	*j = (struct pv_journal){ .start = r.start,
 				  .length = r.length,
 				  .anchor = r.anchor,
 				  .begun = r.begun,
-				  .last = r.last,
 				  .doubt = r.doubt,
-				  .stored = r.open == STORED,
 				  .lead = r.lead,
 				  .spooled = spooled,
 				  .has_id = (r.flags & HAS_ID) != 0 };

@@ -20,9 +20,7 @@ struct pv_journal {
 	uint64_t length; /* of all that it writes: lead and content */
 	uint64_t anchor; /* checksum of the up to PV_JOURNAL_ANCHOR bytes before start */
 	int64_t begun;	 /* when, as done.h counts: at or before the append's mtime */
-	int64_t last;	 /* begun of the last append before this one that was stored */
 	int64_t doubt;	 /* what done.h has from before this time is not to be believed unseen */
-	bool stored;	 /* this one was stored, and the journal is closed */
 	uint32_t lead;
 	bool spooled; /* the content is in .NAME.spooled */
 	bool has_id;
@@ -38,7 +36,7 @@ enum pv_class pv_journal_begin(int fd, const struct pv_location *l, const struct
 			       const struct pv_content *content, struct pv_error *e);
 
 /* The append is over, one way or the other: remove .NAME.spooled, mark the journal closed. */
-void pv_journal_end(int fd, const struct pv_location *l, bool spooled, bool stored);
+void pv_journal_end(int fd, const struct pv_location *l, bool spooled);
 
 /*
  * Read the journal. PV_OK: *j is filled, with zeros where there is none that is whole. *open_r tells whether

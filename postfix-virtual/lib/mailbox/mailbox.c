@@ -80,16 +80,20 @@ static int write_planned(int fd, const struct pv_journal *j, const struct pv_con
 	return 0;
 }
 
-static void note_done(const struct pv_mailbox *m, const struct pv_journal *j)
+/* The message of an interrupted delivery is safe: its retry must find its id. Without a usable .done there is
+ * no memory; but one that cannot be written just now is a reason to come again. */
+static enum pv_class note_done(const struct pv_mailbox *m, const struct pv_journal *j, struct pv_error *e)
 {
 	struct pv_done done;
+	bool noted = true;
 	int64_t when;
 
 	if (!j->has_id)
-		return;
+		return PV_OK;
 	if (!pv_done_find(m->where, j->id, &when, &done))
-		pv_done_add(&done, j->id, j->begun);
+		noted = done.fd >= 0 ? pv_done_add(&done, j->id, j->begun) : pv_done_is_unusable(errno);
 	pv_done_close(&done);
+	return noted ? PV_OK : fail_io(e, m, "note an id for");
 }
 
 /* Is the open file still the one at the path? A backup that was put back meanwhile takes no lock. */
@@ -111,9 +115,7 @@ static enum pv_class finish_stored(struct pv_mailbox *m, const struct pv_journal
 	    fcntl(m->fd, F_SETFL, O_APPEND) != 0)
 		return fail_io(e, m, "write again the end of");
 	enum pv_class r = sync_mailbox(m, true, e);
-	if (r == PV_OK)
-		note_done(m, j);
-	return r;
+	return r == PV_OK ? note_done(m, j, e) : r;
 }
 
 static enum pv_class cut_torn(struct pv_mailbox *m, const struct pv_journal *j, struct pv_error *e)
@@ -129,62 +131,55 @@ static enum pv_class cut_torn(struct pv_mailbox *m, const struct pv_journal *j, 
 /* Somebody else has written or rewritten the mailbox since. If the message is in it all the same, its retry
  * is none. */
 static enum pv_class look_elsewhere(struct pv_mailbox *m, const struct pv_journal *j,
-				    const struct pv_content *c, enum pv_verdict verdict, bool *found_r,
-				    struct pv_error *e)
+				    const struct pv_content *c, enum pv_verdict verdict, struct pv_error *e)
 {
 	enum pv_class r = PV_OK;
+	bool found = false;
 
 	if (verdict == PV_VERDICT_FOREIGN)
 		(void)snprintf(m->note, sizeof m->note,
 			       "another program wrote behind an interrupted delivery: nothing is cut");
 	if (j->has_id && m->st.st_size > 0)
-		r = pv_find_message(m->fd, (uint64_t)m->st.st_size, c, found_r, e);
-	if (r == PV_OK && *found_r && (r = sync_mailbox(m, true, e)) == PV_OK)
-		note_done(m, j);
+		r = pv_find_message(m->fd, (uint64_t)m->st.st_size, c, &found, e);
+	if (r == PV_OK && found && (r = sync_mailbox(m, true, e)) == PV_OK)
+		r = note_done(m, j, e);
 	return r;
 }
 
-/* What the last delivery left open. *stored_r: its message is safe. */
+/* What the last delivery left open. */
 static enum pv_class repair(struct pv_mailbox *m, const struct pv_journal *j,
-			    const struct pv_content *content, enum pv_verdict *verdict_r, bool *stored_r,
-			    struct pv_error *e)
+			    const struct pv_content *content, struct pv_error *e)
 {
-	*stored_r = false;
-	enum pv_class c = pv_journal_judge(m->fd, (uint64_t)m->st.st_size, j, content, verdict_r, e);
-	if (c != PV_OK || *verdict_r == PV_VERDICT_UNTOUCHED)
+	enum pv_verdict verdict;
+
+	enum pv_class c = pv_journal_judge(m->fd, (uint64_t)m->st.st_size, j, content, &verdict, e);
+	if (c != PV_OK || verdict == PV_VERDICT_UNTOUCHED)
 		return c;
-	if (*verdict_r == PV_VERDICT_TORN)
+	if (verdict == PV_VERDICT_STORED)
+		return finish_stored(m, j, content, e);
+	if (verdict == PV_VERDICT_TORN)
 		return cut_torn(m, j, e);
-	if (*verdict_r != PV_VERDICT_STORED)
-		return look_elsewhere(m, j, content, *verdict_r, stored_r, e);
-	*stored_r = true;
-	return finish_stored(m, j, content, e);
+	return look_elsewhere(m, j, content, verdict, e);
 }
 
 /* Before anything is read, appended or rewritten: what did the last delivery leave? */
 static enum pv_class recover(struct pv_mailbox *m, struct pv_error *e)
 {
-	enum pv_verdict verdict = PV_VERDICT_UNTOUCHED;
 	int64_t mtime = pv_done_time(&m->st.st_mtim);
 	struct pv_content content;
 	struct pv_journal j;
-	bool open, stored;
+	bool open;
 
 	enum pv_class c = pv_journal_load(m->journal_fd, m->where, &j, &content, &open, e);
 	if (c == PV_OK && open) {
-		c = repair(m, &j, &content, &verdict, &stored, e);
+		c = repair(m, &j, &content, e);
 		if (c == PV_OK)
-			pv_journal_end(m->journal_fd, m->where, j.spooled, stored);
-		j.stored = stored;
+			pv_journal_end(m->journal_fd, m->where, j.spooled);
 		pv_content_free(&content);
 	}
-	/* A mailbox that is older than what was stored in it was put back from a backup: what we noted until
-	 * now says nothing about it. */
-	m->last = j.stored ? j.begun : j.last;
-	m->doubt = j.doubt;
-	if (j.last > mtime || (j.stored && j.begun > mtime) ||
-	    (verdict == PV_VERDICT_NOTHING && j.begun > mtime))
-		m->doubt = pv_done_now();
+	/* A mailbox that is new, or older than the last delivery (put back from a backup): what we noted
+	 * until now says nothing about it. */
+	m->doubt = m->created || j.begun > mtime ? pv_done_now() : j.doubt;
 	return c;
 }
 
@@ -229,7 +224,7 @@ static void roll_back(struct pv_mailbox *m, const struct pv_journal *j, const st
 	if (ours && ftruncate(m->fd, (off_t)j->start) != 0)
 		return;
 	if ((ours || verdict == PV_VERDICT_UNTOUCHED) && m->journal_fd >= 0)
-		pv_journal_end(m->journal_fd, m->where, j->spooled, false);
+		pv_journal_end(m->journal_fd, m->where, j->spooled);
 }
 
 /* How many newlines are missing before the next From_ line? */
@@ -247,7 +242,6 @@ static enum pv_class plan(struct pv_mailbox *m, const struct pv_content *content
 
 	*j = (struct pv_journal){ .start = (uint64_t)m->st.st_size,
 				  .begun = pv_done_now(),
-				  .last = m->last,
 				  .doubt = m->doubt,
 				  .spooled = content->fd >= 0,
 				  .has_id = id != NULL };
@@ -287,7 +281,10 @@ static enum pv_class was_stored(struct pv_mailbox *m, const struct pv_content *c
 	int64_t when;
 
 	*was_r = false;
-	if (!pv_done_find(m->where, id, &when, done) || m->created)
+	bool noted = pv_done_find(m->where, id, &when, done);
+	if (!noted && done->fd < 0 && !pv_done_is_unusable(errno))
+		return fail_io(e, m, "read the ids of");
+	if (!noted || m->created)
 		return PV_OK;
 	if (when > m->doubt && when <= pv_done_time(&m->st.st_mtim)) {
 		*was_r = true;
@@ -320,10 +317,10 @@ enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *c
 		c = write_and_sync(m, &j, content, e);
 	if (c == PV_OK) {
 		m->st.st_size = (off_t)(j.start + j.length);
-		if (j.has_id)
-			pv_done_add(&done, j.id, j.begun);
-		if (m->journal_fd >= 0)
-			pv_journal_end(m->journal_fd, m->where, j.spooled, true);
+		/* Not noted just now: the next delivery finds the journal open, and notes it. */
+		bool noted = !j.has_id || done.fd < 0 || pv_done_add(&done, j.id, j.begun);
+		if (m->journal_fd >= 0 && noted)
+			pv_journal_end(m->journal_fd, m->where, j.spooled);
 	}
 	pv_done_close(&done);
 	return c;

@@ -31,7 +31,6 @@ struct pv_mailbox {
 	bool created;	/* by us, and not yet known to be on the disk */
 	bool locked_by_dotlock;
 	int journal_fd; /* -1: none (a shared folder) */
-	int64_t last;	/* when the last append that was stored began, as done.h counts */
 	int64_t doubt;	/* ids that done.h has from before this time prove nothing */
 	char note[200]; /* something that an administrator should read in the log; "" if not */
 };
