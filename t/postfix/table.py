@@ -44,7 +44,11 @@ TABLE = [
     ("abuse@kvt.dk", "250", HOST, None),
     ("Postmaster@other.dk", "250", HOST, None),
     ("postmaster@kvt.org", "250", HOST, None),
+    # unless root gave one to the domain
+    ("postmaster@own.dk", "250", "spool/own.dk/postmaster", COMMAND),
+    ("abuse@own.dk", "250", HOST, None),
     # a catch-all takes every form, and a real user goes before it
+    ("postmaster@catch.dk", "250", HOST, None),
     ("any@catch.dk", "250", "spool/catch.dk/all", COMMAND),
     ("any+tag@catch.dk", "250", "spool/catch.dk/all", COMMAND),
     ("all@catch.dk", "250", "spool/catch.dk/all", COMMAND),
@@ -93,7 +97,8 @@ def build():
     h.domain("other.dk", b, {"abc": "."})
     h.domain("shop.kvt.dk", b, {"me": "."})
     h.domain("catch.dk", b, {"all": ".", "real": "."}, fallback="all")
-    write(h.path("etc", "domains"), "kvt.org alias_of=kvt.dk\n")
+    h.domain("own.dk", b, {"postmaster": "."})
+    write(h.path("etc", "domains"), "kvt.org alias_of=kvt.dk\nown.dk own=postmaster\n")
     write(h.path("postfix", "aliases"), f"postmaster {host.pw_name}\n")
     h.forward(a, "abc", "kvt.dk")
     # Whatever is wrong with such a file: local(8) passes over it, and its command must not run.
