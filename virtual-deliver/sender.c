@@ -39,6 +39,10 @@ bool sender_is_gone(pid_t parent, bool ends_in_line)
 {
 	struct stat st;
 
-	bool gone = getppid() != parent || (ends_in_line && is_ending(parent));
+	/* Postfix's daemons start us themselves: under Postfix (local(8) and pipe(8) set MAIL_CONFIG) a
+	 * parent that was 1 from the start had died before we could ask. Elsewhere 1 may be who runs us, in a
+	 * container. */
+	bool orphan = parent == 1 && getenv("MAIL_CONFIG") != NULL;
+	bool gone = orphan || getppid() != parent || (ends_in_line && is_ending(parent));
 	return gone && fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
