@@ -30,7 +30,6 @@ static struct pv_journal make_journal(const struct pv_content *c, uint64_t start
 				.length = c->size + lead,
 				.anchor = 4711,
 				.begun = 1234567,
-				.last = 34567,
 				.doubt = 4567,
 				.lead = lead,
 				.spooled = c->fd >= 0,
@@ -43,8 +42,8 @@ static struct pv_journal make_journal(const struct pv_content *c, uint64_t start
 static bool same_journal(const struct pv_journal *a, const struct pv_journal *b)
 {
 	return a->start == b->start && a->length == b->length && a->anchor == b->anchor &&
-	       a->begun == b->begun && a->last == b->last && a->doubt == b->doubt && a->lead == b->lead &&
-	       a->has_id == b->has_id && memcmp(a->id, b->id, sizeof a->id) == 0;
+	       a->begun == b->begun && a->doubt == b->doubt && a->lead == b->lead && a->has_id == b->has_id &&
+	       memcmp(a->id, b->id, sizeof a->id) == 0;
 }
 
 static bool same_content(const struct pv_content *a, const struct pv_content *b)
@@ -87,12 +86,11 @@ static void round_trips(void **state)
 			assert_true(open && same_journal(&j, &k) && same_content(&c, &back));
 			assert_int_equal(k.spooled, sizes[i] > PV_CONTENT_MEMORY);
 			pv_content_free(&back);
-			/* Closed, it is not open any more, and tells whether the message was stored. */
-			pv_journal_end(fd, &l, k.spooled, lead == 1);
+			/* Closed, it is not open any more. */
+			pv_journal_end(fd, &l, k.spooled);
 			assert_int_equal(pv_journal_load(fd, &l, &k, &back, &open, NULL), PV_OK);
 			assert_false(open);
-			assert_int_equal(k.stored, lead == 1);
-			assert_true(k.begun == j.begun && k.last == j.last && k.doubt == j.doubt);
+			assert_true(k.begun == j.begun && k.doubt == j.doubt);
 			(void)close(fd);
 			pv_content_free(&c);
 			assert_int_equal(open_descriptors(), before);
@@ -210,7 +208,7 @@ static void spooled_contents(void **state)
 			pv_content_free(&back);
 		}
 		assert_int_equal(open_descriptors(), before);
-		pv_journal_end(fd, &l, true, false);
+		pv_journal_end(fd, &l, true);
 		(void)close(fd);
 		pv_content_free(&c);
 		assert_int_equal(scratch_count(s->path), 1);
