@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -70,6 +71,10 @@ static enum pv_class check_file_system(const struct pv_lock *k, const struct pv_
 {
 	struct statfs fs;
 
+	/* What lies on a block device is on no network; anything else has a device number without a major
+	 * one. */
+	if (major(k->st.st_dev) != 0)
+		return PV_OK;
 	if (fstatfs(k->fd, &fs) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "statfs mailbox %s", l->path);
 	unsigned type = (unsigned)fs.f_type;
