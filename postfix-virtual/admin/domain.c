@@ -6,19 +6,51 @@
 #include "store/folder.h"
 #include "store/registry.h"
 
+#include <unistd.h>
+
 static enum pv_class domain_object(const struct admin *a, struct pv_domain *d, struct pv_error *e)
 {
 	return pv_idn_domain(a->objects[0], d, e);
 }
 
+/* On a terminal a domain needs no more than its name: an account that is missing is offered. */
+static enum pv_class offer_account(struct admin *a, const struct pv_domain *d, struct pv_domain_add *o,
+				   struct pv_error *e)
+{
+	char name[PV_ACCOUNT_MAX + 1], question[PV_DOMAIN_MAX + 160];
+	struct pv_account account;
+	struct pv_folder f;
+	bool found = false;
+
+	if (o->account != NULL || o->create_account || a->dry || isatty(STDIN_FILENO) == 0)
+		return PV_OK;
+	enum pv_class c = pv_folder_open(&a->store, d, &f, e);
+	bool is_there = c == PV_OK && f.fd >= 0;
+	if (c == PV_OK)
+		pv_folder_close(&f);
+	pv_account_derive(d, name);
+	if (c == PV_OK && !is_there)
+		c = pv_account_by_name(name, &account, &found, e);
+	if (c != PV_OK || is_there || found)
+		return c;
+	(void)snprintf(question, sizeof question,
+		       "There is no account %s to own %s. Make it (a system account, without login)?", name,
+		       d->s);
+	c = confirm(a, question, e);
+	o->create_account = c == PV_OK;
+	return c;
+}
+
 enum pv_class domain_add(struct admin *a, struct pv_error *e)
 {
-	const struct pv_domain_add o = { .account = a->options[OPT_ACCOUNT],
-					 .create_account = a->options[OPT_CREATE_ACCOUNT] != NULL,
-					 .sub_domains = a->options[OPT_SUB_DOMAINS] != NULL };
+	struct pv_domain_add o = { .account = a->options[OPT_ACCOUNT],
+				   .create_account = a->options[OPT_CREATE_ACCOUNT] != NULL,
+				   .sub_domains = a->options[OPT_SUB_DOMAINS] != NULL };
 	struct pv_domain d;
 
 	enum pv_class c = domain_object(a, &d, e);
+	if (c == PV_OK)
+		c = offer_account(a, &d, &o, e);
 	if (c == PV_OK)
 		c = pv_domain_add(&a->change, &d, &o, e);
 	if (c == PV_OK)

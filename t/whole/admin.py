@@ -454,6 +454,17 @@ def on_a_terminal(h):
     equal("only yes deletes", (status, seen.splitlines()[-1]), (1, "postfix-virtual: nothing was changed"))
     status, seen = talk(["user", "delete", "abc@tty.dk"], (b"Type yes: ", b"yes"))
     equal("yes does", (status, seen.splitlines()[-1]), (0, "user abc@tty.dk deleted"))
+    name, account = f"pvn-{os.getpid()}.example", f"pvn-{os.getpid()}_example"
+    try:
+        status, seen = talk(["domain", "add", name], (b"Type yes: ", b"no"))
+        equal("an account that a domain's name alone would need is only offered",
+              (status, seen.splitlines()[-1], os.path.exists(f"{h.etc}/{name}")), (1, "postfix-virtual: nothing was changed", False))
+        status, seen = talk(["domain", "add", name], (b"Type yes: ", b"yes"))
+        equal("with yes, its name is all that a domain needs", (status, seen.splitlines()[-1]), (0, f"domain {name} added"))
+    finally:
+        run(["/usr/sbin/userdel", account])
+        if os.path.isdir(f"/home/{account}"):
+            os.rmdir(f"/home/{account}")
 
 
 def create_account(h):
