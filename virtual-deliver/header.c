@@ -207,5 +207,9 @@ enum pv_class header_finish(struct header *h, struct pv_error *e)
 		c = take_line(h, h->line.s, h->line.len, e);
 	if (c == PV_OK && h->state != HEADER_BODY)
 		c = end_field(h, e);
-	return c == PV_OK ? pv_mboxrd_finish(&h->quote, h->out, e) : c;
+	if (c == PV_OK)
+		c = pv_mboxrd_finish(&h->quote, h->out, e);
+	/* A header that the message did not end gets its own empty line, and the message another: with one
+	 * for both, GNU mailutils takes the next message for the body of this one. */
+	return c == PV_OK && h->state != HEADER_BODY ? pv_content_add(h->out, "\n", 1, e) : c;
 }

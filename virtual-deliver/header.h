@@ -40,7 +40,7 @@ struct header {
 void header_start(struct header *h, struct pv_content *out, header_delivered_to *delivered_to, void *ctx);
 /* Read the next piece of the message (behind the hop's own lines), of any length. */
 enum pv_class header_add(struct header *h, const char *data, size_t len, struct pv_error *e);
-/* The message ends here: a missing newline, the empty line. */
+/* The message ends here: a missing newline, the empty line that ends a header, the empty line behind all. */
 enum pv_class header_finish(struct header *h, struct pv_error *e);
 void header_free(struct header *h);
 

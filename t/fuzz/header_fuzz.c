@@ -88,6 +88,8 @@ static void expect(const char *p, const char *stop, struct pv_buf *out)
 	if (out->len > 0 && out->s[out->len - 1] != '\n')
 		pv_buf_addc(out, '\n');
 	pv_buf_addc(out, '\n');
+	if (header)
+		pv_buf_addc(out, '\n');
 }
 
 static void unquote(const char *p, const char *stop, struct pv_buf *out)

@@ -76,14 +76,14 @@ static bool is(const struct pv_buf *b, const char *want)
 }
 
 static const struct row {
-	const char *sentence, *message, *out; /* out NULL: the message and an empty line */
+	const char *sentence, *message, *out; /* out NULL: the message, its header ended, and an empty line */
 	const char *delivered_to, *received, *message_id;
 } rows[] = {
-	{ "an empty message", "", "\n", "", "", "" },
+	{ "an empty message", "", "\n\n", "", "", "" },
 	{ "one byte", "x", "\nx\n\n", "", "", "" },
 	{ "one newline", "\n", "\n\n", "", "", "" },
-	{ "a header alone", "Subject: x\n", NULL, "", "", "" },
-	{ "a header alone, without its newline", "Subject: x", "Subject: x\n\n", "", "", "" },
+	{ "a header alone", "Subject: x\n", "Subject: x\n\n\n", "", "", "" },
+	{ "a header alone, without its newline", "Subject: x", "Subject: x\n\n\n", "", "", "" },
 	{ "a header and its empty line", "Subject: x\n\n", NULL, "", "", "" },
 	{ "a body alone, behind its empty line", "\nbody\n", NULL, "", "", "" },
 	{ "a text that is no header: it becomes none", "hello: he said\nx\n", NULL, "", "", "" },
@@ -98,8 +98,9 @@ static const struct row {
 	{ "every Return-Path goes, folded and in any case",
 	  "A: b\nRETURN-PATH: <x@y>\n\tz\n z\nB: c\nreturn-path : q\nReturn-Path:\n\nReturn-Path: stays\n",
 	  "A: b\nB: c\n\nReturn-Path: stays\n\n", "", "", "" },
-	{ "a Return-Path at the end, without a newline", "A: b\nReturn-Path: <x@y>", "A: b\n\n", "", "", "" },
-	{ "a Return-Path alone", "Return-Path: <x@y>\n", "\n", "", "", "" },
+	{ "a Return-Path at the end, without a newline", "A: b\nReturn-Path: <x@y>", "A: b\n\n\n", "", "",
+	  "" },
+	{ "a Return-Path alone", "Return-Path: <x@y>\n", "\n\n", "", "", "" },
 	{ "Delivered-To: in any case, with blanks, in brackets",
 	  "delivered-TO: a@b\nDelivered-To:c@d\nDelivered-To \t:  e@f \t\nDelivered-To: <g@h>\n\n", NULL,
 	  "a@b|c@d|e@f|<g@h>|", "", "" },
@@ -107,7 +108,7 @@ static const struct row {
 	  "" },
 	{ "an empty Delivered-To", "Delivered-To:\nDelivered-To: \n\n", NULL, "||", "", "" },
 	{ "a Delivered-To in the body", "A: b\n\nDelivered-To: a@b\n", NULL, "", "", "" },
-	{ "a Delivered-To as the last bytes", "A: b\nDelivered-To: a@b", "A: b\nDelivered-To: a@b\n\n",
+	{ "a Delivered-To as the last bytes", "A: b\nDelivered-To: a@b", "A: b\nDelivered-To: a@b\n\n\n",
 	  "a@b|", "", "" },
 	{ "names that only look like it",
 	  "Delivered-To-x: a@b\nX-Delivered-To: a@b\nDelivered To: a@b\nDelivered-To\nDelivered-T: x\n\n",
@@ -142,7 +143,9 @@ static void messages(void **state)
 
 	(void)state;
 	for (const struct row *r = rows; r < rows + sizeof rows / sizeof *rows; r++) {
-		(void)snprintf(out, sizeof out, "%s\n", r->message);
+		bool ended = r->message[0] == '\n' || strstr(r->message, "\n\n") != NULL ||
+			     strstr(r->message, "\n\r\n") != NULL;
+		(void)snprintf(out, sizeof out, "%s%s", r->message, ended ? "\n" : "\n\n");
 		read_message(r->message, strlen(r->message), 0, NULL, &s);
 		if (!is(&s.out.memory, r->out != NULL ? r->out : out))
 			fail_msg("%s: written: `%s`", r->sentence, s.out.memory.s);
@@ -247,7 +250,7 @@ static void long_folded_fields(void **state)
 	pv_buf_adds(&message, "Delivered-To: c@d\n");
 	read_message(message.s, message.len, 0, NULL, &s);
 	assert_true(is(&s.delivered_to, "c@d|"));
-	assert_int_equal(s.out.size, 18 + 70000 + 18 + 1);
+	assert_int_equal(s.out.size, 18 + 70000 + 18 + 2);
 	check_pieces(message.s, message.len, &s, "long folded fields");
 	forget(&s);
 	pv_buf_free(&message);

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""What virtual-deliver writes is read back by mail programs that nobody here wrote: Python's mailbox, Dovecot and
-GNU mailutils count the same messages and find the same bodies, whatever stands in them.
+"""What virtual-deliver writes is read back by mail programs that nobody here wrote: Python's mailbox, Dovecot, GNU
+mailutils and its pop3d count the same messages and find the same bodies, whatever stands in them.
 """
+import crypt
 import mailbox
 import os
+import pwd
 import re
 import shutil
 import sys
@@ -33,7 +35,8 @@ def bodies():
              ("8-bit bytes", bytes(range(128, 256)) + b"\n"), ("a long line", b"z" * 20000 + b"\n"),
              ("lines that end in CR LF", b"one\r\ntwo\r\n"), ("a lone CR", b"one\rtwo\n"),
              ("a dot alone", b".\n..\n"), ("something like a header", b"From: x\nSubject: y\n\nz\n"),
-             ("a Content-Length", b"Content-Length: 3\n\nFrom x\n")]
+             ("a Content-Length", b"Content-Length: 3\n\nFrom x\n"), ("NULs", b"a\0b\n\0\n"), ("a NUL at the end", b"a\0"),
+             ("a NUL before a From line", b"a\n\n\0" + SENDER_LINE)]
     for before in (b"", b"\n", b"\n\n", b"text\n", b"text\n\n", b"\r\n", b"text\r\n\r\n"):
         for line in (SENDER_LINE, b"From \n", b"From x\n", b">From x\n", b">>>From x\n", b"From x"):
             found.append((f"{line!r} behind {before!r}", before + line))
@@ -74,7 +77,8 @@ def by_python(path):
 def by_mailutils(path):
     count = int(must(["/usr/bin/messages", "-s", path]))
     shown = [scratch.run(["/usr/bin/readmsg", "--no-header", "-f", path, str(n + 1)]).stdout for n in range(count)]
-    return [s.partition(b"\n\n")[2] for s in shown]  # it shows the subject all the same
+    # It shows the first fields all the same, where there are any, or else an empty line.
+    return [s.partition(b"\n\n")[2] if s.startswith((b"Subject: ", b"A: ")) else s.removeprefix(b"\n") for s in shown]
 
 
 def by_dovecot(path):
@@ -99,8 +103,45 @@ def by_dovecot(path):
     return [f.partition(b"body:\n")[2].rstrip(b"\f\n") for f in found]
 
 
+POP3_CONF = """mailbox {{ mailbox-pattern "{path}"; mailbox-type mbox; }};
+"""
+
+
+def by_pop3d(path):
+    """The stock GNU pop3d on a copy, all messages in one session, as the mailbox's owner."""
+    top, owner = scratch.folder(), pwd.getpwuid(os.stat(path).st_uid)
+    box = shutil.copy(path, os.path.join(top, "box"))
+    scratch._account_tool(["/usr/sbin/usermod", "-p", crypt.crypt("secret", "$5$salt"), owner.pw_name])
+    write(os.path.join(top, "conf"), POP3_CONF.format(path=box))
+    for name in ("", "box"):
+        os.chown(os.path.join(top, name), owner.pw_uid, owner.pw_gid)
+
+    def session(*commands):
+        """The answers behind that to PASS."""
+        lines = "".join(f"{c}\r\n" for c in (f"USER {owner.pw_name}", "PASS secret", *commands, "QUIT"))
+        r = scratch.run(["/usr/sbin/pop3d", "--config-file", f"{top}/conf", "--inetd"], lines.encode())
+        head, opened, rest = r.stdout.partition(b"+OK opened mailbox")
+        if not opened:
+            raise RuntimeError(f"{head!r} {r.stderr!r}")
+        return rest.partition(b"\r\n")[2]
+    count = int(session("STAT").split()[1])
+    left, found = session(*(f"RETR {n + 1}" for n in range(count))), []
+    for _ in range(count):
+        message, _, left = left.removeprefix(b"+OK\r\n").partition(b"\r\n.\r\n")
+        found.append(re.sub(rb"(?m)^\.", b"", message + b"\r\n").partition(b"\r\n\r\n")[2])
+    return found
+
+
 # name, the reader, and whether the quoting is left for us to undo
-READERS = [("Python's mailbox", by_python, True), ("GNU mailutils", by_mailutils, False), ("Dovecot", by_dovecot, True)]
+READERS = [("Python's mailbox", by_python, True), ("GNU mailutils", by_mailutils, False), ("Dovecot", by_dovecot, True),
+           ("GNU pop3d", by_pop3d, False)]
+
+# messages that lack a part; what their body is
+ODD = [("an empty message", b"", b""), ("one byte", b"x", b"x"), ("one newline", b"\n", b""), ("a header alone", b"Subject: x\n", b""),
+       ("a header without a newline", b"Subject: x", b""), ("a header and its empty line", b"Subject: x\n\n", b""),
+       ("a body alone", b"\nbody\n", b"body\n"), ("a text that is no header", b"hello\nworld\n", b"hello\nworld\n"),
+       ("a From line on top", SENDER_LINE + b"Subject: x\n\nbody\n", SENDER_LINE + b"Subject: x\n\nbody\n"),
+       ("a NUL in the header", b"A: \0\nB: c\n\nbody\n", b"body\n")]
 
 
 def compare(reader, got, want, quoted):
@@ -113,10 +154,22 @@ def compare(reader, got, want, quoted):
               f"got:  {seen[-80:]!r}\nwant: {body[-80:]!r}")
 
 
+def odd_messages(h, account):
+    """Without the Received that hand_over() puts on top."""
+    path = os.path.join(h.spool, "kvt.dk", "odd")
+    for what, message, _ in ODD:
+        top = b"From s@x  Fri Nov 20 10:00:00 2026\nReturn-Path: <s@x>\nX-Original-To: odd@kvt.dk\nDelivered-To: x+odd--kvt.dk@virtual.invalid\n"
+        r = scratch.run([*h.deliver.split(), "odd@kvt.dk"], data=top + message, env={"HOME": account.pw_dir}, user=account.pw_uid,
+                        group=account.pw_gid, extra_groups=[])
+        equal(f"stored: {what}", (r.returncode, r.stdout), (0, b""))
+    for name, reader, quoted in READERS:
+        compare(name, reader(path), [(what, body) for what, _, body in ODD], quoted)
+
+
 def main():
     h = House()
     account = h.account("a")
-    h.domain("kvt.dk", account, {"abc": "."})
+    h.domain("kvt.dk", account, {"abc": ".", "odd": "."})
     wanted = bodies()
     for number, (what, body) in enumerate(wanted):
         r = h.hand_over(account, "abc@kvt.dk", headers(number) + body, queue_id=f"{number + 0x4AB00000:X}")
@@ -127,6 +180,7 @@ def main():
     equal("nothing was added or lost but the newline at an end", exact, [as_stored(b) for _, b in wanted])
     for name, reader, quoted in READERS:
         compare(name, reader(path), wanted, quoted)
+    odd_messages(h, account)
     done()
 
 
