@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A mailbox that takes thousands of messages: its table of ids grows, and every retry is still known."""
 import os
 import sys

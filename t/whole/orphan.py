@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A sender that was killed leaves an end of file behind half a message: that is no message."""
 import os
 import sys
