@@ -4,6 +4,7 @@
  */
 #include "address/idn.h"
 #include "base/log.h"
+#include "change/change.h"
 #include "maps/update.h"
 
 #include <errno.h>
@@ -184,6 +185,22 @@ static int update(const struct pv_store *s, const struct order *o)
 	return flush(status);
 }
 
+/* Whoever comes next finishes a change of postfix-virtual's that was killed (design: "A change"). */
+static void finish_changes(const struct pv_store *s)
+{
+	struct pv_change change;
+
+	pv_change_start(&change, s, "root", "local");
+	pv_change_finish_all(&change);
+	for (const char *p = change.notes.s; *p != '\0'; p += strspn(p, "\n")) {
+		int n = (int)strcspn(p, "\n");
+		(void)fprintf(stderr, "make-postfix-maps: %.*s\n", n, p);
+		pv_log(PV_LOG_WARNING, "%.*s", n, p);
+		p += n;
+	}
+	pv_change_free(&change);
+}
+
 static int run(struct order *o)
 {
 	struct pv_store s;
@@ -199,6 +216,8 @@ static int run(struct order *o)
 	if (pv_store_open(o->dir, &s, &e) != PV_OK)
 		return fail(&e);
 	pv_log_open("make-postfix-maps", s.conf.log_socket);
+	if (!o->options.check && !o->options.dry_run)
+		finish_changes(&s);
 	int status = update(&s, o);
 	pv_store_close(&s);
 	return status;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """postfix-virtual killed before each system call that changes the disk, in root's process and in the child that is
-the account: any later command finishes the change or finds that it was never begun; nothing half, no litter.
+the account: whichever program of root's comes next finishes the change or finds that it was never begun; nothing half, no litter.
 And every call of `user password` made to fail: the old password or the new one.
 """
 import os
@@ -51,6 +51,10 @@ class Stage:
 
     def command(self, args):
         return [f"{self.h.bin}/postfix-virtual", "-c", self.h.etc, *args]
+
+    def later(self, turn):
+        """Any program of root's that comes next: now this one, now that."""
+        return self.command(["domain", "list"]) if turn % 2 else [f"{self.h.bin}/make-postfix-maps", "-c", self.h.etc]
 
     def trace(self, args, injection, paths=()):
         """Run it under strace. Returns (exit status, what strace says about the injection)."""
@@ -108,7 +112,7 @@ def killed_everywhere(s, args, where, paths):
             if "killed by SIGKILL" not in log:
                 break
             kills += 1
-            later = run(s.command(["domain", "list"]), timeout=30)
+            later = run(s.later(kills), timeout=30)
             state = s.state()
             end = "old" if state == old else "new" if state == new else None
             if end:

@@ -100,7 +100,8 @@ static bool is_untouched(const struct pv_setup *p, enum pv_parameter i, struct p
 
 	if (places[i] == WHOLE) {
 		pv_buf_adds(rest, now);
-		return strcmp(now, r->written[i]) == 0;
+		/* A limit of a service that goes would be a warning of postconf's for ever. */
+		return strcmp(now, r->written[i]) == 0 || (p->undo && r->original[i] == NULL);
 	}
 	without_ours(now, r->words[i], rest);
 	without_ours(r->written[i], r->words[i], &before);
@@ -297,6 +298,21 @@ static void without_line(const char *text, const char *line, struct pv_buf *out)
 	}
 }
 
+/* Does the administrator say it himself, be it that it shall be found out? */
+static bool says_myhostname(const char *text)
+{
+	static const char name[] = "myhostname";
+
+	for (; *text != '\0'; text += strspn(text, "\n")) {
+		size_t len = strcspn(text, "\n");
+		if (strncmp(text, name, sizeof name - 1) == 0 &&
+		    text[sizeof name - 1 + strspn(text + sizeof name - 1, " \t")] == '=')
+			return true;
+		text += len;
+	}
+	return false;
+}
+
 static enum pv_class plan_hostname(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
 {
 	const struct pv_trust trust = { .uid = geteuid(), .where = s->dir };
@@ -312,7 +328,7 @@ static enum pv_class plan_hostname(const struct pv_store *s, struct pv_setup *p,
 		return c;
 	(void)snprintf(line, sizeof line, "myhostname = %s", ours != NULL ? ours : "");
 	without_line(old.s, ours != NULL ? line : "\1", &p->conf);
-	bool own_line = p->conf.len == old.len && *s->conf.myhostname != '\0';
+	bool own_line = says_myhostname(p->conf.s);
 	if (!p->undo && !own_line && *p->now.myhostname != '\0' && !is_node_name(p->now.myhostname)) {
 		if (p->conf.len > 0 && p->conf.s[p->conf.len - 1] != '\n')
 			pv_buf_addc(&p->conf, '\n');
