@@ -72,15 +72,16 @@ static void it_inherits_nothing_else(void **state)
 	(void)signal(SIGTERM, SIG_IGN);
 	assert_int_equal(
 		run_shell(
-			"ls -l /proc/$$/fd | grep -c /etc/passwd; umask; pwd; grep SigIgn /proc/$$/status | "
-			"cut -f2; wc -c",
+			/* Signals 32 and 33 are glibc's own: nobody can change what was inherited. */
+			"ls -l /proc/$$/fd | grep -c /etc/passwd; umask; pwd; "
+			"echo $((0x$(grep SigIgn /proc/$$/status | cut -f2) & ~0x180000000)); wc -c",
 			NULL, LONG, &r),
 		PV_OK);
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)umask(old);
 	assert_true(secret >= 0);
 	(void)close(secret);
-	assert_string_equal(r.out.s, "0\n0077\n/\n0000000000000000\n0\n");
+	assert_string_equal(r.out.s, "0\n0077\n/\n0\n0\n");
 	free_result(&r);
 }
 
