@@ -185,7 +185,7 @@ def killed(h):
                 if kills % 2 and litter:
                     wrong.append(f"{args} {call} {nth}: {litter}")
     note(f"{kills} kills")
-    check(f"setup and undo killed at {kills} calls: each can be run again, and undone", kills > 15 and not wrong, "\n".join(wrong[:4]))
+    check(f"setup and undo killed at {kills} calls: each can be run again, and undone", kills > 8 and not wrong, "\n".join(wrong[:4]))
     for name in os.listdir("/tmp"):
         path = os.path.join("/tmp", name)
         if name.startswith("postfix-virtual.") and os.path.isdir(path) and os.path.getmtime(path) >= h.began:
