@@ -133,7 +133,14 @@ def set_up(box, state):
             box.write(data, os.path.join(box.agent.folder, name))
 
 
-def problem_after(box, state, old, message, acknowledged, known):
+def is_plain(state, memory, old):
+    """Is it a state that a mere kill could leave, too? Then the retry makes exactly one copy, and nothing torn stays."""
+    box = state["u1"]
+    return (box is not None and len(box) >= len(old) and memory["u1"].startswith(box)
+            and all(state[n] == memory.get(n) for n in (".u1.journal", ".u1.done")))
+
+
+def problem_after(box, state, old, message, acknowledged, known, plain):
     """The machine is up again: the retry, and one more message. What is wrong then, or None."""
     global trials
     trials += 1
@@ -149,6 +156,8 @@ def problem_after(box, state, old, message, acknowledged, known):
     copies = agent.copies(got, message)
     if copies < 1 or agent.copies(got, further) != 1:
         return f"{copies} copies, {agent.copies(got, further)} of the next message"
+    if plain and (copies, agent.mentions(got, message)) != (1, 1):
+        return f"{copies} whole of {agent.mentions(got, message)}, and the journal is whole"
     if acknowledged and known and box.deliver(message, 11).returncode == 0 and agent.copies(box.bytes(), message) != copies:
         return "what was acknowledged is stored again, though .done or the journal is whole"
     return f"left over: {box.litter()}" if box.litter() else None
@@ -164,12 +173,14 @@ def cuts(box, sentence, start, old, limit):
     kinds = [o[0] for o in ops]
     check(f"{sentence}: the recorded delivery writes, syncs and ends", kinds.count("write") >= 4 and "sync" in kinds and kinds[-1] == "end", kinds)
     for upto in range(1, len(ops) + 1):
-        states = list(Disk(start, ops, upto).states())
+        disk = Disk(start, ops, upto)
+        states = list(disk.states())
         if len(states) > limit:
             states = states[:20] + random.sample(states[20:], limit - 20)
         for state in states:
             count += 1
-            problem = problem_after(box, state, old, message, upto == len(ops), state.get(".u1.done") == final)
+            problem = problem_after(box, state, old, message, upto == len(ops), state.get(".u1.done") == final,
+                                    is_plain(state, disk.memory, old))
             if problem:
                 what = {n: None if d is None else len(d) for n, d in state.items()}
                 bad.append(f"cut behind change {upto} ({ops[upto - 1][:3]}): {what}: {problem}")
