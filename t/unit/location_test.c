@@ -7,6 +7,16 @@
 
 #include <sys/fsuid.h>
 
+static int fail_lstat; /* errno value; 0: it works */
+
+int __real_lstat(const char *path, struct stat *st);
+int __wrap_lstat(const char *path, struct stat *st);
+int __wrap_lstat(const char *path, struct stat *st)
+{
+	errno = fail_lstat;
+	return fail_lstat != 0 ? -1 : __real_lstat(path, st);
+}
+
 /* Where a mailbox is found. */
 enum place { HOME = 1, MAIL = 2, SPOOL = 4 };
 
@@ -308,6 +318,27 @@ static void faults(void **state)
 	}
 }
 
+/* mail_directory is the host's: what may not be looked at there is not there; but an error is one. */
+static void a_mail_directory_that_cannot_be_read(void **state)
+{
+	static const int missing[] = { ENOENT, ENOTDIR, EACCES, ELOOP }, failing[] = { EIO, ENOMEM, ESTALE };
+	struct pv_error e = { .text = "" };
+	struct pv_location l;
+
+	put_places(*state, MAIL, ACCOUNT);
+	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+		fail_lstat = missing[i];
+		assert_int_equal(find(NULL, &l, NULL), PV_OK);
+		assert_int_equal(place_of(&l), SPOOL);
+		pv_location_free(&l);
+	}
+	for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) {
+		fail_lstat = failing[i];
+		assert_deferred(find(NULL, &l, &e), &e, "look for mailbox", "mail/abc");
+	}
+	fail_lstat = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +347,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(settings, make_scratch, scratch_remove),
 		cmocka_unit_test_setup_teardown(bad_spools, make_scratch, scratch_remove),
 		cmocka_unit_test_setup_teardown(the_accounts_own, make_scratch, scratch_remove),
+		cmocka_unit_test_setup_teardown(a_mail_directory_that_cannot_be_read, make_scratch,
+						scratch_remove),
 		cmocka_unit_test_setup_teardown(faults, make_scratch, scratch_remove),
 	};
 
