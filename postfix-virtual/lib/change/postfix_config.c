@@ -1,10 +1,12 @@
 #include "change/postfix_config.h"
 
 #include "base/file.h"
+#include "change/state.h"
 #include "change/words.h"
 #include "maps/diff.h"
 #include "maps/postfix.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -284,26 +286,70 @@ static enum pv_class compare(const char *dir, const char *changed, const struct 
 	return c == PV_OK ? pv_buf_check(diff, "the diff", e) : c;
 }
 
-enum pv_class pv_postfix_config_diff(const char *dir, const struct pv_postfix_edits *edits,
+/* Empty and remove a folder of copies. postconf(1) leaves temporary files of its own when it is killed. */
+static void remove_preview(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			(void)unlinkat(fd, entry->d_name, 0);
+	if (d != NULL)
+		(void)closedir(d);
+	else if (fd >= 0)
+		(void)close(fd);
+	(void)rmdir(path);
+}
+
+/* Make the folder for the copies. *lock_r is held as long as it is ours, or -1. */
+static enum pv_class make_preview(const char *work, char *path, size_t size, int *lock_r, struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = "" };
+	int fd;
+
+	*lock_r = -1;
+	enum pv_class c = pv_dir_open(AT_FDCWD, work, &trust, &fd, NULL, e);
+	if (c != PV_OK)
+		return c;
+	if (fd < 0) {
+		(void)snprintf(path, size, "/tmp/postfix-virtual.XXXXXX");
+		return mkdtemp(path) != NULL
+			       ? PV_OK
+			       : pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "make a folder in /tmp");
+	}
+	c = pv_lock_file(fd, "setup.preview.lock", PV_LOCK_DEADLINE_MS, lock_r, e);
+	(void)close(fd);
+	if (c != PV_OK)
+		return c;
+	(void)snprintf(path, size, "%s/setup.preview", work);
+	remove_preview(path);
+	return mkdir(path, 0700) == 0
+		       ? PV_OK
+		       : pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "make the folder %s", path);
+}
+
+enum pv_class pv_postfix_config_diff(const char *dir, const char *work, const struct pv_postfix_edits *edits,
 				     struct pv_buf *diff, struct pv_error *e)
 {
 	struct pv_buf texts[2] = { PV_BUF_INIT(CONFIG_MAX), PV_BUF_INIT(CONFIG_MAX) };
-	char temp[] = "/tmp/postfix-virtual.XXXXXX";
-	char path[sizeof temp + sizeof "/master.cf"];
+	char path[PATH_MAX];
+	int lock;
 
-	if (mkdtemp(temp) == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "make a folder in /tmp");
-	enum pv_class c = copy(dir, temp, texts, e);
-	if (c == PV_OK)
-		c = pv_postfix_config_edit(temp, edits, e);
-	if (c == PV_OK)
-		c = compare(dir, temp, texts, diff, e);
-	for (size_t i = 0; i < 2; i++) {
-		(void)snprintf(path, sizeof path, "%s/%s", temp, files[i]);
-		(void)unlink(path);
-		pv_buf_free(&texts[i]);
+	enum pv_class c = make_preview(work, path, sizeof path, &lock, e);
+	if (c == PV_OK) {
+		c = copy(dir, path, texts, e);
+		if (c == PV_OK)
+			c = pv_postfix_config_edit(path, edits, e);
+		if (c == PV_OK)
+			c = compare(dir, path, texts, diff, e);
+		remove_preview(path);
 	}
-	(void)rmdir(temp);
+	for (size_t i = 0; i < 2; i++)
+		pv_buf_free(&texts[i]);
+	if (lock >= 0)
+		(void)close(lock);
 	return c;
 }
 

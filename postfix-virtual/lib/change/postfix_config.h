@@ -49,8 +49,10 @@ bool pv_postfix_edits_any(const struct pv_postfix_edits *edits);
 enum pv_class pv_postfix_config_edit(const char *dir, const struct pv_postfix_edits *edits,
 				     struct pv_error *e);
 
-/* Append the unified diff of what the edits do to main.cf and master.cf, which are made in copies. */
-enum pv_class pv_postfix_config_diff(const char *dir, const struct pv_postfix_edits *edits,
+/* Append the unified diff of what the edits do to main.cf and master.cf, which are made in copies: in
+ * `work`/setup.preview, which is removed again and, where an earlier run was killed, first. work: a folder
+ * that is root's alone, or one that is not there yet; then they are made in /tmp. */
+enum pv_class pv_postfix_config_diff(const char *dir, const char *work, const struct pv_postfix_edits *edits,
 				     struct pv_buf *diff, struct pv_error *e);
 
 /* `postfix check`. PV_PERMANENT, with its words, where it finds fault. */

@@ -402,7 +402,7 @@ enum pv_class pv_setup_plan(const struct pv_store *s, bool undo, struct pv_setup
 	if (c == PV_OK)
 		c = plan_hostname(s, p, e);
 	if (c == PV_OK && pv_postfix_edits_any(&p->edits))
-		c = pv_postfix_config_diff(dir, &p->edits, &p->diff, e);
+		c = pv_postfix_config_diff(dir, s->conf.run_directory, &p->edits, &p->diff, e);
 	p->nothing = !pv_postfix_edits_any(&p->edits) && !p->conf_changes &&
 		     (undo ? !p->record.found : p->record.found);
 	return c;
