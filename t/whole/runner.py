@@ -33,8 +33,9 @@ CASES = [
 
 
 def run_in(tree, *args):
-    """t/run of a tree, in a /tmp of its own: what others do in /tmp meanwhile is no part of this test."""
-    inside = f"mount --bind {tree} /mnt && mount -t tmpfs tmpfs /tmp && exec /mnt/t/run --seconds 2 \"$@\""
+    """t/run of a tree, with a /tmp and accounts of its own: what others do meanwhile is no part of this test."""
+    inside = (f"mount --bind {tree} /mnt && mount -t tmpfs tmpfs /tmp && cp /etc/passwd /etc/group /tmp/ && "
+              "mount --bind /tmp/passwd /etc/passwd && mount --bind /tmp/group /etc/group && exec /mnt/t/run --seconds 2 \"$@\"")
     return scratch.run(["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", inside, "sh", *args])
 
 
