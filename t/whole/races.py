@@ -132,13 +132,33 @@ def sender_dies(box):
         equal("once", agent.mentions(box.bytes(), message), 1)
 
 
+def shared_folder(a):
+    """In a folder that others may write to no file of ours is made, whatever the size of the message."""
+    folder = os.path.join(a.top, "mail")
+    os.mkdir(folder, 0o700)
+    os.chmod(folder, 0o1777)
+    conf = os.path.join(a.etc, "virtual.conf")
+    text = agent.scratch.read(conf).replace(b"mail_directory =\n", b"mail_directory = %s\nfcntl_only = yes\n" % folder.encode())
+    agent.write(conf, text)
+    box = a.box("u2")
+    box.path = os.path.join(folder, "u2")
+    box.write(OLD)
+    for n, size in enumerate((1000, 3 << 20)):
+        message = agent.Message(n, size, user="u2")
+        r = box.run(["/usr/bin/env", f"HOME={a.work}", *a.argv("u2")], message.input())
+        equal(f"{size} bytes into a folder that others write to", (r.returncode, r.stdout, agent.copies(box.bytes(), message)), (0, b"", 1))
+    equal("no side file is made there", os.listdir(folder), ["u2"])
+
+
 def main():
-    box = agent.Agent().box("u1")
+    a = agent.Agent()
+    box = a.box("u1")
     dotlock_only(box)
     no_lock(box)
     restore_meanwhile(box)
     new_mailbox(box)
     sender_dies(box)
+    shared_folder(a)
     done()
 
 
