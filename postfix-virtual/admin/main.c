@@ -4,6 +4,7 @@
  */
 #include "admin.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -324,6 +325,8 @@ int main(int argc, char **argv)
 			   .change = { .notes = PV_BUF_INIT(0), .diff = PV_BUF_INIT(0) } };
 	struct pv_error e = { .class = PV_OK }, print_error;
 
+	/* Whoever starts us may ignore it, and then no child could be waited for. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	(void)argc;
 	enum pv_class c = serve(&a, argv, &e);
 	if (c != PV_OK) {

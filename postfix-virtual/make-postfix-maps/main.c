@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_BUG = 70, EXIT_LATER = 75 };
@@ -228,6 +229,8 @@ int main(int argc, char **argv)
 	struct order o = { .options = { .must_exist = true } };
 	struct pv_error e;
 
+	/* Whoever starts us may ignore it, and then no child could be waited for. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	int status = read_options(argc, argv, &o);
 	if (status >= 0)
 		return status;
