@@ -130,6 +130,29 @@ def limited(box):
     return runs + trial.runs
 
 
+def while_ids_double(box):
+    """The 257th message makes .done double: a kill in that forgets nothing of the 256 before."""
+    box.put(b"")
+    messages = [agent.Message(n, 300) for n in range(257)]
+    for m in messages[:-1]:
+        box.deliver(m)
+    folder = box.agent.folder
+    saved = {n: agent.scratch.read(os.path.join(folder, n)) for n in os.listdir(folder)}
+    for nth in range(1, 6):
+        box.put(None)
+        for name, data in saved.items():
+            box.write(data, os.path.join(folder, name))
+        trial = Trial(box, None, b"", 300)
+        trial.message = messages[-1]
+        killed = trial.kill("pwrite64", nth)
+        again = messages[::16]
+        statuses = {box.deliver(m, 5).returncode for m in again}
+        got = box.bytes()
+        wrong = [m.mark for m in again if agent.copies(got, m) != 1]
+        check(f"killed before pwrite64 {nth} of the delivery that doubles .done: no message before it is stored twice",
+              killed and statuses == {0} and not wrong and not box.litter(), (killed, statuses, wrong, box.litter()))
+
+
 def main():
     box = agent.Agent().box("u1")
     runs = 0
@@ -142,6 +165,7 @@ def main():
     runs += limited(box)
     for (size_name, size), (box_name, old, lead), k in zip(SIZES, (MAILBOXES[0], MAILBOXES[3], MAILBOXES[2]), (20, 12, 12)):
         runs += kill_twice(f"{size_name}, {box_name}", Trial(box, old, lead, size), k)
+    while_ids_double(box)
     note(f"{runs} kills")
     done()
 
