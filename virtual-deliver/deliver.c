@@ -337,6 +337,9 @@ enum pv_class deliver(const struct deliver_options *o, struct pv_error *e)
 	d.uid = (uid_t)getauxval(AT_UID); /* set by the kernel; no system call */
 	d.location.dirfd = -1;
 	d.outcome = "";
+	/* For the log, until it is known whom that means. */
+	(void)snprintf(d.recipient.address, sizeof d.recipient.address, "%s",
+		       o->recipient != NULL ? o->recipient : "");
 	d.input = (struct pv_buf)PV_BUF_ON(first_memory, FIRST_READ_MAX + 1);
 	pv_content_start(&d.content, -1);
 	header_start(&d.header, &d.content, check_loop, &d);

@@ -130,6 +130,7 @@ def refused(sentence, s, status, code, *words, part="", quiet=False, **more):
     if not quiet:
         one_log_line(sentence, r, status="deferred" if status == 75 else "refused")
         check(f"{sentence}: the log says the same code", f"({code} " in "".join(r.log), r.log)
+        check(f"{sentence}: the log says for whom", not words or "to=<>" not in "".join(r.log), r.log)
     untouched(f"{sentence}: nothing was touched", s, before)
     return r
 
