@@ -192,12 +192,11 @@ enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t
 	return c;
 }
 
-int pv_write_all(int fd, const void *data, size_t len)
+/* offset -1: at the descriptor's position. */
+static int write_all(int fd, const char *p, size_t len, off_t offset)
 {
-	const char *p = data;
-
 	while (len > 0) {
-		ssize_t n = write(fd, p, len);
+		ssize_t n = offset < 0 ? write(fd, p, len) : pwrite(fd, p, len, offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n == 0)
@@ -206,8 +205,19 @@ int pv_write_all(int fd, const void *data, size_t len)
 			return -1;
 		p += n;
 		len -= (size_t)n;
+		offset += offset < 0 ? 0 : n;
 	}
 	return 0;
+}
+
+int pv_write_all(int fd, const void *data, size_t len)
+{
+	return write_all(fd, data, len, -1);
+}
+
+int pv_write_all_at(int fd, const void *data, size_t len, off_t offset)
+{
+	return write_all(fd, data, len, offset);
 }
 
 int pv_dir_sync(int dirfd)

@@ -55,6 +55,8 @@ enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t
 /* Write all of data at fd's position. Returns 0, or -1 with errno set (a short write is
  * carried on with, so an error may leave a part). */
 int pv_write_all(int fd, const void *data, size_t len);
+/* The same from offset on; the position stays. */
+int pv_write_all_at(int fd, const void *data, size_t len, off_t offset);
 
 /* fsync() a folder; where dirfd is O_PATH it is opened once more. Returns 0, or -1 and errno. */
 int pv_dir_sync(int dirfd);

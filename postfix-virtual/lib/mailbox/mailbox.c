@@ -29,26 +29,6 @@ static enum pv_class sync_mailbox(struct pv_mailbox *m, bool name_too, struct pv
 	return PV_OK;
 }
 
-/* Write data at offset, all of it. Returns 0, or -1 and errno. */
-static int write_at(int fd, const void *data, size_t len, uint64_t offset)
-{
-	const char *p = data;
-
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = EIO;
-		if (n <= 0)
-			return -1;
-		p += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Write lead newlines and the content from `start` on. In the usual case one system call. */
 static int write_planned(int fd, const struct pv_journal *j, const struct pv_content *c)
 {
@@ -63,7 +43,8 @@ static int write_planned(int fd, const struct pv_journal *j, const struct pv_con
 			return -1;
 		done = n > 0 ? (uint64_t)n : 0;
 	}
-	if (done < j->lead && write_at(fd, newlines, j->lead - (size_t)done, j->start + done) != 0)
+	if (done < j->lead &&
+	    pv_write_all_at(fd, newlines, j->lead - (size_t)done, (off_t)(j->start + done)) != 0)
 		return -1;
 	if (done < j->lead)
 		done = j->lead;
@@ -73,7 +54,7 @@ static int write_planned(int fd, const struct pv_journal *j, const struct pv_con
 			continue;
 		if (n == 0)
 			errno = EIO;
-		if (n <= 0 || write_at(fd, chunk, (size_t)n, j->start + done) != 0)
+		if (n <= 0 || pv_write_all_at(fd, chunk, (size_t)n, (off_t)(j->start + done)) != 0)
 			return -1;
 		done += (uint64_t)n;
 	}
