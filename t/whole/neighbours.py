@@ -18,6 +18,7 @@ import scratch  # noqa: E402
 from scratch import write  # noqa: E402
 from tap import check, done  # noqa: E402
 
+agent.UID = 60311  # its account gets a name, and is removed: no other test may be somebody's of that number
 OLD_BODIES = [b"old text %d, which stays what it is\n" % n for n in range(1000)]
 OLD = b"".join(b"From old@example.org Thu Nov 19 08:00:00 2026\nSubject: old %d\nMessage-ID: <old%d@example.org>\n\n%s\n" % (n, n, b)
                for n, b in enumerate(OLD_BODIES))
