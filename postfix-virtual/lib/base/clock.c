@@ -24,10 +24,12 @@ bool pv_backoff_wait(struct pv_backoff *b)
 
 	if (pv_now_ms() >= b->deadline_ms)
 		return false;
-	/* The low digits of the clock are jitter enough: nobody gains by guessing them. */
+	/* The low digits of the clock are random enough: nobody gains by guessing them. Short pauses are
+	 * likelier than long ones (r squared), since a lock that many wait for is free most of the time
+	 * otherwise. */
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	int64_t quarter_us = (int64_t)b->pause_ms * 250;
-	int64_t us = (int64_t)b->pause_ms * 1000 - quarter_us + (t.tv_nsec / 64) % (2 * quarter_us);
+	int64_t r = (t.tv_nsec / 64) % 1024, whole_us = (int64_t)b->pause_ms * 1000;
+	int64_t us = whole_us / 16 + whole_us * 15 / 16 * (r * r) / (1024 * 1024);
 	t = (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
 	(void)nanosleep(&t, NULL);
 	b->pause_ms = b->pause_ms * 2 > 25 ? 25 : b->pause_ms * 2;

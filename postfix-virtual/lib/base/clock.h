@@ -12,8 +12,8 @@ int64_t pv_now_ms(void);
 /* Microseconds of the same clock. */
 int64_t pv_now_us(void);
 
-/* The pauses between two tries for a lock: 1, 2, 4, 8, 16, 25, 25 ... ms, each lengthened or
- * shortened by up to a quarter so that several who wait do not come at one moment. */
+/* The pauses between two tries for a lock: at most 1, 2, 4, 8, 16, 25, 25 ... ms, each shortened at random,
+ * to a sixteenth at the least, so that several who wait do not come at one moment. */
 struct pv_backoff {
 	int64_t deadline_ms; /* on pv_now_ms()'s clock */
 	unsigned pause_ms;
