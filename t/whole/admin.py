@@ -495,6 +495,23 @@ def children_ignored(h):
         equal(f"{argv[0]} {' '.join(argv[3:5])} works where SIGCHLD is ignored", (r.returncode, r.stderr), (0, b""))
 
 
+def own_mailbox(h):
+    """A user whose home is the account's reads the account's own mailbox: deleting him leaves it alone."""
+    a = h.account("o")
+    admin(h, "domain", "add", "ownbox.dk", "--account", a.pw_name)
+    for user, home in ("own", a.pw_dir), ("sub", f"{a.pw_dir}/sub"):
+        for folder in (home, f"{home}/Mail"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            os.chown(folder, a.pw_uid, a.pw_gid)
+        equal(f"{user}@ownbox.dk is made", admin(h, "user", "add", f"{user}@ownbox.dk", "--home", home, "--random")[::2], (0, ""))
+        write(f"{home}/Mail/mailbox", b"From a Fri Nov 20 09:56:12 2026\n\nkept\n\n", 0o600, a)
+    status, _, err = admin(h, "user", "delete", "own@ownbox.dk", "--yes")
+    equal("the account's own mailbox stays when a user of it goes", (status, b"kept" in read(f"{a.pw_dir}/Mail/mailbox")), (0, True))
+    contains("and that is said", err, "stays where it is")
+    equal("a mailbox in a home of his own goes to the trash", (admin(h, "user", "delete", "sub@ownbox.dk", "--yes")[0],
+          os.path.exists(f"{a.pw_dir}/sub/Mail/mailbox")), (0, False))
+
+
 def main():
     h = House()
     walk(h)
@@ -506,6 +523,7 @@ def main():
     on_a_terminal(h)
     create_account(h)
     children_ignored(h)
+    own_mailbox(h)
     help_has_every_row(h)
     done()
 

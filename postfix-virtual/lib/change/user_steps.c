@@ -224,6 +224,17 @@ static enum pv_class move_mbox(struct pv_step *s, const struct pv_location *l, s
 	return c == PV_OK ? drop_side_files(l, e) : c;
 }
 
+/* Is it the mailbox of the account itself, which a user with the account's home only shares? */
+static bool is_account_own(const struct pv_step *s, const struct stat *st)
+{
+	char path[PATH_MAX];
+	struct stat own;
+
+	int n = snprintf(path, sizeof path, "%s/%s", s->account->home, s->store->conf.mail_spool_home);
+	return n > 0 && (size_t)n < sizeof path && stat(path, &own) == 0 && own.st_ino == st->st_ino &&
+	       own.st_dev == st->st_dev;
+}
+
 static enum pv_class move_found(struct pv_step *s, const struct pv_location *l, struct pv_error *e)
 {
 	struct stat st;
@@ -233,6 +244,10 @@ static enum pv_class move_found(struct pv_step *s, const struct pv_location *l, 
 				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat %s", l->path);
 	if (l->shared) {
 		pv_edit_note(&s->edit, "%s stays where it is: its folder is not the account's", l->path);
+		return PV_OK;
+	}
+	if (s->mark->to.len == 0 && is_account_own(s, &st)) {
+		pv_edit_note(&s->edit, "%s stays where it is: it is the account's own mailbox", l->path);
 		return PV_OK;
 	}
 	/* A mailbox that is not named after the user (in a home) is the renamed user's too. */
