@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "maps/lmdb_table.h"
 #include "maps/postfix.h"
+#include "maps/regexp.h"
+#include "maps/reload.h"
 #include "maps/text.h"
 
 #include <errno.h>
@@ -15,7 +17,6 @@ enum { LOCK_DEADLINE_MS = 20000, POSTMAP_SECONDS = 600 };
 enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750 };
 
 #define LOCK_NAME "maps.lock"
-#define REGEXP_NAME "virtual_regexp"
 
 /* All that may lie around after a kill. Postmap's source and product have these names until they are
  * whole. */
@@ -136,21 +137,21 @@ static enum pv_class write_text(struct pv_maps_work *w, const struct place *p, e
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
-/* A place for expressions, which Postfix is already told of; nothing stands in it yet. */
 static enum pv_class write_regexp(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
 {
-	struct pv_buf text = PV_BUF_INIT(4096);
-	char own[PATH_MAX];
+	const struct pv_trust trust = { geteuid(), w->store->conf.map_directory };
+	struct pv_buf old = PV_BUF_INIT(PV_TEXT_MAX);
+	bool found = false;
 
-	if (faccessat(p->dirfd, REGEXP_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return PV_OK;
-	(void)snprintf(own, sizeof own, "%s/virtual", w->store->conf.postfix_config_directory);
-	pv_text_head(&text, "Own addresses", own);
-	enum pv_class c = pv_buf_check(&text, REGEXP_NAME, e);
+	enum pv_class c = pv_file_load(p->dirfd, PV_REGEXP_NAME, &trust, &old, &found, e);
+	bool same = found && old.len == w->regexp.len && memcmp(old.s, w->regexp.s, old.len) == 0;
+	pv_buf_free(&old);
+	if (c != PV_OK || same)
+		return c;
+	c = pv_reload_mark(w->store, e);
 	if (c == PV_OK)
-		c = pv_file_replace(p->dirfd, REGEXP_NAME, text.s, text.len, MAP_MODE, (uid_t)-1, p->group,
-				    e);
-	pv_buf_free(&text);
+		c = pv_file_replace(p->dirfd, PV_REGEXP_NAME, w->regexp.s, w->regexp.len, MAP_MODE, (uid_t)-1,
+				    p->group, e);
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
@@ -245,7 +246,7 @@ static enum pv_class write_tables(struct pv_maps_work *w, const struct place *p,
 static enum pv_class give_files(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
 {
 	static const char *const names[] = { "virtual", "virtual.lmdb", "virtual_domains",
-					     "virtual_domains.lmdb", REGEXP_NAME };
+					     "virtual_domains.lmdb", PV_REGEXP_NAME };
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

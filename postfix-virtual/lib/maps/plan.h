@@ -47,6 +47,7 @@ struct pv_maps_work {
 	struct pv_arena arena; /* the new keys */
 	struct pv_plan plan;
 	struct pv_keys next[PV_MAP_COUNT]; /* the new sets */
+	struct pv_buf regexp;		   /* the new text of virtual_regexp */
 	struct pv_maps_report *report;
 };
 

@@ -5,6 +5,8 @@
 #include "maps/gather.h"
 #include "maps/install.h"
 #include "maps/merge.h"
+#include "maps/regexp.h"
+#include "maps/reload.h"
 #include "maps/report.h"
 #include "maps/text.h"
 
@@ -51,7 +53,9 @@ static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *dom
 		c = pv_collide(w, e);
 	if (c == PV_OK)
 		c = pv_gather_aliases(w, e);
-	return c == PV_OK ? pv_merge(w, e) : c;
+	if (c == PV_OK)
+		c = pv_merge(w, e);
+	return c == PV_OK ? pv_regexp_make(w, e) : c;
 }
 
 static enum pv_class finish(struct pv_maps_work *w, struct pv_error *e)
@@ -71,6 +75,7 @@ static void free_work(struct pv_maps_work *w)
 {
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
 		pv_keys_free(&w->next[m]);
+	pv_buf_free(&w->regexp);
 	pv_plan_free(&w->plan);
 	pv_arena_free(&w->arena);
 	pv_old_maps_free(&w->old);
@@ -99,5 +104,6 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 	free_work(&w);
 	if (lock >= 0)
 		(void)close(lock);
-	return c;
+	/* It may wait: not under the lock. Also what somebody who was killed left due. */
+	return c == PV_OK && writes ? pv_reload_if_due(s, &r->reloaded, e) : c;
 }

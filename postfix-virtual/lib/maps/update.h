@@ -46,6 +46,7 @@ struct pv_maps_report {
 	size_t domains;			/* read and in the tables now, alias domains included */
 	size_t keys;			/* of `virtual` now */
 	size_t added, removed, changed; /* lines of both texts */
+	bool reloaded;			/* Postfix was told to read virtual_regexp anew */
 	struct pv_buf diff;		/* unified, as of diff -u; for dry_run */
 };
 

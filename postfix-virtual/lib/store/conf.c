@@ -199,3 +199,21 @@ enum pv_class pv_conf_parse(struct pv_conf *c, const char *file, struct pv_error
 			break;
 	return class;
 }
+
+bool pv_conf_instance(const struct pv_conf *c, size_t i, char *dir, size_t size)
+{
+	const char *p = c->postfix_config_directory;
+
+	for (;; i--) {
+		p += strspn(p, ", \t");
+		size_t len = strcspn(p, ", \t");
+		if (len == 0 || len >= size)
+			return false;
+		if (i == 0) {
+			memcpy(dir, p, len);
+			dir[len] = '\0';
+			return true;
+		}
+		p += len;
+	}
+}

@@ -19,6 +19,12 @@ const struct pv_conf_item *pv_conf_items(void);
 /* The value of the setting `name` in c as text (`yes` or `no` for a switch); NULL: no such setting. */
 const char *pv_conf_value(const struct pv_conf *c, const char *name);
 
+/*
+ * postfix_config_directory is a list where the host runs several instances of Postfix (postmulti(1)): write
+ * the i-th folder, from 0, to dir. Returns false behind the last. The first is the main instance.
+ */
+bool pv_conf_instance(const struct pv_conf *c, size_t i, char *dir, size_t size);
+
 /* All defaults; c->text is empty. */
 void pv_conf_defaults(struct pv_conf *c);
 

@@ -1,0 +1,22 @@
+/*
+ * regexp.h: `virtual_regexp`, the table of expressions: it turns an address below a domain, or one that a
+ * pattern alias means, into an address of that domain. What comes out is looked up in the exact tables
+ * again (pipemap), so an expression never makes an address that is not there.
+ *
+ * It names domains, never users, so it changes only where a domain's sub-domains or patterns do.
+ */
+#ifndef PV_MAPS_REGEXP_H
+#define PV_MAPS_REGEXP_H
+
+#include "maps/plan.h"
+
+#define PV_REGEXP_NAME "virtual_regexp"
+
+/*
+ * Make w->regexp, the new text, from the plan, `domains`, and (for what is not in the plan, or keeps its old
+ * keys) the old text in map_directory. Where it differs from the old one it is proved; an expression that
+ * fails is left out, with a complaint about its domain. Comes after pv_merge().
+ */
+enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e);
+
+#endif
