@@ -110,6 +110,7 @@ static void every_file_of_every_domain_arrives_whole(void **state)
 
 	(void)state;
 	put(1, "domain.conf", "fallback = x\n");
+	put(1, "aliases", "# none yet\n");
 	put_folder(in(1, "users"));
 	put(1, "users/abc", "receive = no\n");
 	put(1, "users/empty", "");
@@ -119,9 +120,11 @@ static void every_file_of_every_domain_arrives_whole(void **state)
 	assert_true(f.list[0].ok && f.list[1].ok);
 	assert_slice(&f.list[0].passwd, "first\n");
 	assert_null(f.list[0].conf.s);
+	assert_null(f.list[0].aliases.s);
 	assert_false(pv_files_next_user(&f.list[0], &at, &u, &text));
 	assert_slice(&f.list[1].passwd, "second\n");
 	assert_slice(&f.list[1].conf, "fallback = x\n");
+	assert_slice(&f.list[1].aliases, "# none yet\n");
 	while (pv_files_next_user(&f.list[1], &at, &u, &text))
 		(void)snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%.9s:%zu ", u.s, text.len);
 	assert_true(strcmp(seen, "abc:13 empty:0 ") == 0 || strcmp(seen, "empty:0 abc:13 ") == 0);
@@ -224,6 +227,29 @@ static void a_bad_passwd_is_reported_and_the_next_domain_is_read_all_the_same(vo
 	}
 }
 
+/* An account's aliases obey the rules of its passwd. */
+static void bad_aliases_are_reported(void **state)
+{
+	struct pv_files f;
+
+	(void)state;
+	assert_int_equal(mkfifo(in(0, "aliases"), 0600), 0);
+	assert_int_equal(chown(in(0, "aliases"), ACCOUNT, ACCOUNT), 0);
+	put(1, "aliases", "");
+	assert_int_equal(truncate(in(1, "aliases"), (off_t)PV_READER_ALIASES_MAX + 1), 0);
+	read_both(&f);
+	assert_false(f.list[0].ok || f.list[1].ok);
+	assert_non_null(strstr(f.list[0].error.text, "aliases is not a regular file"));
+	assert_non_null(strstr(f.list[1].error.text, "aliases is larger than 8388608 bytes"));
+	pv_files_free(&f);
+	assert_int_equal(remove(in(0, "aliases")), 0);
+	assert_int_equal(truncate(in(1, "aliases"), (off_t)PV_READER_ALIASES_MAX), 0);
+	read_both(&f);
+	assert_true(f.list[0].ok && f.list[1].ok);
+	assert_int_equal(f.list[1].aliases.len, PV_READER_ALIASES_MAX);
+	pv_files_free(&f);
+}
+
 static void a_folder_that_changed_its_owner_is_not_read(void **state)
 {
 	struct pv_files f;
@@ -318,6 +344,8 @@ static void frames_against_the_rules_are_not_believed(void **state)
 		{ "no passwd", "C0Z0", false },
 		{ "passwd twice", "P0P0Z0", false },
 		{ "settings twice", "P0C0C0Z0", false },
+		{ "with aliases", "P0C0A0Z0", true },
+		{ "aliases twice", "P0A0A0Z0", false },
 		{ "another domain's passwd first", "P1Z1P0Z0", false },
 		{ "in another domain's place", "P1Z0", false },
 		{ "a domain that was not asked for", "P9Z9", false },
@@ -369,11 +397,11 @@ static void random_bytes_are_never_more_than_an_error(void **state)
 		struct pv_user u;
 		struct pv_slice text;
 		for (unsigned n = next_random(&seed) % 5; n > 0; n--) {
-			static const char types[] = "PCUEZ?";
+			static const char types[] = "PCAUEZ?";
 			char data[40];
 			for (size_t j = 0; j < sizeof data; j++)
 				data[j] = (char)next_random(&seed);
-			add_frame(&b, types[next_random(&seed) % 6], next_random(&seed) % 3, data,
+			add_frame(&b, types[next_random(&seed) % 7], next_random(&seed) % 3, data,
 				  next_random(&seed) % sizeof data);
 		}
 		if (b.len > 0 && next_random(&seed) % 2 == 0)
@@ -411,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		READER_TEST(every_file_of_every_domain_arrives_whole),
 		READER_TEST(a_bad_passwd_is_reported_and_the_next_domain_is_read_all_the_same),
+		READER_TEST(bad_aliases_are_reported),
 		READER_TEST(a_folder_that_changed_its_owner_is_not_read),
 		READER_TEST(bad_users_files_are_reported),
 		READER_TEST(a_killed_child_loses_only_what_it_had_not_sent),

@@ -51,6 +51,11 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 			return false;
 		d->conf = f->data;
 		return true;
+	case PV_FRAME_ALIASES:
+		if (d->aliases.s != NULL)
+			return false;
+		d->aliases = f->data;
+		return true;
 	case PV_FRAME_USER:
 		if (d->users.s == NULL)
 			d->users.s = f->data.s - (f->next - begin - f->data.len);

@@ -21,6 +21,7 @@ enum { /* limits of one account */
 };
 #define PV_READER_ACCOUNT_MAX ((size_t)64 << 20) /* bytes of all files of all its domains */
 #define PV_READER_FILE_MAX ((size_t)32 << 20)	 /* bytes of one file */
+#define PV_READER_ALIASES_MAX ((size_t)8 << 20)	 /* of `aliases` */
 
 struct pv_slice {
 	const char *s; /* into struct pv_files; NULL: no such file */
@@ -29,11 +30,12 @@ struct pv_slice {
 
 /* What came of one domain. */
 struct pv_domain_files {
-	bool ok;		/* all of it, and passwd is there */
-	struct pv_error error;	/* where it is not ok */
-	struct pv_slice passwd; /* the whole file */
-	struct pv_slice conf;	/* domain.conf; s NULL: none */
-	struct pv_slice users;	/* frames: go through them with pv_files_next_user() */
+	bool ok;		 /* all of it, and passwd is there */
+	struct pv_error error;	 /* where it is not ok */
+	struct pv_slice passwd;	 /* the whole file */
+	struct pv_slice conf;	 /* domain.conf; s NULL: none */
+	struct pv_slice aliases; /* s NULL: none */
+	struct pv_slice users;	 /* frames: go through them with pv_files_next_user() */
 };
 
 struct pv_files {
@@ -48,8 +50,8 @@ struct pv_reader_account {
 };
 
 /*
- * Read passwd, domain.conf and users/ of domains[0..count), which all belong to `account`. PV_OK: see each
- * domain's `ok`; what one of them does, up to stopping the child, is that account's trouble alone.
+ * Read passwd, domain.conf, aliases and users/ of domains[0..count), which all belong to `account`. PV_OK:
+ * see each domain's `ok`; what one of them does, up to stopping the child, is that account's trouble alone.
  * PV_TEMPORARY: no memory. Free *f with pv_files_free() in either case.
  */
 enum pv_class pv_files_read(const struct pv_store *s, const struct pv_reader_account *account,

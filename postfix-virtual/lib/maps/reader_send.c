@@ -32,26 +32,35 @@ static enum pv_class send_frame(const struct sender *s, char type, const char *n
 	return PV_OK;
 }
 
-/* Send the file `file` of a folder, if there is one. */
-static enum pv_class send_file(struct sender *s, int dirfd, const char *file, const struct pv_trust *trust,
-			       char type, const char *name, bool *found_r, struct pv_error *e)
+/* One of the files that the child reads. */
+struct wanted {
+	const char *file;
+	char type;
+	size_t max;
+	const char *name; /* whose it is, for PV_FRAME_USER; else NULL */
+};
+
+/* Send a file of a folder, if there is one. */
+static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trust *trust,
+			       const struct wanted *w, bool *found_r, struct pv_error *e)
 {
 	struct stat st;
 	int fd;
 
 	pv_buf_reset(&s->text);
-	enum pv_class c = pv_file_open(dirfd, file, trust, &fd, &st, e);
+	s->text.max = w->max;
+	enum pv_class c = pv_file_open(dirfd, w->file, trust, &fd, &st, e);
 	*found_r = fd >= 0;
 	if (c != PV_OK || fd < 0)
 		return c;
 	/* Said at once of a huge file, not after reading up to the limit. */
-	if (st.st_size > (off_t)PV_READER_FILE_MAX)
+	if (st.st_size > (off_t)w->max)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s/%s is larger than %zu bytes: make it smaller",
-			    trust->where, file, PV_READER_FILE_MAX);
+			    trust->where, w->file, w->max);
 	else
-		c = pv_file_read(fd, file, &s->text, e);
+		c = pv_file_read(fd, w->file, &s->text, e);
 	(void)close(fd);
-	return c == PV_OK ? send_frame(s, type, name, s->text.s, s->text.len, e) : c;
+	return c == PV_OK ? send_frame(s, w->type, w->name, s->text.s, s->text.len, e) : c;
 }
 
 /* Names that are no user's (temporary files, what an editor left) are passed over. */
@@ -66,7 +75,10 @@ static enum pv_class send_each_user(struct sender *s, DIR *dir, const struct pv_
 		struct pv_user u;
 		if (pv_user_parse(d->d_name, strlen(d->d_name), &u, NULL) == PV_OK &&
 		    strcmp(u.s, d->d_name) == 0)
-			c = send_file(s, dirfd(dir), d->d_name, trust, PV_FRAME_USER, d->d_name, &found, e);
+			c = send_file(
+				s, dirfd(dir), trust,
+				&(struct wanted){ d->d_name, PV_FRAME_USER, PV_READER_FILE_MAX, d->d_name },
+				&found, e);
 	}
 	if (c == PV_OK && errno != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "list %s", trust->where);
@@ -99,14 +111,17 @@ static enum pv_class send_users(struct sender *s, const struct pv_folder *f, str
 
 static enum pv_class send_files(struct sender *s, const struct pv_folder *f, struct pv_error *e)
 {
+	static const struct wanted files[] = { { "passwd", PV_FRAME_PASSWD, PV_READER_FILE_MAX, NULL },
+					       { "domain.conf", PV_FRAME_CONF, PV_READER_FILE_MAX, NULL },
+					       { "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL } };
 	bool found;
 
-	enum pv_class c = send_file(s, f->fd, "passwd", &f->trust, PV_FRAME_PASSWD, NULL, &found, e);
+	enum pv_class c = send_file(s, f->fd, &f->trust, &files[0], &found, e);
 	if (c == PV_OK && !found)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5",
 			    "%s/passwd is missing: restore it, or delete the domain", f->path);
-	if (c == PV_OK)
-		c = send_file(s, f->fd, "domain.conf", &f->trust, PV_FRAME_CONF, NULL, &found, e);
+	for (size_t i = 1; c == PV_OK && i < sizeof files / sizeof *files; i++)
+		c = send_file(s, f->fd, &f->trust, &files[i], &found, e);
 	if (c == PV_OK)
 		c = send_users(s, f, e);
 	return c;

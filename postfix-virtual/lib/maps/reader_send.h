@@ -16,6 +16,7 @@
 enum pv_frame_type {
 	PV_FRAME_PASSWD = 'P',
 	PV_FRAME_CONF = 'C',
+	PV_FRAME_ALIASES = 'A',
 	PV_FRAME_USER = 'U',  /* the user's name, a NUL, the file */
 	PV_FRAME_ERROR = 'E', /* a sentence */
 	PV_FRAME_END = 'Z',   /* of the domain */
