@@ -41,7 +41,8 @@ static bool is_same(const struct pv_registry_entry *a, const struct pv_registry_
 	       (!a->is_alias || pv_domain_equal(&a->alias_of, &b->alias_of)) &&
 	       strcmp(a->account, b->account) == 0 && a->sub_domains == b->sub_domains &&
 	       a->commands == b->commands && a->own == b->own && a->max_users == b->max_users &&
-	       a->max_quota == b->max_quota;
+	       a->max_quota == b->max_quota && strcmp(a->sender_transport, b->sender_transport) == 0 &&
+	       a->standard == b->standard;
 }
 
 /* Looking up agrees, also below the domain. */

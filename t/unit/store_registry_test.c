@@ -73,6 +73,11 @@ static void a_line_is_read_and_written_back(void **state)
 		{ "a.dk max_quota=1500\n", "a.dk", "a.dk max_quota=1500" },
 		{ "a.dk max_quota=1500kb\n", "a.dk", "a.dk max_quota=1500K" },
 		{ "a.dk max_quota=2000MB\n", "a.dk", "a.dk max_quota=2G" },
+		{ "a.dk postfix=yes sender_transport=out-2:[192.0.2.1]:587\n", "a.dk",
+		  "a.dk sender_transport=out-2:[192.0.2.1]:587 postfix=yes" },
+		{ "a.dk sender_transport=slow_9\n", "a.dk", "a.dk sender_transport=slow_9" },
+		{ "a.dk sender_transport=relay:\n", "a.dk", "a.dk sender_transport=relay:" },
+		{ "a.dk postfix=no\n", "a.dk", "" },
 		/* Only the line of the domain is judged. */
 		{ "! nonsense\nb.dk x=y\na.dk max_users=7\nb.dk\n", "a.dk", "a.dk max_users=7" },
 	};
@@ -106,6 +111,13 @@ static void a_bad_line_defers(void **state)
 		{ "kvt.dk own=root\n", "line 1", "write postmaster" },
 		{ "kvt.dk own=\n", "line 1", "write postmaster" },
 		{ "kvt.dk own=abuse,,webmaster\n", "line 1", "write postmaster" },
+		{ "kvt.dk sender_transport=\n", "line 1", "write a service of master.cf" },
+		{ "kvt.dk sender_transport=:[192.0.2.1]\n", "line 1", "write a service of master.cf" },
+		{ "kvt.dk sender_transport=-v:x\n", "line 1", "write a service of master.cf" },
+		{ "kvt.dk sender_transport=a.b\n", "line 1", "write a service of master.cf" },
+		{ "kvt.dk sender_transport=smtp:a,b\n", "line 1", "write a service of master.cf" },
+		{ "kvt.dk sender_transport=smtp:$x\n", "line 1", "write a service of master.cf" },
+		{ "kvt.dk postfix=2\n", "line 1", "write yes or no" },
 		{ "kvt.dk nonsense=1\n", "line 1", "there is no setting nonsense" },
 		{ "kvt.dk =1\n", "line 1", "there is no setting" },
 		{ "kvt.dk max_users=1 max_users=1\n", "line 1", "stands here twice" },
@@ -124,6 +136,54 @@ static void a_bad_line_defers(void **state)
 		assert_deferred(PV_TEMPORARY, &e, s->path, "/domains, ", table[i].line, table[i].why);
 		assert_string_equal(e.status, "4.3.5");
 	}
+}
+
+static void a_word_is_set_and_unset(void **state)
+{
+	static const struct {
+		const char *name, *value, *line, *why;
+	} table[] = {
+		{ "max_users", "50", "kvt.dk max_users=50", NULL },
+		{ "max_users", "x", "kvt.dk max_users=50", "max_users=x: write a number" },
+		{ "own", "abuse", "kvt.dk max_users=50 own=abuse", NULL },
+		{ "own", "webmaster", "kvt.dk max_users=50 own=webmaster", NULL },
+		{ "own", "postmaster,root", "kvt.dk max_users=50 own=webmaster", "write postmaster" },
+		{ "commands", "no", "kvt.dk max_users=50 commands=no own=webmaster", NULL },
+		{ "max_users", "", "kvt.dk commands=no own=webmaster", NULL },
+		{ "commands", "", "kvt.dk own=webmaster", NULL },
+		{ "own", "", "", NULL },
+		{ "account", "kvt_dk", "kvt.dk account=kvt_dk", NULL },
+		{ "account", "", "", NULL },
+		{ "sub_domains", "maybe", "", "write yes or no" },
+		{ "sub_domains", "on", "kvt.dk sub_domains=yes", NULL },
+		{ "postfix", "yes", "kvt.dk sub_domains=yes postfix=yes", NULL },
+		{ "postfix", "", "kvt.dk sub_domains=yes", NULL },
+		{ "sender_transport", "smtp:[192.0.2.1]",
+		  "kvt.dk sub_domains=yes sender_transport=smtp:[192.0.2.1]", NULL },
+		{ "sender_transport", "x", "kvt.dk sub_domains=yes sender_transport=x", NULL },
+		{ "sender_transport", "", "kvt.dk sub_domains=yes", NULL },
+		{ "max_quota", "1G", "kvt.dk sub_domains=yes max_quota=1G", NULL },
+		{ "Max_quota", "1G", "kvt.dk sub_domains=yes max_quota=1G",
+		  "there is no setting `Max_quota`; possible are: account, alias_of, sub_domains" },
+		{ "", "1G", "kvt.dk sub_domains=yes max_quota=1G", "there is no setting ``" },
+	};
+	struct pv_buf out = PV_BUF_INIT(1000);
+	struct pv_registry_entry r;
+	struct pv_domain d = domain("kvt.dk");
+	struct pv_error e;
+
+	(void)state;
+	pv_registry_default(&d, &r);
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		enum pv_class c = pv_registry_set(&r, table[i].name, table[i].value, &e);
+		assert_int_equal(c, table[i].why == NULL ? PV_OK : PV_PERMANENT);
+		if (table[i].why != NULL && strstr(e.text, table[i].why) == NULL)
+			fail_msg("row %zu: %s", i, e.text);
+		pv_buf_truncate(&out, 0);
+		pv_registry_format(&r, &out);
+		assert_string_equal(out.s, table[i].line);
+	}
+	pv_buf_free(&out);
 }
 
 static void domains_must_be_roots(void **state)
@@ -296,6 +356,7 @@ int main(void)
 		T(no_file_says_nothing),
 		T(a_line_is_read_and_written_back),
 		T(a_bad_line_defers),
+		T(a_word_is_set_and_unset),
 		T(domains_must_be_roots),
 		T(the_nearest_alias_counts),
 		T(the_whole_file_is_sorted_and_checked),

@@ -1,4 +1,4 @@
-#include "store/registry.h"
+#include "store/registry_words.h"
 
 #include "base/file.h"
 #include "base/table.h"
@@ -16,106 +16,23 @@ struct parse {
 	struct pv_error *e;
 };
 
-static bool set_account(struct pv_registry_entry *r, const char *value)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
-	size_t len = strlen(value);
-
-	if (len == 0 || len > PV_ACCOUNT_MAX || strspn(value, allowed) != len || value[0] == '-')
-		return false;
-	memcpy(r->account, value, len + 1);
-	return true;
-}
-
-static bool set_alias_of(struct pv_registry_entry *r, const char *value)
-{
-	r->is_alias = true;
-	return pv_domain_parse(value, strlen(value), &r->alias_of, NULL) == PV_OK;
-}
-
-static bool set_sub_domains(struct pv_registry_entry *r, const char *value)
-{
-	return pv_parse_bool(value, &r->sub_domains);
-}
-
-static bool set_commands(struct pv_registry_entry *r, const char *value)
-{
-	return pv_parse_bool(value, &r->commands);
-}
-
-static bool set_max_users(struct pv_registry_entry *r, const char *value)
-{
-	return pv_parse_number(value, strlen(value), 1000000000, &r->max_users);
-}
-
-static bool set_max_quota(struct pv_registry_entry *r, const char *value)
-{
-	return pv_quota_parse(value, &r->max_quota);
-}
-
-static const struct {
-	const char *name;
-	unsigned bit;
-} owns[] = { { "postmaster", PV_OWN_POSTMASTER },
-	     { "abuse", PV_OWN_ABUSE },
-	     { "webmaster", PV_OWN_WEBMASTER } };
-
-enum { OWNS = sizeof owns / sizeof *owns };
-
-static bool set_own(struct pv_registry_entry *r, const char *value)
-{
-	while (*value != '\0') {
-		size_t len = strcspn(value, ","), i = 0;
-		while (i < OWNS &&
-		       !(strlen(owns[i].name) == len && strncasecmp(owns[i].name, value, len) == 0))
-			i++;
-		if (i == OWNS)
-			return false;
-		r->own |= owns[i].bit;
-		value += len + (value[len] == ',');
-	}
-	return r->own != 0;
-}
-
-static const struct {
-	const char *name;
-	bool (*set)(struct pv_registry_entry *r, const char *value);
-	const char *mend;
-} words[] = {
-	{ "account", set_account, "write the name of an account" },
-	{ "alias_of", set_alias_of, "write the domain that it stands for" },
-	{ "sub_domains", set_sub_domains, "write yes or no" },
-	{ "max_users", set_max_users, "write a number" },
-	{ "max_quota", set_max_quota, "write a size like 500M" },
-	{ "commands", set_commands, "write yes or no" },
-	{ "own", set_own, "write postmaster, abuse, webmaster, with commas between" },
-};
-
-enum { WORDS = sizeof words / sizeof *words };
-
-void pv_registry_default(const struct pv_domain *d, struct pv_registry_entry *r)
-{
-	*r = (struct pv_registry_entry){ .domain = *d, .commands = true };
-}
-
 /* One `name=value`. seen: a bit for each word that stood in the line already. */
 static enum pv_class parse_word(const struct parse *p, char *word, unsigned *seen)
 {
 	char *equals = strchr(word, '=');
-	size_t i = 0;
 
 	if (equals == NULL)
 		return pv_line_fail(p->it, p->l, p->e, "expected name=value, found `%.60s`", word);
 	*equals = '\0';
-	while (i < WORDS && strcmp(words[i].name, word) != 0)
-		i++;
-	if (i == WORDS)
+	int i = pv_registry_word(word);
+	if (i < 0)
 		return pv_line_fail(p->it, p->l, p->e, "there is no setting %.60s: remove it", word);
 	if ((*seen & 1U << i) != 0)
 		return pv_line_fail(p->it, p->l, p->e, "%s stands here twice: remove one", word);
 	*seen |= 1U << i;
-	if (!words[i].set(p->r, equals + 1))
-		return pv_line_fail(p->it, p->l, p->e, "%s=%.60s: %s", word, equals + 1, words[i].mend);
+	const char *mend = pv_registry_take(p->r, i, equals + 1);
+	if (mend != NULL)
+		return pv_line_fail(p->it, p->l, p->e, "%s=%.60s: %s", word, equals + 1, mend);
 	return PV_OK;
 }
 
@@ -331,82 +248,4 @@ enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, 
 	if (c != PV_OK)
 		pv_registry_free(r);
 	return c;
-}
-
-static void format_quota(unsigned long long bytes, struct pv_buf *out)
-{
-	static const char units[] = "KMG";
-	size_t unit = 0;
-
-	while (unit < sizeof units - 1 && bytes % 1000 == 0) {
-		bytes /= 1000;
-		unit++;
-	}
-	pv_buf_addf(out, " max_quota=%llu", bytes);
-	if (unit > 0)
-		pv_buf_addc(out, units[unit - 1]);
-}
-
-static void format_words(const struct pv_registry_entry *r, struct pv_buf *out)
-{
-	if (r->account[0] != '\0')
-		pv_buf_addf(out, " account=%s", r->account);
-	if (r->sub_domains)
-		pv_buf_adds(out, " sub_domains=yes");
-	if (r->max_users != 0)
-		pv_buf_addf(out, " max_users=%lu", r->max_users);
-	if (r->max_quota != 0)
-		format_quota(r->max_quota, out);
-	if (!r->commands)
-		pv_buf_adds(out, " commands=no");
-	const char *before = " own=";
-	for (size_t i = 0; i < OWNS; i++) {
-		if ((r->own & owns[i].bit) != 0) {
-			pv_buf_addf(out, "%s%s", before, owns[i].name);
-			before = ",";
-		}
-	}
-}
-
-void pv_registry_format(const struct pv_registry_entry *r, struct pv_buf *out)
-{
-	size_t start = out->len;
-
-	pv_buf_adds(out, r->domain.s);
-	size_t bare = out->len;
-	if (r->is_alias)
-		pv_buf_addf(out, " alias_of=%s", r->alias_of.s);
-	else
-		format_words(r, out);
-	if (out->len == bare)
-		pv_buf_truncate(out, start);
-}
-
-bool pv_quota_parse(const char *s, unsigned long long *bytes_r)
-{
-	static const char units[] = "KMG";
-	unsigned long long factor = 1;
-	unsigned long number;
-
-	if (strcasecmp(s, "NOQUOTA") == 0) {
-		*bytes_r = 0;
-		return true;
-	}
-	size_t digits = strspn(s, "0123456789");
-	const char *rest = s + digits;
-	if (*rest != '\0') {
-		const char *unit = strchr(units, *rest >= 'a' && *rest <= 'z' ? *rest - 'a' + 'A' : *rest);
-		if (unit == NULL)
-			return false;
-		for (const char *u = units; u <= unit; u++)
-			factor *= 1000;
-		rest++;
-		rest += *rest == 'B' || *rest == 'b';
-	}
-	unsigned long long max = (1ULL << 62) / factor;
-	if (*rest != '\0' ||
-	    !pv_parse_number(s, digits, max > ULONG_MAX ? ULONG_MAX : (unsigned long)max, &number))
-		return false;
-	*bytes_r = number * factor;
-	return true;
 }

@@ -1,7 +1,8 @@
 /*
  * registry.h: `domains`, root's decisions about domains, a line each where there is one to
  * say: `kvt.dk account=kvt_dk sub_domains=yes max_users=50 max_quota=500M commands=no
- * own=postmaster,abuse` or `kvt.org alias_of=kvt.dk`.
+ * own=postmaster,abuse sender_transport=smtp:[192.0.2.1]`, `kvt.com postfix=yes` or `kvt.org
+ * alias_of=kvt.dk`.
  */
 #ifndef PV_REGISTRY_H
 #define PV_REGISTRY_H
@@ -16,21 +17,29 @@ enum { /* addresses that are the host's unless `own=` gives them to the domain *
 };
 
 #define PV_ACCOUNT_MAX 32 /* bytes of an account's name (useradd(8)) */
+#define PV_TRANSPORT_MAX 255
 
 struct pv_registry_entry {
 	struct pv_domain domain;
 	bool is_alias;
-	struct pv_domain alias_of;	  /* valid if is_alias */
-	char account[PV_ACCOUNT_MAX + 1]; /* "": not said; the owner of the folder it must be */
-	bool sub_domains;		  /* no */
-	bool commands;			  /* yes */
-	unsigned own;			  /* PV_OWN_* */
-	unsigned long max_users;	  /* 0: no limit */
-	unsigned long long max_quota;	  /* bytes; 0: no limit */
+	struct pv_domain alias_of;		     /* valid if is_alias */
+	char account[PV_ACCOUNT_MAX + 1];	     /* "": not said; the owner of the folder it must be */
+	bool sub_domains;			     /* no */
+	bool commands;				     /* yes */
+	unsigned own;				     /* PV_OWN_* */
+	unsigned long max_users;		     /* 0: no limit */
+	unsigned long long max_quota;		     /* bytes; 0: no limit */
+	bool standard;				     /* no; `postfix=yes`: a domain of Postfix's own kind */
+	char sender_transport[PV_TRANSPORT_MAX + 1]; /* "": as the host's mail leaves */
 };
 
 /* An entry that says nothing about d. */
 void pv_registry_default(const struct pv_domain *d, struct pv_registry_entry *r);
+
+/* Set the word `name` (`max_users`) of r to what `value` says, or, where that is empty, to its default.
+ * PV_PERMANENT with the mend: there is no such word, or no such value. */
+enum pv_class pv_registry_set(struct pv_registry_entry *r, const char *name, const char *value,
+			      struct pv_error *e);
 
 /*
  * Read what `domains` says of d (defaults where it says nothing; *found_r tells). Only the line of d is
