@@ -131,10 +131,13 @@ static bool leads_here(struct delivery *d, const char *value, size_t len)
 		return false;
 	old.local_len = (size_t)(at - value);
 	const struct pv_user *user = &d->route.entry.user;
-	bool same_name = old.local_len >= user->len && strncasecmp(value, user->s, user->len) == 0 &&
-			 (old.local_len == user->len || value[user->len] == PV_DELIMITER);
+	bool begins = old.local_len >= user->len && strncasecmp(value, user->s, user->len) == 0;
+	bool same_name = begins && (old.local_len == user->len || value[user->len] == PV_DELIMITER);
+	/* Behind another delimiter it may be a tag or the rest of another user's name. */
+	bool may_be = begins && old.local_len > user->len && value[user->len] != '\0' &&
+		      strchr(d->store.conf.recipient_delimiter, value[user->len]) != NULL;
 	/* Another name leads here only by the fallback. */
-	if (!same_name && (!d->route.by_fallback || d->loop_lookups >= LOOP_LOOKUPS_MAX))
+	if (!same_name && ((!may_be && !d->route.by_fallback) || d->loop_lookups >= LOOP_LOOKUPS_MAX))
 		return false;
 	d->loop_lookups += !same_name;
 	if (same_name && pv_domain_equal(&old.domain, &d->route.folder.domain))

@@ -81,22 +81,50 @@ static enum pv_class weigh(const struct pv_store *s, uid_t account,
 	return PV_OK;
 }
 
+/* Weigh every reading of ext. */
+static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct slice ext, struct candidate *c,
+			       bool *any_r, struct pv_error *e)
+{
+	struct pv_extension_reading reading;
+	enum pv_class class = PV_OK;
+	size_t from = 0;
+
+	while (class == PV_OK && pv_extension_next(ext.s, ext.len, &from, &reading)) {
+		*any_r = true;
+		class = weigh(s, account, &reading, c, e);
+	}
+	return class;
+}
+
+/* Where this host's Postfix has another delimiter than ours, a tag stands behind that: `abc--kvt.dk-tag`. */
+static enum pv_class weigh_tags(const struct pv_store *s, uid_t account, struct slice ext,
+				struct candidate *c, bool *any_r, struct pv_error *e)
+{
+	enum pv_class class = PV_OK;
+
+	for (size_t i = 1; class == PV_OK && i < ext.len; i++) {
+		if (ext.s[i] == PV_DELIMITER || ext.s[i] == '\0' ||
+		    strchr(s->conf.recipient_delimiter, ext.s[i]) == NULL)
+			continue;
+		struct slice front = { .s = ext.s, .len = i };
+		class = weigh_all(s, account, front, c, any_r, e);
+	}
+	return class;
+}
+
 /* Read `user--domain` in every way. The maps only ever name a domain itself, so that goes before a sub-domain
  * (a table of 2002 may name one); two of a kind are never chosen between. */
 static enum pv_class from_extension(const struct pv_store *s, uid_t account, struct slice ext,
 				    struct recipient *r, bool *any_r, struct pv_error *e)
 {
 	struct candidate c = { .exact = 0 };
-	struct pv_extension_reading reading;
-	enum pv_class class;
-	size_t from = 0;
 
 	*any_r = false;
-	while (pv_extension_next(ext.s, ext.len, &from, &reading)) {
-		*any_r = true;
-		if ((class = weigh(s, account, &reading, &c, e)) != PV_OK)
-			return class;
-	}
+	enum pv_class class = weigh_all(s, account, ext, &c, any_r, e);
+	if (class == PV_OK && c.exact == 0)
+		class = weigh_tags(s, account, ext, &c, any_r, e);
+	if (class != PV_OK)
+		return class;
 	if (c.exact > 1 || (c.exact == 0 && c.below > 1))
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "`%.*s` can be read as two addresses of this account: write user@domain into "

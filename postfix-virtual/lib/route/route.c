@@ -38,16 +38,18 @@ enum pv_class pv_route_domain(const struct pv_store *s, uid_t account, const str
 	}
 }
 
-/* The local part without its tag, which goes into *r. */
-static size_t cut_tag(const struct pv_recipient *to, struct pv_route *r)
+/* The local part up to its tag, which goes into *r. */
+static size_t cut_tag(const struct pv_recipient *to, const char *delimiters, struct pv_route *r)
 {
-	const char *delimiter = memchr(to->local, PV_DELIMITER, to->local_len);
+	size_t len = 0;
 
-	if (delimiter == NULL)
-		return to->local_len;
-	r->tag = delimiter + 1;
-	r->tag_len = (size_t)(to->local + to->local_len - r->tag);
-	return (size_t)(delimiter - to->local);
+	while (len < to->local_len && (to->local[len] == '\0' || strchr(delimiters, to->local[len]) == NULL))
+		len++;
+	if (len < to->local_len) {
+		r->tag = to->local + len + 1;
+		r->tag_len = to->local_len - len - 1;
+	}
+	return len;
 }
 
 static void refuse(struct pv_route *r, const char *status, const char *text)
@@ -101,16 +103,31 @@ static enum pv_class settle_unknown(struct pv_route *r, struct pv_error *e)
 	return PV_OK;
 }
 
-static enum pv_class settle(const struct pv_recipient *to, struct pv_route *r, struct pv_error *e)
+/* What cannot be a user's name is nobody's, and is not looked for in a file. */
+static enum pv_class find_user(const char *name, size_t len, struct pv_route *r, bool *found_r,
+			       struct pv_error *e)
 {
-	size_t len = cut_tag(to, r);
 	struct pv_user user;
-	bool found = false, receives;
-	enum pv_class c;
 
-	/* What cannot be a user's name is nobody's, and is not looked for in a file. */
-	if (pv_user_parse(to->local, len, &user, NULL) == PV_OK &&
-	    (c = pv_passwd_find(&r->folder, &user, &r->entry, &found, e)) != PV_OK)
+	*found_r = false;
+	if (pv_user_parse(name, len, &user, NULL) != PV_OK)
+		return PV_OK;
+	return pv_passwd_find(&r->folder, &user, &r->entry, found_r, e);
+}
+
+/* As Postfix does: the whole name first, then the name without its tag. */
+static enum pv_class settle(const struct pv_store *s, const struct pv_recipient *to, struct pv_route *r,
+			    struct pv_error *e)
+{
+	bool found, receives;
+
+	enum pv_class c = find_user(to->local, to->local_len, r, &found, e);
+	if (c == PV_OK && !found) {
+		size_t len = cut_tag(to, s->conf.recipient_delimiter, r);
+		if (len < to->local_len)
+			c = find_user(to->local, len, r, &found, e);
+	}
+	if (c != PV_OK)
 		return c;
 	if (!found)
 		return settle_unknown(r, e);
@@ -134,7 +151,7 @@ enum pv_class pv_route_resolve(const struct pv_store *s, uid_t account, const st
 			"folder %s/%s back to it",
 			to->domain.s, (unsigned long)account, s->dir, to->domain.s);
 	if (c == PV_OK)
-		c = settle(to, r, e);
+		c = settle(s, to, r, e);
 	if (c != PV_OK)
 		pv_route_free(r);
 	return c;

@@ -15,6 +15,7 @@ enum kind {
 	MAP_TYPE,
 	DOMAIN, /* a domain, or nothing */
 	HOST,	/* a host's name, or nothing */
+	DELIMITERS,
 	SWITCH,
 };
 
@@ -32,6 +33,7 @@ static const struct pv_conf_item items[] = {
 	{ "myhostname", "", "The name of this host in Postfix's Received lines; empty: found out." },
 	{ "plain_text_passwords", "no", "Take a password that stands unencrypted in passwd for one." },
 	{ "postfix_config_directory", "/etc/postfix", "Where Postfix's main.cf is." },
+	{ "recipient_delimiter", "+", "What may stand between a user and a tag, as in Postfix's main.cf." },
 	{ "run_directory", "/run/virtual", "Locks, counters and sessions." },
 	{ "spool_directory", "/var/spool/virtual", "The mailboxes: DOMAIN/USER in it." },
 	{ "state_directory", "/var/lib/virtual", "The history, and marks of unfinished changes." },
@@ -53,6 +55,7 @@ static const struct place {
 	{ HOST, offsetof(struct pv_conf, myhostname) },
 	{ SWITCH, offsetof(struct pv_conf, plain_text_passwords) },
 	{ FOLDER, offsetof(struct pv_conf, postfix_config_directory) },
+	{ DELIMITERS, offsetof(struct pv_conf, recipient_delimiter) },
 	{ FOLDER, offsetof(struct pv_conf, run_directory) },
 	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
 	{ FOLDER, offsetof(struct pv_conf, state_directory) },
@@ -130,6 +133,14 @@ static bool is_host(const char *s)
 	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len;
 }
 
+/* Letters and digits would cut names in two, an `@` or a blank the address. */
+static bool are_delimiters(const char *s)
+{
+	static const char allowed[] = "+-_.=#%!$&*^~/|?'`{}";
+
+	return *s != '\0' && strspn(s, allowed) == strlen(s);
+}
+
 /* What is wrong with `value` and what to write instead, or NULL. */
 static const char *fault(enum kind kind, const char *value)
 {
@@ -155,6 +166,8 @@ static const char *fault(enum kind kind, const char *value)
 		return "write a domain like example.org, or nothing";
 	case HOST:
 		return is_host(value) ? NULL : "write a host's name";
+	case DELIMITERS:
+		return are_delimiters(value) ? NULL : "write + or what Postfix's recipient_delimiter says";
 	case SWITCH:
 		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
 	}

@@ -26,11 +26,12 @@ struct pv_conf {
 	const char *run_directory;	      /* /run/virtual */
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
 	const char *default_domain;	      /* empty */
-	const char *myhostname;	   /* of this host's Postfix, as in its Received lines; empty: found out */
-	const char *log_socket;	   /* /dev/log */
-	bool fcntl_only;	   /* no: append where no dotlock can be made */
-	bool plain_text_passwords; /* no */
-	struct pv_buf text;	   /* the strings above may point into it */
+	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
+	const char *recipient_delimiter; /* +; one character or more, each of them one */
+	const char *log_socket;		 /* /dev/log */
+	bool fcntl_only;		 /* no: append where no dotlock can be made */
+	bool plain_text_passwords;	 /* no */
+	struct pv_buf text;		 /* the strings above may point into it */
 };
 
 struct pv_store {
