@@ -126,6 +126,36 @@ static void what_goes_wrong_is_temporary_and_takes_no_longer_than_allowed(void *
 	}
 }
 
+/* Gone, or dead and not fetched by whoever is its parent now. */
+static bool is_dead(pid_t pid)
+{
+	char path[64], stat[512] = "";
+
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "r");
+	if (f == NULL)
+		return true;
+	bool read = fgets(stat, sizeof stat, f) != NULL;
+	(void)fclose(f);
+	const char *name_end = strrchr(stat, ')');
+	return !read || (name_end != NULL && name_end[2] == 'Z');
+}
+
+static void what_it_started_ends_with_it(void **state)
+{
+	struct result r;
+
+	(void)state;
+	assert_int_equal(run_shell("sleep 100 & echo $!; exit 0", NULL, SHORT, &r), PV_TEMPORARY);
+	assert_non_null(strstr(r.e.text, "too long"));
+	pid_t pid = (pid_t)strtol(r.out.s, NULL, 10);
+	assert_true(pid > 1);
+	for (int i = 0; i < 500 && !is_dead(pid); i++)
+		(void)usleep(10000);
+	assert_true(is_dead(pid));
+	free_result(&r);
+}
+
 static void a_program_that_is_not_there_is_said_to_be_missing(void **state)
 {
 	const char *const argv[] = { "/usr/sbin/no-such-program", NULL };
@@ -170,6 +200,7 @@ int main(void)
 		cmocka_unit_test(it_inherits_nothing_else),
 		cmocka_unit_test(input_larger_than_a_pipe_goes_through),
 		cmocka_unit_test(what_goes_wrong_is_temporary_and_takes_no_longer_than_allowed),
+		cmocka_unit_test(what_it_started_ends_with_it),
 		cmocka_unit_test(a_program_that_is_not_there_is_said_to_be_missing),
 		cmocka_unit_test(a_byte_of_complaint_is_a_failure_whatever_the_status),
 	};

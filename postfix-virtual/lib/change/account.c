@@ -2,7 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "maps/postfix.h"
+#include "base/program.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -140,7 +140,7 @@ enum pv_class pv_account_create(const char *name, struct pv_account *a, struct p
 			"with a digit",
 			name);
 	(void)snprintf(home, sizeof home, "/home/%s", name);
-	enum pv_class c = pv_postfix_run(argv, NULL, USERADD_SECONDS, NULL, &words, &status, e);
+	enum pv_class c = pv_program_run(argv, NULL, USERADD_SECONDS, NULL, &words, &status, e);
 	if (c == PV_OK && status != 0)
 		c = useradd_failed(name, &words, status, e);
 	pv_buf_free(&words);

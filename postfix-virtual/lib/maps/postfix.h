@@ -19,12 +19,7 @@
 /* Is Postfix's program at `path` there? */
 bool pv_postfix_has(const char *path);
 
-/*
- * Run argv[0] (absolute) with argv (NULL at the end); its environment is PATH and LANG alone, its standard
- * input is `input` (NULL: empty), what it writes is appended to *out (may be NULL) and *err (limits are
- * theirs). *status_r: its exit status. PV_OK: it ran and ended by itself. PV_TEMPORARY: it is missing, could
- * not be started, was killed, wrote too much, or took longer than `seconds`.
- */
+/* pv_program_run(), with a sentence that says what to install where there is no such program. */
 enum pv_class pv_postfix_run(const char *const argv[], const struct pv_buf *input, unsigned seconds,
 			     struct pv_buf *out, struct pv_buf *err, int *status_r, struct pv_error *e);
 
