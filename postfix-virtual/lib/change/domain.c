@@ -4,6 +4,9 @@
 #include "base/table.h"
 #include "change/work.h"
 #include "maps/postfix.h"
+#include "store/conf.h"
+
+#include <limits.h>
 
 enum { POSTCONF_SECONDS = 30 };
 
@@ -28,10 +31,9 @@ static void without_word(char *value, const struct pv_domain *d, struct pv_buf *
 		pv_buf_reset(out);
 }
 
-static enum pv_class refuse_setting(const struct pv_store *s, const struct pv_domain *d, const char *setting,
+static enum pv_class refuse_setting(const char *dir, const struct pv_domain *d, const char *setting,
 				    struct pv_error *e)
 {
-	const char *dir = s->conf.postfix_config_directory;
 	const char *argv[] = { PV_POSTCONF, "-c", dir, "-h", setting, NULL };
 	struct pv_buf value = PV_BUF_INIT(65536), rest = PV_BUF_INIT(65536);
 
@@ -58,13 +60,14 @@ static enum pv_class refuse_setting(const struct pv_store *s, const struct pv_do
 static enum pv_class refuse_postfix(const struct pv_store *s, const struct pv_domain *d, struct pv_error *e)
 {
 	struct pv_postfix_domains taken;
+	char dir[PATH_MAX];
 
 	enum pv_class c = pv_postfix_domains_find(s, d, 1, &taken, e);
 	if (c != PV_OK)
 		return c;
-	const char *setting = pv_postfix_domains_get(&taken, d);
-	if (setting != NULL)
-		c = refuse_setting(s, d, setting, e);
+	const struct pv_postfix_domain *at = pv_postfix_domains_get(&taken, d);
+	if (at != NULL && pv_conf_instance(&s->conf, at->instance, dir, sizeof dir))
+		c = refuse_setting(dir, d, at->setting, e);
 	pv_postfix_domains_free(&taken);
 	return c;
 }

@@ -2,9 +2,11 @@
 
 #include "maps/postfix.h"
 #include "maps/report.h"
+#include "store/conf.h"
 #include "store/folder.h"
 
 #include <errno.h>
+#include <limits.h>
 
 static int compare(const void *a, const void *b)
 {
@@ -222,6 +224,7 @@ static enum pv_class refuse_postfix_domains(struct pv_maps_work *w, struct pv_er
 	struct pv_plan *p = &w->plan;
 	struct pv_postfix_domains theirs = { 0 };
 	struct pv_error why;
+	char dir[PATH_MAX];
 
 	struct pv_domain *all = reallocarray(NULL, p->count == 0 ? 1 : p->count, sizeof *all);
 	if (all == NULL)
@@ -234,13 +237,14 @@ static enum pv_class refuse_postfix_domains(struct pv_maps_work *w, struct pv_er
 		c = pv_report_complain(w->report, NULL, &why, e);
 	for (size_t i = 0; c == PV_OK && i < p->count; i++) {
 		struct pv_plan_domain *d = &p->domains[i];
-		const char *setting = pv_postfix_domains_get(&theirs, &d->domain);
-		if (setting == NULL || d->state == PV_PLAN_GONE)
+		const struct pv_postfix_domain *at = pv_postfix_domains_get(&theirs, &d->domain);
+		if (at == NULL || d->state == PV_PLAN_GONE)
 			continue;
+		(void)pv_conf_instance(&w->store->conf, at->instance, dir, sizeof dir);
 		(void)pv_fail(
 			&why, PV_TEMPORARY, "4.3.5",
 			"%s stands in %s of Postfix too: remove it there (postconf -c %s -e \"%s=...\")",
-			d->domain.s, setting, w->store->conf.postfix_config_directory, setting);
+			d->domain.s, at->setting, dir, at->setting);
 		d->state = PV_PLAN_GONE;
 		c = pv_report_complain(w->report, &d->domain, &why, e);
 	}

@@ -35,6 +35,9 @@ enum pv_class pv_postfix_ask(const char *const argv[], const struct pv_buf *inpu
 struct pv_postfix_domain {
 	struct pv_domain domain;
 	const char *setting; /* mydestination, relay_domains or virtual_mailbox_domains; static */
+	size_t instance;     /* of which instance: pv_conf_instance() */
+	bool itself;	     /* the domain */
+	bool below;	     /* its sub-domains, all of them (relay_domains; pv_postfix_names_list() only) */
 };
 
 struct pv_postfix_domains {
@@ -43,14 +46,24 @@ struct pv_postfix_domains {
 };
 
 /*
- * Which of domains[0..count) stand in mydestination, relay_domains or virtual_mailbox_domains, be it as a
- * word there, in a file or in a table named there: three questions in all, however many domains there
- * are. Without Postfix on this host: none.
+ * Which of domains[0..count) stand in mydestination, relay_domains or virtual_mailbox_domains of any
+ * instance, be it as a word there, in a file or in a table named there: a question for each instance and one
+ * for each table, however many domains there are. Without Postfix on this host: none.
  */
 enum pv_class pv_postfix_domains_find(const struct pv_store *s, const struct pv_domain *domains, size_t count,
 				      struct pv_postfix_domains *r, struct pv_error *e);
-/* The setting that holds d, or NULL. */
-const char *pv_postfix_domains_get(const struct pv_postfix_domains *r, const struct pv_domain *d);
+/* Where d stands, or NULL. */
+const struct pv_postfix_domain *pv_postfix_domains_get(const struct pv_postfix_domains *r,
+						       const struct pv_domain *d);
+
+/*
+ * All names of two labels or more in these lists of all instances. What cannot be listed, a regexp table
+ * say, or a word with `!`, is told in *unlisted, a sentence and a newline each, and is no failure. Costs as
+ * much as reading all these tables: to be asked only where it matters.
+ */
+enum pv_class pv_postfix_names_list(const struct pv_store *s, struct pv_postfix_domains *r,
+				    struct pv_buf *unlisted, struct pv_error *e);
+
 void pv_postfix_domains_free(struct pv_postfix_domains *r);
 
 #endif
