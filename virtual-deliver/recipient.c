@@ -37,18 +37,15 @@ static enum pv_class from_argument(const char *argument, struct recipient *r, st
 static enum pv_class check_extension(struct slice value, struct pv_error *e)
 {
 	const char *said = getenv("EXTENSION");
-	char folded[512];
 
 	if (said == NULL || said[0] == '\0')
 		return PV_OK;
-	bool same = value.len == strlen(said) && value.len < sizeof folded;
-	if (same) {
-		memcpy(folded, value.s, value.len);
-		pv_extension_fold(folded, value.len);
-		char given[sizeof folded];
-		memcpy(given, said, value.len);
-		pv_extension_fold(given, value.len);
-		same = memcmp(folded, given, value.len) == 0;
+	bool same = value.len == strlen(said);
+	for (size_t i = 0; same && i < value.len; i++) {
+		char a = value.s[i], b = said[i];
+		pv_extension_fold(&a, 1);
+		pv_extension_fold(&b, 1);
+		same = a == b;
 	}
 	if (same)
 		return PV_OK;
@@ -57,14 +54,39 @@ static enum pv_class check_extension(struct slice value, struct pv_error *e)
 		       value.s, said);
 }
 
-/* One reading of `user--domain` that names a domain of this account. */
-struct candidate {
-	unsigned exact, below; /* how many readings name a domain itself, or a sub-domain of one */
-	struct pv_extension_reading exact_reading, below_reading;
+/* A tag that needs quotes puts them around the whole local part: "account+user--domain+a tag". */
+static enum pv_class unquote(struct slice *local, struct recipient *r, struct pv_error *e)
+{
+	size_t len = 0;
+
+	if (local->len < 2 || local->s[0] != '"' || local->s[local->len - 1] != '"')
+		return PV_OK;
+	if (local->len > sizeof r->unquoted)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "the Delivered-To on top of the message is too long");
+	for (size_t i = 1; i < local->len - 1; i++) {
+		if (local->s[i] == '\\' && i + 1 < local->len - 1)
+			i++;
+		r->unquoted[len++] = local->s[i];
+	}
+	*local = (struct slice){ .s = r->unquoted, .len = len };
+	return PV_OK;
+}
+
+/* How much a reading of `user--domain` that names a domain of this account is worth. Our tables only ever
+ * name a domain itself, with the tag behind it; those of 2002 put the tag in front, and name sub-domains. */
+enum worth { OURS, TAG_IN_FRONT, BELOW, WORTHS };
+
+struct candidates {
+	unsigned count[WORTHS];
+	struct pv_extension_reading first[WORTHS];
+	struct slice original;	 /* the domain in X-Original-To */
+	unsigned as_in_original; /* of those that are OURS, how many name that */
+	struct pv_extension_reading original_reading;
 };
 
 static enum pv_class weigh(const struct pv_store *s, uid_t account,
-			   const struct pv_extension_reading *reading, struct candidate *c,
+			   const struct pv_extension_reading *reading, struct candidates *c,
 			   struct pv_error *e)
 {
 	struct pv_folder folder;
@@ -72,18 +94,21 @@ static enum pv_class weigh(const struct pv_store *s, uid_t account,
 	enum pv_class r = pv_route_domain(s, account, &reading->domain, &folder, e);
 	if (r != PV_OK || folder.fd < 0)
 		return r;
-	bool below = pv_domain_is_below(&reading->domain, &folder.domain);
+	enum worth worth = pv_domain_is_below(&reading->domain, &folder.domain) ? BELOW
+			   : reading->tag_in_front				? TAG_IN_FRONT
+										: OURS;
 	pv_folder_close(&folder);
-	if (below && c->below++ == 0)
-		c->below_reading = *reading;
-	else if (!below && c->exact++ == 0)
-		c->exact_reading = *reading;
+	if (c->count[worth]++ == 0)
+		c->first[worth] = *reading;
+	if (worth == OURS && reading->domain.len == c->original.len &&
+	    strncasecmp(reading->domain.s, c->original.s, c->original.len) == 0 && c->as_in_original++ == 0)
+		c->original_reading = *reading;
 	return PV_OK;
 }
 
 /* Weigh every reading of ext. */
-static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct slice ext, struct candidate *c,
-			       bool *any_r, struct pv_error *e)
+static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct slice ext,
+			       struct candidates *c, bool *any_r, struct pv_error *e)
 {
 	struct pv_extension_reading reading;
 	enum pv_class class = PV_OK;
@@ -98,13 +123,13 @@ static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct s
 
 /* Where this host's Postfix has another delimiter than ours, a tag stands behind that: `abc--kvt.dk-tag`. */
 static enum pv_class weigh_tags(const struct pv_store *s, uid_t account, struct slice ext,
-				struct candidate *c, bool *any_r, struct pv_error *e)
+				struct candidates *c, bool *any_r, struct pv_error *e)
 {
 	enum pv_class class = PV_OK;
 
-	for (size_t i = 1; class == PV_OK && i < ext.len; i++) {
-		if (ext.s[i] == PV_DELIMITER || ext.s[i] == '\0' ||
-		    strchr(s->conf.recipient_delimiter, ext.s[i]) == NULL)
+	/* What stands behind one of ours is a tag in any case. */
+	for (size_t i = 1; class == PV_OK && i < ext.len && ext.s[i] != PV_DELIMITER; i++) {
+		if (ext.s[i] == '\0' || strchr(s->conf.recipient_delimiter, ext.s[i]) == NULL)
 			continue;
 		struct slice front = { .s = ext.s, .len = i };
 		class = weigh_all(s, account, front, c, any_r, e);
@@ -112,28 +137,44 @@ static enum pv_class weigh_tags(const struct pv_store *s, uid_t account, struct 
 	return class;
 }
 
-/* Read `user--domain` in every way. The maps only ever name a domain itself, so that goes before a sub-domain
- * (a table of 2002 may name one); two of a kind are never chosen between. */
-static enum pv_class from_extension(const struct pv_store *s, uid_t account, struct slice ext,
-				    struct recipient *r, bool *any_r, struct pv_error *e)
+/* Two of equal worth are never chosen between, unless it is a tag of the sender's that makes the second: then
+ * the address that he wrote decides. */
+static const struct pv_extension_reading *choose(const struct candidates *c)
 {
-	struct candidate c = { .exact = 0 };
+	for (size_t worth = 0; worth < WORTHS; worth++) {
+		if (c->count[worth] == 1)
+			return &c->first[worth];
+		if (c->count[worth] > 1)
+			return worth == OURS && c->as_in_original == 1 ? &c->original_reading : NULL;
+	}
+	return NULL;
+}
+
+/* Read `user--domain` in every way. */
+static enum pv_class from_extension(const struct pv_store *s, uid_t account, struct slice ext,
+				    const struct hop *h, struct recipient *r, bool *any_r, struct pv_error *e)
+{
+	bool other_delimiters = s->conf.recipient_delimiter[strspn(s->conf.recipient_delimiter, "+")] != '\0';
+	struct candidates c = { .original = { .s = NULL } };
+	struct slice local;
 
 	*any_r = false;
+	if (other_delimiters && !divide(h->original, &local, &c.original))
+		c.original.len = 0;
 	enum pv_class class = weigh_all(s, account, ext, &c, any_r, e);
-	if (class == PV_OK && c.exact == 0)
+	if (class == PV_OK && other_delimiters)
 		class = weigh_tags(s, account, ext, &c, any_r, e);
 	if (class != PV_OK)
 		return class;
-	if (c.exact > 1 || (c.exact == 0 && c.below > 1))
+	if (c.count[OURS] + c.count[TAG_IN_FRONT] + c.count[BELOW] == 0)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "`%.*s` names no domain of this account", shown(ext),
+			       ext.s);
+	const struct pv_extension_reading *chosen = choose(&c);
+	if (chosen == NULL)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "`%.*s` can be read as two addresses of this account: write user@domain into "
 			       "the .forward file",
 			       shown(ext), ext.s);
-	if (c.exact + c.below == 0)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5", "`%.*s` names no domain of this account", shown(ext),
-			       ext.s);
-	const struct pv_extension_reading *chosen = c.exact > 0 ? &c.exact_reading : &c.below_reading;
 	r->to.domain = chosen->domain;
 	r->to.local = ext.s;
 	r->to.local_len = chosen->has_user ? chosen->user.len : 0;
@@ -151,6 +192,8 @@ static enum pv_class from_delivered_to(const struct pv_store *s, uid_t account, 
 	if (!divide(h->recipient, &local, &domain))
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "no recipient: neither an argument nor a Delivered-To on top of the message");
+	if ((c = unquote(&local, r, e)) != PV_OK)
+		return c;
 	const char *delimiter = memchr(local.s, PV_DELIMITER, local.len);
 	name = local;
 	if (delimiter != NULL) {
@@ -160,7 +203,7 @@ static enum pv_class from_delivered_to(const struct pv_store *s, uid_t account, 
 	if ((c = check_extension(ext, e)) != PV_OK)
 		return c;
 	if (ext.len > 0) {
-		c = from_extension(s, account, ext, r, &any, e);
+		c = from_extension(s, account, ext, h, r, &any, e);
 		if (c == PV_OK || any)
 			return c;
 	}

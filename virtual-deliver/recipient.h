@@ -16,6 +16,7 @@ struct recipient {
 	 * stands for the same domain of ours (a sender can forge the line), else the address that was meant.
 	 */
 	char address[512];
+	char unquoted[4096]; /* for recipient_find(): the local part of Delivered-To */
 };
 
 /*

@@ -8,8 +8,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import check, contains, done, equal  # noqa: E402
 from house import House, MESSAGE, messages  # noqa: E402
 
-h = House("recipient_delimiter = -=\n")
-h.write_settings(recipient_delimiter="-=")
+h = House("recipient_delimiter = -=+\n")
+h.write_settings(recipient_delimiter="-=+")
 a = h.account("a")
 h.domain("kvt.dk", a, {"abc": "", "abc-def": "", "x": ""})
 h.domain("my-domain.dk", a, {"abc": ""})
@@ -28,6 +28,11 @@ CASES = [  # recipient, whose mailbox
     ("abc-def=tag@kvt.dk", "kvt.dk/abc"),  # Postfix cuts at the first
     ("abc-tag@my-domain.dk", "my-domain.dk/abc"),
     ("abc--domain.dk@my-domain.dk", "my-domain.dk/abc"),
+    ("abc+a-b@kvt.dk", "kvt.dk/abc"),
+    ("abc-a+b@kvt.dk", "kvt.dk/abc"),
+    ("abc-x--my.dk@kvt.dk", "kvt.dk/abc"),
+    ("abc--kvt.dk@my.dk", "my.dk/abc"),
+    ('"abc- y"@kvt.dk', "kvt.dk/abc"),
     ("abc-tag@my.dk", "my.dk/abc"),
     ("abc-domain.dk@my.dk", "my.dk/abc"),
     ("nosuch-tag@my.dk", "my.dk/rest"),
@@ -45,7 +50,7 @@ for recipient, want in CASES:
     contains(f"{recipient} stands in it as it was written", messages(h.mailbox(*want.split("/")))[-1],
              b"Delivered-To: " + recipient.encode() + b"\n")
 
-for recipient in ("nosuch-tag@kvt.dk", "x+tag@kvt.dk"):
+for recipient in ("nosuch-tag@kvt.dk", "nosuch--kvt.dk@kvt.dk"):
     equal(f"{recipient} is refused", h.postfix.rcpt(recipient)[:3], "550")
 
 done()

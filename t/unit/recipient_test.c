@@ -67,6 +67,17 @@ static const struct row rows[] = {
 	  "can be read as two addresses", NULL },
 	{ "two readings, one ours", NULL, NULL, "kvt_dk+a--d--e.dk" AT, "a--d--e.dk", "a@d--e.dk",
 	  "a@d--e.dk" },
+	{ "a tag that looks like a second address", NULL, NULL, "kvt_dk+abc--kvt.dk+x--all.dk" AT,
+	  "abc--kvt.dk+x--all.dk", "abc@kvt.dk", "abc@kvt.dk" },
+	{ "a tag that is a domain", NULL, NULL, "kvt_dk+abc--kvt.dk+--kvt.dk" AT, "abc--kvt.dk+--kvt.dk",
+	  "abc@kvt.dk", "abc@kvt.dk" },
+	{ "a tag in quotes", NULL, "\"abc+ y\"@kvt.dk", "\"kvt_dk+abc--kvt.dk+ y\"" AT, "abc--kvt.dk+_y",
+	  "abc@kvt.dk", "\"abc+ y\"@kvt.dk" },
+	{ "a tag with a quote and a backslash", NULL, NULL, "\"kvt_dk+abc--kvt.dk+\\\"\\\\x\"" AT,
+	  "abc--kvt.dk+__x", "abc@kvt.dk", "abc@kvt.dk" },
+	{ "a catch-all in quotes", NULL, "\"a b\"@all.dk", "\"kvt_dk+--all.dk+ x\"" AT, "--all.dk+_x",
+	  "\"a b\"@all.dk", "\"a b\"@all.dk" },
+	{ "one quote", NULL, NULL, "\"" AT, NULL, "user's name", NULL },
 	{ "a domain that is another account's", NULL, NULL, "kvt_dk+abc--theirs.dk" AT, "abc--theirs.dk",
 	  "names no domain", NULL },
 	{ "an alias of another account's", NULL, NULL, "kvt_dk+abc--our.org" AT, "abc--our.org",
@@ -244,6 +255,28 @@ static void long_originals(void **state)
 	pv_store_close(&store);
 }
 
+/* An extension is as long as a sender likes: the tag is his. */
+static void long_tags(void **state)
+{
+	const struct scratch *s = *state;
+	struct pv_store store;
+	struct recipient r;
+	char extension[2100], delivered_to[2200];
+
+	make_tree(s);
+	assert_int_equal(pv_store_open(s->path, &store, NULL), PV_OK);
+	for (size_t len = 1; len < 2000; len += len < 600 ? 7 : 300) {
+		(void)snprintf(extension, sizeof extension, "abc--kvt.dk+%0*d", (int)len, 0);
+		(void)snprintf(delivered_to, sizeof delivered_to, "kvt_dk+%s" AT, extension);
+		const struct row row = { .delivered_to = delivered_to, .extension = extension };
+		struct pv_error e = { .text = "" };
+		if (find(&store, &row, &r, &e) != PV_OK)
+			fail_msg("a tag of %zu bytes: %s", len, e.text);
+		assert_string_equal(r.address, "abc@kvt.dk");
+	}
+	pv_store_close(&store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +284,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_fault_never_makes_another_recipient, scratch_make,
 						scratch_remove),
 		cmocka_unit_test_setup_teardown(long_originals, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(long_tags, scratch_make, scratch_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ static bool read_at(const char *ext, size_t len, size_t at, struct pv_extension_
 		r->tag_len = (size_t)(ext + len - r->tag);
 		domain_len = (size_t)(behind - domain);
 	} else if (inside != NULL) {
+		r->tag_in_front = true;
 		r->tag = inside + 1;
 		r->tag_len = (size_t)(ext + at - r->tag);
 		user_len = (size_t)(inside - ext);

@@ -22,8 +22,9 @@ struct pv_extension_reading {
 	bool has_user;	     /* false for `--domain`: a catch-all */
 	struct pv_user user; /* valid if has_user */
 	struct pv_domain domain;
-	const char *tag; /* into the input: what stood behind a delimiter */
-	size_t tag_len;	 /* 0: no tag */
+	const char *tag;   /* into the input: what stood behind a delimiter */
+	size_t tag_len;	   /* 0: no tag */
+	bool tag_in_front; /* user+tag--domain: only the tables of 2002 write that */
 };
 
 /*
