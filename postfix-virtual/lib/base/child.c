@@ -1,5 +1,6 @@
 #include "base/child.h"
 
+#include "base/child_wait.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/host.h"
@@ -8,16 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* What a child says of itself in its exit status; the sentence comes through a second pipe. */
-enum { CHILD_OK = 0, CHILD_FAILED = 1 };
 
 static void limit_child(const struct pv_child_limits *limits)
 {
@@ -83,139 +79,81 @@ static _Noreturn void child_main(uid_t uid, gid_t gid, const struct pv_child_lim
 	if (c == PV_OK)
 		c = work(ctx, out_fd, &e);
 	if (c == PV_OK)
-		_exit(CHILD_OK);
+		_exit(PV_CHILD_OK);
 	e.class = c;
 	(void)pv_write_all(error_fd, &e, sizeof e);
-	_exit(CHILD_FAILED);
+	_exit(PV_CHILD_FAILED);
 }
 
-/* Read what is there. Returns 1 if more may come, 0 at the end, -1 on failure. */
-static int drain(int fd, struct pv_buf *out, struct pv_error *e)
+static void close_both(const int fds[2])
 {
-	char chunk[16384];
-
-	ssize_t n = read(fd, chunk, sizeof chunk);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return 1;
-	if (n < 0) {
-		(void)pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read from a child");
-		return -1;
-	}
-	if (n == 0)
-		return 0;
-	pv_buf_add(out, chunk, (size_t)n);
-	return pv_buf_check(out, "what the domain's files hold", e) == PV_OK ? 1 : -1;
+	(void)close(fds[0]);
+	(void)close(fds[1]);
 }
 
-static enum pv_class too_long(unsigned seconds, struct pv_error *e)
+/* The parent reads what is there, and never waits for more than one child. (Of its two ends the child has the
+ * other: it waits where the pipe is full.) */
+static enum pv_class make_pipes(int data[2], int words[2], struct pv_error *e)
 {
-	return pv_fail(e, PV_TEMPORARY, "4.3.0", "reading the domain's files took longer than %u s", seconds);
-}
-
-static enum pv_class collect(int fd, int64_t deadline, unsigned seconds, struct pv_buf *out,
-			     struct pv_error *e)
-{
-	int more = 1;
-
-	while (more == 1) {
-		int64_t left = deadline - pv_now_ms();
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		if (left <= 0)
-			return too_long(seconds, e);
-		int ready = poll(&p, 1, left > 60000 ? 60000 : (int)left);
-		if (ready == 0 || (ready < 0 && errno == EINTR))
-			continue;
-		if (ready < 0)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "wait for a child");
-		more = drain(fd, out, e);
-	}
-	return more == 0 ? PV_OK : PV_TEMPORARY;
-}
-
-static enum pv_class end_child(pid_t pid, int *status_r, struct pv_error *e)
-{
-	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, status_r, 0) != pid)
-		if (errno != EINTR)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "wait for a child");
-	return PV_OK;
-}
-
-/* The child has closed its output; it still has until the deadline to end. */
-static enum pv_class reap(pid_t pid, int64_t deadline, unsigned seconds, int *status_r, struct pv_error *e)
-{
-	struct pv_backoff wait = pv_backoff_start(0);
-
-	wait.deadline_ms = deadline;
-	for (;;) {
-		pid_t r = waitpid(pid, status_r, WNOHANG);
-		if (r == pid)
-			return PV_OK;
-		if (r < 0 && errno != EINTR)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "wait for a child");
-		if (r == 0 && !pv_backoff_wait(&wait)) {
-			(void)end_child(pid, status_r, NULL);
-			return too_long(seconds, e);
-		}
-	}
-}
-
-/* The child's own words are no more to be believed than its files: class and text are made
- * presentable, nothing else is taken. */
-static enum pv_class child_error(int error_fd, int status, struct pv_error *e)
-{
-	struct pv_error theirs;
-	struct pollfd p = { .fd = error_fd, .events = POLLIN };
-
-	if (WIFSIGNALED(status))
-		return pv_fail(e, PV_TEMPORARY, "4.3.0",
-			       "the child that read the domain's files was killed by signal %d",
-			       WTERMSIG(status));
-	/* What a child started may hold the pipe open: only what is there already is read. */
-	if (poll(&p, 1, 0) != 1 || read(error_fd, &theirs, sizeof theirs) != (ssize_t)sizeof theirs ||
-	    theirs.text[0] == '\0')
-		return pv_fail(e, PV_TEMPORARY, "4.3.0", "a child ended with status %d and no reason",
-			       WEXITSTATUS(status));
-	theirs.text[PV_ERROR_TEXT - 1] = '\0';
-	theirs.status[PV_ERROR_STATUS - 1] = '\0';
-	pv_printable(theirs.status, strlen(theirs.status));
-	enum pv_class c = theirs.class == PV_PERMANENT ? PV_PERMANENT : PV_TEMPORARY;
-	return pv_fail(e, c, theirs.status, "%s", theirs.text);
-}
-
-enum pv_class pv_child_run(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
-			   void *ctx, struct pv_buf *out, struct pv_error *e)
-{
-	int data[2], words[2], status = 0;
-
 	if (pipe2(data, O_CLOEXEC) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "make a pipe");
 	if (pipe2(words, O_CLOEXEC) != 0) {
 		int err = errno;
-		(void)close(data[0]);
-		(void)close(data[1]);
+		close_both(data);
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "make a pipe");
 	}
-	int64_t deadline = pv_now_ms() + (int64_t)limits->seconds * 1000;
+	if (fcntl(data[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(words[0], F_SETFL, O_NONBLOCK) == 0)
+		return PV_OK;
+	int err = errno;
+	close_both(data);
+	close_both(words);
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "arrange a pipe");
+}
+
+enum pv_class pv_child_start(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
+			     void *ctx, struct pv_buf *out, struct pv_child *child, struct pv_error *e)
+{
+	int data[2], words[2];
+
+	*child = (struct pv_child){ .runs = false };
+	enum pv_class c = make_pipes(data, words, e);
+	if (c != PV_OK)
+		return c;
+	int64_t now = pv_now_ms();
 	pid_t pid = fork();
 	if (pid == 0)
 		child_main(uid, gid, limits, work, ctx, data[1], words[1]);
 	int err = errno;
 	(void)close(data[1]);
 	(void)close(words[1]);
-	enum pv_class c;
 	if (pid < 0) {
-		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "start a child");
-	} else {
-		c = collect(data[0], deadline, limits->seconds, out, e);
-		if (c != PV_OK)
-			(void)end_child(pid, &status, NULL);
-		else
-			c = reap(pid, deadline, limits->seconds, &status, e);
-		if (c == PV_OK && !(WIFEXITED(status) && WEXITSTATUS(status) == CHILD_OK))
-			c = child_error(words[0], status, e);
+		(void)close(data[0]);
+		(void)close(words[0]);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "start a child");
 	}
-	(void)close(data[0]);
-	(void)close(words[0]);
-	return c;
+	*child = (struct pv_child){ .runs = true,
+				    .pid = pid,
+				    /* Without one, pv_child_wait() looks every few milliseconds. */
+				    .pidfd = (int)syscall(SYS_pidfd_open, pid, 0U),
+				    .out_fd = data[0],
+				    .error_fd = words[0],
+				    .seconds = limits->seconds,
+				    .deadline = now + (int64_t)limits->seconds * 1000,
+				    .heard = now,
+				    .out = out };
+	return PV_OK;
+}
+
+enum pv_class pv_child_run(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
+			   void *ctx, struct pv_buf *out, struct pv_error *e)
+{
+	struct pv_child child;
+
+	enum pv_class c = pv_child_start(uid, gid, limits, work, ctx, out, &child, e);
+	if (c != PV_OK)
+		return c;
+	(void)pv_child_wait(&child, 1, INT64_MAX);
+	if (child.class != PV_OK && e != NULL)
+		*e = child.error;
+	return child.class;
 }

@@ -11,6 +11,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -37,5 +39,40 @@ struct pv_child_limits {
  */
 enum pv_class pv_child_run(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
 			   void *ctx, struct pv_buf *out, struct pv_error *e);
+
+/* --- several at once: pv_child_run() is pv_child_start(), and pv_child_wait() until it has ended --- */
+
+#define PV_CHILDREN_MAX 64 /* that one pv_child_wait() can serve */
+
+/* A child that was started. All 0: none. */
+struct pv_child {
+	bool runs;
+	pid_t pid;
+	int pidfd, out_fd, error_fd; /* -1: closed, or there is none */
+	bool killed;		     /* by us: class and error say why */
+	unsigned seconds;
+	int64_t deadline, heard; /* by pv_now_ms(): when it is killed, and when it last wrote or began */
+	struct pv_buf *out;
+	enum pv_class class; /* once it has ended: what pv_child_run() would return, and its sentence */
+	struct pv_error error;
+};
+
+/* Start one. PV_OK: *child runs, and *out takes what it writes during pv_child_wait(); both must stay where
+ * they are. PV_TEMPORARY: none was started. */
+enum pv_class pv_child_start(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
+			     void *ctx, struct pv_buf *out, struct pv_child *child, struct pv_error *e);
+
+/*
+ * Serve those of list[0..count) that run until one of them has ended, and return its number: it runs no more,
+ * nothing of it is left open, and its class and error are set. Returns count where none runs, or none ended
+ * by until_ms (pv_now_ms(); INT64_MAX: no matter when).
+ *
+ * One that passes its deadline or out->max is killed; where even that takes over a second (it hangs in a
+ * file system that does not answer), it is left to end by itself.
+ */
+size_t pv_child_wait(struct pv_child *list, size_t count, int64_t until_ms);
+
+/* Kill a child that runs, because of *why: pv_child_wait() then returns it with this error. */
+void pv_child_kill(struct pv_child *child, const struct pv_error *why);
 
 #endif
