@@ -1,0 +1,293 @@
+#!/usr/bin/python3
+"""Real Postfix, an outside client, more than 20,000 addresses in and below every kind of domain: the answer to RCPT and the mailbox
+in which the mail ends are what a small model in Python (t/lib/expected.py) says, which shares nothing with the programs.
+
+The random addresses come from a seed, which is printed; PV_SEED repeats a run.
+"""
+import os
+import random
+import re
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import smtp  # noqa: E402
+from expected import Domain, World  # noqa: E402
+from house import House, messages  # noqa: E402
+from scratch import write  # noqa: E402
+from tap import check, done, equal, note  # noqa: E402
+
+AT_LEAST = 21000   # addresses asked about
+SENT = 320         # accepted ones that mail is sent to
+TOGETHER = 5       # recipients of one message
+WINDOW = 100       # RCPT commands on the way at once
+
+U64, L63 = "u" * 64, "l" * 63
+LONG = f"{'m' * 63}.{'n' * 63}.{'o' * 61}.dk"  # with a user of 52 letters the 246 bytes that a file's name has room for
+IDN = "xn--blbr-roah.dk"
+
+
+def spool(domain, *users):
+    return {u: f"spool/{domain}/{u}" for u in users}
+
+
+def all_domains(homes):
+    """Every kind of domain: [(Domain, account)]; an alias has no account. homes: account → where the mail of a user of its home lies."""
+    return [
+        # plain, and the same account's second one
+        (Domain("plain.dk", spool("plain.dk", "abc", "kvt", "sales", "ss", "postmaster", "a--b", "x_y", "0", "u.v", "a-", "_", U64)
+                | {"athome": homes["a"]}, off=["off"]), "a"),
+        (Domain("second.dk", spool("second.dk", "abc", "only2")), "a"),
+        # another account's, and names that look alike
+        (Domain("xplain.dk", spool("xplain.dk", "abc", "other")), "b"),
+        (Domain("plain.dk.com", spool("plain.dk.com", "abc", "com")), "b"),
+        (Domain("in.plain.dk", spool("in.plain.dk", "abc", "inner")), "b"),
+        # other names
+        (Domain("plain.org", alias_of="plain.dk"), None),
+        (Domain("al.plain.dk", alias_of="second.dk"), None),
+        # a fallback
+        (Domain("catch.dk", spool("catch.dk", "all", "real"), fallback="all"), "b"),
+        (Domain("catch.org", alias_of="catch.dk"), None),
+        # root gave the host's addresses away
+        (Domain("own.dk", spool("own.dk", "postmaster", "abuse", "me"), own=["postmaster", "abuse"]), "b"),
+        # names at their limits
+        (Domain(f"{L63}.dk", spool(f"{L63}.dk", "abc", U64)), "a"),
+        (Domain(LONG, spool(LONG, "abc", "w" * 52)), "b"),
+        (Domain("my-1.2-x.dk", spool("my-1.2-x.dk", "abc", "b--c")), "b"),
+        (Domain("4.to", spool("4.to", "abc", "1")), "a"),
+        (Domain(IDN, spool(IDN, "abc", "a--b", "xn")), "a"),
+    ]
+
+
+# Forms of an address, with a user, its domain: odd ones, and what must not be taken for a user.
+FORMS = [
+    "{u}@{d}", "{U}@{D}", "{u}+tag@{d}", "{u}+@{d}", "{u}++@{d}", "{u}+a+b@{d}", "+{u}@{d}", "+@{d}", "{u}+a/b@{d}", "{u}+../x@{d}", "{u}+a..b@{d}",
+    "{u}+.@{d}", "{u}+'${{x}}`@{d}", "{u}+=x=y@{d}", "{u}+%@{d}", "{u}-tag@{d}", "{u}.tag@{d}", "x{u}@{d}", "{u}x@{d}", "{u}{u}@{d}",
+    '"{u}"@{d}', '"{u}+ y"@{d}', '"{u}+"@{d}', '"{u} "@{d}', '" {u}"@{d}', '"{u}\\"@{d}', '"\\{u}"@{d}', '"{u},x"@{d}', '"{u}+ x"@{d}', '""@{d}', '"+"@{d}',
+    '"{u}@{d}"@{d}', '"{u}@evil.com"@{d}', '"{u}\t"@{d}', '"{u}\x01"@{d}', '"{u}\x7f"@{d}', '"{u}|x"@{d}', '"|/bin/sh"@{d}', '"/etc/passwd"@{d}', '":include:/x"@{d}',
+    ".{u}@{d}", "{u}.@{d}", "a..{u}@{d}", "{u}..@{d}", "{u}$c@{d}", "o'{u}@{d}", "{u}?@{d}", "{u}*@{d}", "*@{d}", "/{u}@{d}", "../{u}@{d}", "~{u}@{d}",
+    "{u}%x@{d}", "{u}%{d}@{d}", "%@{d}", "x!{u}@{d}", "{d}!{u}@{d}", "!@{d}", "{u}@x@{d}", "{u}@{d}@{d}", "@evil.com:{u}@{d}", "@{d}:{u}@{d}",
+    "@a.dk,@b.dk:{u}@{d}", "{u}@{d}.", "{u}@{d}..", "{u}@.{d}", "{u}@{d}.evil.com", "{u}@evil.com.{d}", "{u}@x{d}", "{u}@-{d}", "{u}@{d}x", "{u}@{d}-", "{u}@{dash}",
+    "{u}@{d} ", "{u} @{d}", "{u}@ {d}", "({u})@{d}", "{u}@{d}:25", "{u}@[{d}]", "{u}", "@{d}", "{u}\u00e9@{d}", "\u00e9{u}@{d}", "{u}+\u00e9@{d}", "{u}@\u00e9.{d}",
+    "{kelvin}@{d}", "{u}@{dkelvin}", "{u}\u200b@{d}", "{u}=x@{d}", "{u}#@{d}", "owner-{u}@{d}", "{u}-request@{d}", "{u}--{d}@{d}",
+    "postmaster@{d}", "POSTMASTER+x@{d}", "abuse@{d}", "webmaster@{d}", "hostmaster@{d}", "root@{d}", "mailer-daemon@{d}", "double-bounce@{d}", "nosuch@{d}",
+    "@@{d}", "anything@{d}", "{long}@{d}", "0@{d}", "_@{d}", "-{u}@{d}", '"-{u}"@{d}', "{u}+x--{d}@{d}", "{u}+--{d}@{d}", "{u}+x--second.dk@{d}", "{u}+x--catch.dk@{d}", "x--{d}@{d}", "{u}--second.dk@{d}",
+    '"{u}+\\" x"@{d}', '"{u}+ --{d}"@{d}', "{u}(x)@{d}", "{u}+_@{d}", "{u}+{u}@{d}", "{u}+{long}@{d}", "{u}+{long}{long}@{d}",
+    "{u}+\u00df@{d}", "{u}+\u212a@{d}", "{u}+\u00c9@{d}", "{u}+\u0130@{d}", "{u}+\U00010400@{d}", '"{u}+\u00df x"@{d}',
+]
+BELOW = ["{d}", "s.{d}", "y.z.{d}", "a.b.c.d.{d}", "x-1.{d}", "-x.{d}", "x-.{d}", "_x.{d}", "s..{d}", ".{d}", "xn--bcher-kva.{d}", "1.{d}", "{l}.{d}", "*.{d}"]
+
+
+def forms_of(form, user, domain):
+    return form.format(u=user, U=user.upper(), d=domain, D=domain.upper(), dash=domain.replace(".", "-"), long="n" * 300,
+                       kelvin=user.replace("k", "\u212a").replace("ss", "\u00df"), dkelvin=domain.replace("k", "\u212a"))
+
+
+def systematic(world):
+    """Every form in every domain and at every name below, for a user of it."""
+    for name, d in world.domains.items():
+        real = world.domains[d.alias_of or name]
+        users = sorted((real.lines or real.users) or {"abc": 0})
+        for form in FORMS:
+            yield forms_of(form, "abc" if "abc" in users else users[0], name)
+        for user in users + ["off", "abc"]:
+            for at in BELOW:
+                where = at.format(d=name, l=L63)
+                yield f"{user}@{where}"
+                yield f"{user}+t@{where}"
+        for at in BELOW[1:4]:
+            for form in FORMS:
+                yield forms_of(form, "abc" if "abc" in users else users[0], at.format(d=name))
+
+
+class Near:
+    """Addresses near to real ones, from a seed."""
+
+    LETTERS = "abcdefkstuvxyz0123456789._-+'$=/?#"
+
+    def __init__(self, world, seed):
+        self.r, self.world = random.Random(seed), world
+        self.names = [n for d in world.domains.values() for n in (d.lines or d.users) if n] + list(world.host)
+        self.names += list(world.local) + ["off", "sales-7", "sales-a", "team-x-7", "nosuch"]
+        self.places = list(world.domains) + [*world.local_domains, *world.relay_domains, *world.mailbox_domains]
+
+    def changed(self, text):
+        """One letter more, less, twice, another or in the other case."""
+        at = self.r.randrange(len(text) + 1)
+        letter = self.r.choice(self.LETTERS)
+        return self.r.choice([text[:at] + letter + text[at:], text[:at] + text[at + 1:], text[:at] + text[at:at + 1] + text[at:],
+                              text[:at] + letter + text[at + 1:], text[:at] + text[at:].upper(), text[:at].upper() + text[at:]])
+
+    def local(self, place):
+        d = self.world.domains.get(place)
+        d = d and self.world.domains[d.alias_of or place]
+        own = sorted(n for n in (d.lines or d.users) if n) if d else []
+        text = self.r.choice(own) if own and self.r.random() < 0.6 else self.r.choice(self.names)
+        for _ in range(self.r.choice([0, 0, 0, 1, 2])):
+            text = self.changed(text)
+        if self.r.random() < 0.3:
+            text += "+" + "".join(self.r.choice(self.LETTERS) for _ in range(self.r.randrange(5)))
+        if self.r.random() < 0.05:
+            text += self.r.choice(["%", "!", "@"]) + self.r.choice(self.names)
+        if self.r.random() < 0.08 or "@" in text or not text:
+            text = '"' + self.r.choice(["", "", " ", "\\ ", "\t", "\x02"]) + text + '"'
+        return text
+
+    def domain(self):
+        place = self.r.choice(self.places)
+        text = place
+        for _ in range(self.r.choice([0, 0, 0, 0, 1, 2, 3, 4])):
+            text = self.r.choice(["a", "sub", "x-y", "0", "xn--a", "in", "shop", "kvt", "dk", "b" * 63]) + "." + text
+        if self.r.random() < 0.15:
+            text = self.changed(text)
+        if self.r.random() < 0.03:
+            text += self.r.choice([".", ".evil.com", ".dk"])
+        return place, text
+
+    def addresses(self):
+        while True:
+            place, domain = self.domain()
+            local = self.local(place)
+            if local:
+                yield f"{local}@{domain}"
+
+
+def build():
+    """The house with all domains made by hand, as an editor would; the model of it."""
+    h = House()
+    a, b, host = h.account("a"), h.account("b"), h.account("host")
+    accounts = {"a": a, "b": b}
+    table = all_domains({"a": f"home/{a.pw_name}/Mail/mailbox"})
+    registry = ""
+    for d, account in table:
+        words = [f"alias_of={d.alias_of}"] if d.alias_of else []
+        words += [f"own={','.join(d.own)}"] if d.own else []
+        registry += f"{d.name} {' '.join(words)}\n" if words else ""
+        if account:
+            make_domain(h, d, accounts[account])
+    write(h.path("etc", "domains"), registry)
+    write(h.path("etc", "host-addresses"), f"postmaster postmaster\nabuse postmaster, abc@second.dk\nwebmaster {host.pw_name}\n")
+    write(h.path("postfix", "aliases"), f"postmaster {host.pw_name}\n")
+    box = (f"home/{host.pw_name}/Mailbox",)
+    world = World([d for d, _ in table], {"postmaster": box, "abuse": box + ("spool/second.dk/abc",), "webmaster": box},
+                  local={host.pw_name: box, "postmaster": box}, local_domains=["mail.example.net", "host.plain.dk"],
+                  relay_domains=["relay.plain.dk"], mailbox_domains={"boxes.plain.dk": ["me"]})
+    settings(h)
+    return h, world
+
+
+def make_domain(h, d, account):
+    h.domain(d.name, account, {u: account.pw_dir if box[0].startswith("home/") else "." for u, box in d.users.items()} | {u: "." for u in d.off},
+             d.fallback)
+    for user in d.off:
+        folder = os.path.join(h.etc, d.name, "users")
+        os.makedirs(folder, 0o700, exist_ok=True)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        write(os.path.join(folder, user), "receive = no\n", 0o600, account)
+
+
+def settings(h):
+    h.postfix.set(mydestination="$myhostname, localhost, host.plain.dk", relay_domains="relay.plain.dk", relay_transport="discard:",
+                  virtual_mailbox_domains="boxes.plain.dk", virtual_mailbox_maps="inline:{me@boxes.plain.dk=x}", virtual_transport="discard:",
+                  home_mailbox="Mailbox", smtpd_recipient_limit="1000000", smtpd_error_sleep_time="0", smtpd_hard_error_limit="1000000",
+                  smtpd_soft_error_limit="1000000", smtpd_timeout="300s", smtpd_history_flush_threshold="1000000")
+    h.must_admin("setup", "--yes")
+    h.maps()
+
+
+def ask(port, wires):
+    """The answers to RCPT, in one session, many commands on the way at once."""
+    d = smtp.Dialogue(port, timeout=120)
+    d.command("MAIL FROM:<s@example.org> SMTPUTF8")
+    answers = []
+    for at in range(0, len(wires), WINDOW):
+        part = wires[at:at + WINDOW]
+        d.socket.sendall(b"".join(b"RCPT TO:<" + w + b">\r\n" for w in part))
+        answers += [d._reply() for _ in part]
+    d.command("RSET")
+    d.close()
+    return answers
+
+
+def compare_answers(h, world, wires):
+    """Ask about all. Returns the accepted ones that are stored here."""
+    begun = time.monotonic()
+    answers = ask(h.postfix.port, wires)
+    note(f"answered: {len(wires)} addresses in {time.monotonic() - begun:.1f} s")
+    wrong, counts, stored = [], {}, []
+    for wire, got in zip(wires, answers):
+        want = world.answer(wire)
+        counts[want.code] = counts.get(want.code, 0) + 1
+        if not world.agrees(want, got):
+            wrong.append(f"{wire!r}: got {got[:60]!r}, expected {want.code}")
+        elif want.boxes:
+            stored.append(wire)
+    note(f"expected: {counts}")
+    equal("no answer is another than the model's", len(answers), len(wires))
+    check(f"{len(wires)} addresses get the answer that the model gives", not wrong, f"{len(wrong)} wrong\n" + "\n".join(wrong[:400]))
+    check("each kind of answer was met often", min(counts.get(c, 0) for c in ("250", "550", "454", "4 or 5")) > 300, counts)
+    return stored
+
+
+def groups(world, wires, chosen):
+    """Messages: lists of recipients that Postfix does not take for the same."""
+    wires = list(wires)
+    chosen.shuffle(wires)
+    while wires:
+        group = {w.decode().casefold(): w for w in wires[:TOGETHER]}
+        wires = wires[TOGETHER:]
+        yield list(group.values())
+
+
+def sample(world, wires, chosen):
+    """Addresses of every domain and name below, odd ones before plain ones."""
+    odd = [w for w in wires if not re.fullmatch(rb"[a-z0-9._-]+@[a-z0-9.-]+", w)]
+    return set(chosen.sample(odd, min(len(odd), SENT // 2)) + chosen.sample(wires, min(len(wires), SENT // 2)))
+
+
+def compare_mailboxes(h, world, stored, seed):
+    """Send mail to a sample, and look where it lies."""
+    chosen = random.Random(seed)
+    sent = list(groups(world, sorted(sample(world, stored, chosen)), chosen))
+    refused = []
+    for number, recipients in enumerate(sent):
+        rcpt, last, _ = h.postfix.send(recipients, f"Subject: {number}\nMessage-ID: <n{number}@example.org>\n\nx\n".encode(), mail_options="SMTPUTF8")
+        if not last.startswith("250"):
+            refused.append((recipients, rcpt, last))
+    equal("every message is taken", refused, [])
+    check("the queue runs empty", h.postfix.wait_empty(60), h.postfix.log()[-3000:])
+    found = {}
+    for path, content in h.all_mail().items():
+        for m in messages(content):
+            number = re.search(rb"^Message-ID: <n(\d+)@", m, re.M)
+            found.setdefault(int(number[1]) if number else -1, []).append(path)
+    wrong = []
+    for number, recipients in enumerate(sent):
+        want = sorted(b for r in recipients for b in world.answer(r).boxes)
+        if sorted(found.get(number, [])) != want:
+            log = [l for q in h.postfix.log_lines(f"message-id=<n{number}@") for l in h.postfix.log_lines(q.split(": ")[1] + ":", " to=<")]
+            wrong.append(f"{recipients}:\n  got      {sorted(found.get(number, []))}\n  expected {want}\n  " + "\n  ".join(log))
+    count = sum(map(len, sent))
+    check(f"mail to {count} of them in {len(sent)} messages ends in the mailboxes that the model gives, once", count > SENT * 0.8 and not wrong,
+          f"{len(wrong)} wrong\n" + "\n".join(wrong[:15]))
+    equal("no other mail came", found.get(-1, []), [])
+    equal("nothing bounced, nothing was deferred", h.postfix.log_lines("status=bounced") + h.postfix.log_lines("status=deferred"), [])
+
+
+def main():
+    seed = int(os.environ.get("PV_SEED", time.time_ns() % 1000000))
+    note(f"seed {seed}")
+    h, world = build()
+    h.start()
+    wires = dict.fromkeys(a.encode() for a in systematic(world))
+    near = Near(world, seed).addresses()
+    while len(wires) < AT_LEAST:
+        wires[next(near).encode()] = None
+    note(f"{len(wires)} addresses")
+    stored = compare_answers(h, world, [w for w in wires if b"\r" not in w and b"\n" not in w])
+    compare_mailboxes(h, world, stored, seed)
+    done()
+
+
+main()
