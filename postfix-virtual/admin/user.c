@@ -40,11 +40,64 @@ enum pv_class user_add(struct admin *a, struct pv_error *e)
 	return c;
 }
 
+/* `12 hashed, 3 are hashes, 1 locked ...` */
+static void say_counts(struct admin *a, const struct pv_domain *d, const struct pv_password_counts *n)
+{
+	static const struct {
+		enum pv_password_kind kind;
+		const char *name, *words;
+	} rows[] = {
+		{ PV_PASSWORD_HASHED, "were_hashes", "were hashes" },
+		{ PV_PASSWORD_LOCKED, "locked", "locked" },
+		{ PV_PASSWORD_EMPTY, "empty", "empty" },
+		{ PV_PASSWORD_UNCLEAR, "unclear",
+		  "may be hashes and stay as they are: add --plain if none is" },
+	};
+	struct pv_buf text = PV_BUF_INIT(512);
+
+	pv_buf_addf(&text, "passwords of %s: %zu %s", d->s, n->hashed, a->dry ? "would be hashed" : "hashed");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t count = n->of[rows[i].kind];
+		if (rows[i].kind == PV_PASSWORD_UNCLEAR && a->options[OPT_PLAIN] != NULL)
+			count = 0;
+		if (count > 0)
+			pv_buf_addf(&text, ", %zu %s", count, rows[i].words);
+	}
+	say_done(a, "%s", text.s);
+	put_number(a->result, "hashed", n->hashed);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		put_number(a->result, rows[i].name, n->of[rows[i].kind]);
+	if (a->dry && !a->change.already)
+		pv_buf_addf(&a->text, "# %s\n", text.s);
+	pv_buf_free(&text);
+}
+
+static enum pv_class hash_all(struct admin *a, struct pv_error *e)
+{
+	struct pv_password_counts n;
+	struct pv_domain d;
+
+	if (a->options[OPT_PASSWORD_STDIN] != NULL || a->options[OPT_RANDOM] != NULL ||
+	    a->options[OPT_HASH] != NULL)
+		return usage_error(
+			a, e, "--hash-all takes the passwords that are there: no other option but --plain");
+	enum pv_class c = pv_idn_domain(a->objects[0], &d, e);
+	if (c == PV_OK)
+		c = pv_users_hash_all(&a->change, &d, a->options[OPT_PLAIN] != NULL, &n, e);
+	if (c == PV_OK)
+		say_counts(a, &d, &n);
+	return c;
+}
+
 enum pv_class user_password(struct admin *a, struct pv_error *e)
 {
 	char hash[PV_PASSWORD_HASH_SIZE], random[PV_PASSWORD_RANDOM_SIZE];
 	struct pv_address address;
 
+	if (a->options[OPT_HASH_ALL] != NULL)
+		return hash_all(a, e);
+	if (a->options[OPT_PLAIN] != NULL)
+		return usage_error(a, e, "--plain goes with --hash-all");
 	enum pv_class c = address_object(a, &address, e);
 	if (c == PV_OK)
 		c = take_hash(a, hash, random, e);

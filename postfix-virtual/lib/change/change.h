@@ -14,6 +14,7 @@
 #include "address/address.h"
 #include "base/buffer.h"
 #include "store/folder.h"
+#include "store/password.h"
 #include "store/registry.h"
 #include "store/store.h"
 
@@ -69,6 +70,17 @@ enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const
 			  struct pv_error *e);
 enum pv_class pv_user_password(struct pv_change *c, const struct pv_address *a, const char *hash,
 			       struct pv_error *e);
+
+/* How many passwords of a domain are what (enum pv_password_kind). */
+struct pv_password_counts {
+	size_t of[PV_PASSWORD_KINDS];
+	size_t hashed; /* out: made a hash now, or in a dry run to be made */
+};
+
+/* Hash every password of d that stands there in plain text, in one replacement of passwd. unclear: also
+ * those that may be hashes. */
+enum pv_class pv_users_hash_all(struct pv_change *c, const struct pv_domain *d, bool unclear,
+				struct pv_password_counts *n, struct pv_error *e);
 /* Mailbox, password and settings go with the name. */
 enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, const struct pv_user *to,
 			     struct pv_error *e);

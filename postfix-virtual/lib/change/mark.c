@@ -8,10 +8,15 @@
 enum { FILE_MAX = 32 * 1024 };
 
 static const char *const words[] = {
-	[PV_MARK_DOMAIN_ADD] = "domain add",   [PV_MARK_DOMAIN_DELETE] = "domain delete",
-	[PV_MARK_USER_ADD] = "user add",       [PV_MARK_USER_PASSWORD] = "user password",
-	[PV_MARK_USER_RENAME] = "user rename", [PV_MARK_USER_DISABLE] = "user disable",
-	[PV_MARK_USER_ENABLE] = "user enable", [PV_MARK_USER_DELETE] = "user delete",
+	[PV_MARK_DOMAIN_ADD] = "domain add",
+	[PV_MARK_DOMAIN_DELETE] = "domain delete",
+	[PV_MARK_USER_HASH_ALL] = "user password --hash-all",
+	[PV_MARK_USER_ADD] = "user add",
+	[PV_MARK_USER_PASSWORD] = "user password",
+	[PV_MARK_USER_RENAME] = "user rename",
+	[PV_MARK_USER_DISABLE] = "user disable",
+	[PV_MARK_USER_ENABLE] = "user enable",
+	[PV_MARK_USER_DELETE] = "user delete",
 };
 
 const char *pv_mark_words(enum pv_mark_kind kind)
@@ -34,6 +39,7 @@ enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error 
 	put(&b, "to", m->to.s);
 	put(&b, "account", m->account);
 	put(&b, "sub_domains", m->sub_domains ? "yes" : "");
+	put(&b, "unclear", m->unclear ? "yes" : "");
 	put(&b, "line", m->line);
 	put(&b, "hash", m->hash);
 	put(&b, "history", m->history);
@@ -83,6 +89,8 @@ static bool take(struct pv_mark *m, const char *name, const char *value)
 		return take_text(value, m->account, sizeof m->account);
 	if (strcmp(name, "sub_domains") == 0)
 		return pv_parse_bool(value, &m->sub_domains);
+	if (strcmp(name, "unclear") == 0)
+		return pv_parse_bool(value, &m->unclear);
 	if (strcmp(name, "line") == 0)
 		return take_text(value, m->line, sizeof m->line);
 	if (strcmp(name, "hash") == 0)

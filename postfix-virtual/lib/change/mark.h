@@ -18,6 +18,7 @@ enum pv_mark_kind {
 	PV_MARK_DOMAIN_DELETE,
 	PV_MARK_USER_ADD,
 	PV_MARK_USER_PASSWORD,
+	PV_MARK_USER_HASH_ALL,
 	PV_MARK_USER_RENAME,
 	PV_MARK_USER_DISABLE,
 	PV_MARK_USER_ENABLE,
@@ -37,6 +38,7 @@ struct pv_mark {
 	uid_t uid;
 	time_t when;
 	bool sub_domains;
+	bool unclear; /* what may be a hash is a password, too */
 	char line[PV_MARK_LINE_MAX +
 		  1]; /* the user's line of passwd: the new one (add), else that of before */
 	char hash[PV_MARK_LINE_MAX + 1];       /* a user's new hash */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "change/forward.h"
 #include "change/inside.h"
+#include "change/passwd_place.h"
 #include "mailbox/mailbox.h"
 #include "route/place.h"
 #include "store/passwd_write.h"
@@ -31,25 +32,35 @@ static enum pv_class open_folder(const struct pv_step *s, int *fd_r, struct pv_e
 	return c;
 }
 
+static enum pv_class edit_passwd(struct pv_step *s, const struct pv_passwd_place *p,
+				 const struct pv_passwd_edit *edit, struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = s->account->uid, .where = p->where };
+	struct pv_buf old = PV_BUF_INIT(PV_PASSWD_FILE_MAX), new = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
+	bool found;
+
+	enum pv_class c = pv_file_load(p->fd, p->name, &trust, &old, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is missing: restore it", p->path);
+	if (c == PV_OK)
+		c = pv_passwd_change(old.s, old.len, p->path, s->account->uid, edit, &found, &new, e);
+	if (c == PV_OK)
+		c = pv_edit_file(&s->edit, p->fd, p->where, p->name, &old, &new, 0600, same_uid, same_gid, e);
+	pv_buf_free_zero(&old);
+	pv_buf_free_zero(&new);
+	return c;
+}
+
 static enum pv_class change_passwd(struct pv_step *s, int folder, const struct pv_passwd_edit *edit,
 				   struct pv_error *e)
 {
-	const struct pv_trust trust = { .uid = s->account->uid, .where = s->where };
-	struct pv_buf old = PV_BUF_INIT(PV_PASSWD_FILE_MAX), new = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
-	char file[PATH_MAX + sizeof "/passwd"];
-	bool found;
+	struct pv_passwd_place p;
 
-	(void)snprintf(file, sizeof file, "%s/passwd", s->where);
-	enum pv_class c = pv_file_load(folder, "passwd", &trust, &old, &found, e);
-	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is missing: restore it", file);
-	if (c == PV_OK)
-		c = pv_passwd_change(old.s, old.len, file, s->account->uid, edit, &found, &new, e);
-	if (c == PV_OK)
-		c = pv_edit_file(&s->edit, folder, s->where, "passwd", &old, &new, 0600, same_uid, same_gid,
-				 e);
-	pv_buf_free_zero(&old);
-	pv_buf_free_zero(&new);
+	enum pv_class c = pv_passwd_place_open(folder, s->where, &p, e);
+	if (c != PV_OK)
+		return c;
+	c = edit_passwd(s, &p, edit, e);
+	pv_passwd_place_close(&p);
 	return c;
 }
 

@@ -14,6 +14,8 @@
 
 /* A lock for a mailbox may take 20 s; two of them, and a large passwd. */
 static const struct pv_child_limits step_limits = { .seconds = 90, .cpu_seconds = 30 };
+/* Thirty hashes a second, for 100,000 users. */
+static const struct pv_child_limits slow_limits = { .seconds = 7200, .cpu_seconds = 7200 };
 
 typedef enum pv_class step(struct pv_step *s, struct pv_error *e);
 
@@ -24,9 +26,11 @@ static const struct recipe {
 	step *as_root;	       /* in folders that are root's alone */
 	bool keys_last;	       /* keys as of what the files say then */
 	bool account_may_lack; /* go on without as_account where the account is gone */
+	bool slow;	       /* as_account is work for the processor */
 } recipes[] = {
 	[PV_MARK_USER_ADD] = { .as_account = pv_step_user_add, .keys_last = true },
 	[PV_MARK_USER_PASSWORD] = { .as_account = pv_step_user_password },
+	[PV_MARK_USER_HASH_ALL] = { .as_account = pv_step_hash_all, .slow = true },
 	[PV_MARK_USER_RENAME] = { .keys_first = true, .as_account = pv_step_user_rename, .keys_last = true },
 	[PV_MARK_USER_DISABLE] = { .keys_first = true, .as_account = pv_step_user_switch, .keys_last = true },
 	[PV_MARK_USER_ENABLE] = { .as_account = pv_step_user_switch, .keys_last = true },
@@ -297,7 +301,9 @@ static enum pv_class do_step(struct pv_work *w, step *work, bool in_child, struc
 	fill_step(w, &child.step);
 	struct pv_buf *records = in_child ? &out : &child.step.edit.records;
 	if (in_child)
-		c = pv_child_run(w->account.uid, w->account.gid, &step_limits, child_work, &child, &out, e);
+		c = pv_child_run(w->account.uid, w->account.gid,
+				 recipes[w->mark.kind].slow ? &slow_limits : &step_limits, child_work, &child,
+				 &out, e);
 	else
 		c = work(&child.step, e);
 	if (c == PV_OK)

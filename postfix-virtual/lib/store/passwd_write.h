@@ -37,6 +37,14 @@ enum pv_class pv_passwd_change(const char *text, size_t len, const char *file, u
 			       struct pv_error *e);
 
 /*
+ * Write to out what text becomes when every password in plain text is hashed (unclear: also what may be a
+ * hash; see pv_password_kind()). All other bytes, and the order of the lines, stay. The errors are those of
+ * pv_passwd_change(), and PV_PERMANENT where a password cannot be hashed, with file and line.
+ */
+enum pv_class pv_passwd_hash_all(const char *text, size_t len, const char *file, uid_t account, bool unclear,
+				 struct pv_buf *out, struct pv_error *e);
+
+/*
  * Append the line for a user, without a newline. PV_PERMANENT, with the reason: a colon or control
  * character in name or home, a home that is neither `.` nor an absolute path without `..`, a line over 4,095
  * bytes.

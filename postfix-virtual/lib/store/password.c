@@ -153,6 +153,19 @@ bool pv_password_is_hash(const char *s)
 	return known == CRYPT_SALT_OK || known == CRYPT_SALT_METHOD_LEGACY || known == CRYPT_SALT_TOO_CHEAP;
 }
 
+/* A hash of traditional DES has no mark of its own: `abcdefghijklm` is one, and a password. */
+enum pv_password_kind pv_password_kind(const char *stored)
+{
+	if (stored[0] == '\0')
+		return PV_PASSWORD_EMPTY;
+	if (never_matches(stored))
+		return PV_PASSWORD_LOCKED;
+	bool is_hash = pv_password_is_hash(stored);
+	if (is_hash && stored[0] == '$')
+		return PV_PASSWORD_HASHED;
+	return is_hash || stored[0] == '$' || stored[0] == '{' ? PV_PASSWORD_UNCLEAR : PV_PASSWORD_PLAIN;
+}
+
 enum pv_class pv_password_random(char out[PV_PASSWORD_RANDOM_SIZE], struct pv_error *e)
 {
 	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32: five bits each, no bias */

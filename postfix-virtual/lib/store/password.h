@@ -32,6 +32,20 @@ enum pv_class pv_password_check(const char *stored, const char *plain, bool plai
 /* Is s, whole, the hash of some password in a scheme that this host knows? */
 bool pv_password_is_hash(const char *s);
 
+/* What stands in the second field of a passwd file. */
+enum pv_password_kind {
+	PV_PASSWORD_EMPTY,
+	PV_PASSWORD_LOCKED, /* `x`, or it begins with `*` or `!` */
+	PV_PASSWORD_HASHED,
+	PV_PASSWORD_UNCLEAR, /* like a hash, but it may be a password: 13 letters and digits (DES), `_`, `$`
+				or
+				`{` in front */
+	PV_PASSWORD_PLAIN,
+	PV_PASSWORD_KINDS
+};
+
+enum pv_password_kind pv_password_kind(const char *stored);
+
 /* A new password that can be read out on the telephone: three groups of five out of 32
  * characters that nobody confuses (75 bits). PV_TEMPORARY: no randomness. */
 enum pv_class pv_password_random(char out[PV_PASSWORD_RANDOM_SIZE], struct pv_error *e);
