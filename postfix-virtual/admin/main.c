@@ -4,6 +4,8 @@
  */
 #include "admin.h"
 
+#include "maps/reload.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -268,6 +270,26 @@ static const char *person(void)
 	return who;
 }
 
+static void say_waits(unsigned seconds)
+{
+	if (isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "postfix-virtual: waits up to %u s to reload Postfix again\n", seconds);
+}
+
+/* Where a change needs it, or one that was killed did. The change itself was made, whatever comes of this. */
+static void reload_if_due(struct admin *a)
+{
+	struct pv_error e = { .text = "Postfix was reloaded" };
+	bool reloaded;
+
+	if (a->dry || geteuid() != 0 ||
+	    (pv_reload_if_due(&a->store, say_waits, &reloaded, &e) == PV_OK && !reloaded))
+		return;
+	pv_buf_addf(&a->change.notes, "%s\n", e.text);
+	if (a->result != NULL && json_is_object(a->result))
+		(void)json_array_append_new(json_object_get(a->result, "notes"), json_text(e.text));
+}
+
 static enum pv_class run_command(struct admin *a, struct pv_error *e)
 {
 	const struct command *cmd = a->command;
@@ -284,6 +306,8 @@ static enum pv_class run_command(struct admin *a, struct pv_error *e)
 	if ((cmd->need & NEED_TIDY) != 0)
 		pv_change_finish_all(&a->change);
 	c = cmd->run(a, e);
+	if ((cmd->need & NEED_TIDY) != 0)
+		reload_if_due(a);
 	if (a->change.begun)
 		pv_buf_addf(&a->change.notes, "it was begun: the next postfix-virtual command finishes it\n");
 	return c;

@@ -5,6 +5,7 @@
 #include "address/idn.h"
 #include "base/log.h"
 #include "change/change.h"
+#include "maps/reload.h"
 #include "maps/update.h"
 
 #include <errno.h>
@@ -141,7 +142,7 @@ static void print_complaints(const struct pv_maps_report *r, bool on_stdout)
 	}
 }
 
-static void print_result(const struct order *o, const struct pv_maps_report *r)
+static void print_result(const struct order *o, const struct pv_maps_report *r, bool reloaded)
 {
 	print_complaints(r, o->options.check);
 	if (o->options.check)
@@ -153,8 +154,9 @@ static void print_result(const struct order *o, const struct pv_maps_report *r)
 	if (isatty(STDOUT_FILENO))
 		(void)printf(
 			"%zu domains read, %zu addresses: %zu lines added, %zu removed, %zu changed, %zu "
-			"complaints\n",
-			r->domains, r->keys, r->added, r->removed, r->changed, r->complaint_count);
+			"complaints%s\n",
+			r->domains, r->keys, r->added, r->removed, r->changed, r->complaint_count,
+			reloaded ? "; Postfix was reloaded" : "");
 }
 
 static void log_result(const struct order *o, const struct pv_maps_report *r)
@@ -168,15 +170,41 @@ static void log_result(const struct order *o, const struct pv_maps_report *r)
 		       r->added, r->removed, r->changed, r->complaint_count);
 }
 
+static void say_waits(unsigned seconds)
+{
+	if (isatty(STDERR_FILENO))
+		(void)fprintf(stderr, "make-postfix-maps: waits up to %u s to reload Postfix again\n",
+			      seconds);
+}
+
+/* Also what somebody who was killed left due. */
+static enum pv_class reload(const struct pv_store *s, const struct order *o, bool *reloaded_r,
+			    struct pv_error *e)
+{
+	*reloaded_r = false;
+	if (o->options.check || o->options.dry_run)
+		return PV_OK;
+	enum pv_class c = pv_reload_if_due(s, say_waits, reloaded_r, e);
+	if (c != PV_OK)
+		pv_log(PV_LOG_WARNING, "%s", e->text);
+	else if (*reloaded_r)
+		pv_log(PV_LOG_INFO, "Postfix was reloaded");
+	return c;
+}
+
 static int update(const struct pv_store *s, const struct order *o)
 {
 	struct pv_maps_report r;
 	struct pv_error e;
+	bool reloaded = false;
 
 	enum pv_class c = pv_maps_update(s, o->domains, o->count, &o->options, &r, &e);
+	bool made = c == PV_OK;
+	if (made)
+		c = reload(s, o, &reloaded, &e);
 	int status = c == PV_OK && r.complaint_count > 0 ? EXIT_LATER : exit_status(c);
-	if (c == PV_OK)
-		print_result(o, &r);
+	if (made)
+		print_result(o, &r, reloaded);
 	else
 		print_complaints(&r, o->options.check);
 	log_result(o, &r);

@@ -359,16 +359,3 @@ enum pv_class pv_postfix_check(const char *dir, struct pv_error *e)
 
 	return run(argv, NULL, e);
 }
-
-enum pv_class pv_postfix_reload(const char *dir, bool *running_r, struct pv_error *e)
-{
-	const char *status_argv[] = { POSTFIX, "-c", dir, "status", NULL };
-	const char *reload_argv[] = { POSTFIX, "-c", dir, "reload", NULL };
-	struct pv_buf words = PV_BUF_INIT(65536);
-	int status = 0;
-
-	enum pv_class c = pv_postfix_run(status_argv, NULL, SECONDS, NULL, &words, &status, e);
-	pv_buf_free(&words);
-	*running_r = c == PV_OK && status == 0;
-	return *running_r ? run(reload_argv, NULL, e) : c;
-}

@@ -57,7 +57,5 @@ enum pv_class pv_postfix_config_diff(const char *dir, const char *work, const st
 
 /* `postfix check`. PV_PERMANENT, with its words, where it finds fault. */
 enum pv_class pv_postfix_check(const char *dir, struct pv_error *e);
-/* `postfix reload`, if it runs. */
-enum pv_class pv_postfix_reload(const char *dir, bool *running_r, struct pv_error *e);
 
 #endif

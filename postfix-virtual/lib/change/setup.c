@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "change/state.h"
+#include "maps/reload.h"
 #include "maps/update.h"
 
 #include <errno.h>
@@ -68,10 +69,10 @@ static enum pv_class write_conf(const struct pv_store *s, const struct pv_setup 
 
 static enum pv_class reload(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
 {
-	bool running;
+	unsigned running;
 
-	enum pv_class c = pv_postfix_reload(s->conf.postfix_config_directory, &running, e);
-	if (c == PV_OK && !running)
+	enum pv_class c = pv_reload_now(s, &running, e);
+	if (c == PV_OK && running == 0)
 		pv_buf_adds(&p->notes, "Postfix does not run; start it when you like\n");
 	return c;
 }

@@ -6,7 +6,6 @@
 #include "maps/install.h"
 #include "maps/merge.h"
 #include "maps/regexp.h"
-#include "maps/reload.h"
 #include "maps/report.h"
 #include "maps/text.h"
 
@@ -104,6 +103,5 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 	free_work(&w);
 	if (lock >= 0)
 		(void)close(lock);
-	/* It may wait: not under the lock. Also what somebody who was killed left due. */
-	return c == PV_OK && writes ? pv_reload_if_due(s, &r->reloaded, e) : c;
+	return c;
 }

@@ -46,7 +46,6 @@ struct pv_maps_report {
 	size_t domains;			/* read and in the tables now, alias domains included */
 	size_t keys;			/* of `virtual` now */
 	size_t added, removed, changed; /* lines of both texts */
-	bool reloaded;			/* Postfix was told to read virtual_regexp anew */
 	struct pv_buf diff;		/* unified, as of diff -u; for dry_run */
 };
 
@@ -60,6 +59,8 @@ struct pv_maps_report {
  * the keys that it had (a program then exits 75). Otherwise nothing is known to have changed for the better:
  * PV_TEMPORARY (the lock, `domains`, a full disk, postmap ...). *r is valid in either case and must be
  * freed with pv_maps_report_free().
+ *
+ * Where virtual_regexp changed a reload is due: call pv_reload_if_due() next, without any lock.
  */
 enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *domains, size_t count,
 			     const struct pv_maps_options *options, struct pv_maps_report *r,
