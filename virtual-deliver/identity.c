@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/table.h"
+#include "store/conf.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -73,11 +74,14 @@ static bool is_in_main_cf(const struct pv_conf *conf, struct slice host)
 {
 	const char *dir = getenv("MAIL_CONFIG");
 	struct pv_buf text = PV_BUF_INIT(1024 * 1024);
-	char path[1024];
+	char path[1024], main_instance[1000] = "";
 	bool is = false;
 
-	if (dir == NULL || dir[0] != '/')
-		dir = conf->postfix_config_directory;
+	/* Postfix says by this which of its instances it is. */
+	if (dir == NULL || dir[0] != '/') {
+		(void)pv_conf_instance(conf, 0, main_instance, sizeof main_instance);
+		dir = main_instance;
+	}
 	int n = snprintf(path, sizeof path, "%s/main.cf", dir);
 	int fd = n > 0 && (size_t)n < sizeof path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
 	if (fd < 0)

@@ -8,9 +8,11 @@
 #include "maps/postfix.h"
 #include "route/place.h"
 #include "route/route.h"
+#include "store/conf.h"
 #include "store/registry.h"
 
 #include <fcntl.h>
+#include <limits.h>
 
 /* What the child finds out as the account. */
 struct answer {
@@ -104,9 +106,11 @@ static void put_postfix(struct admin *a, const struct question *q)
 {
 	char exact[512], regexp[1200], forms[3][PV_EXTENSION_MAX + 16], *found = NULL;
 	const struct pv_conf *conf = &a->store.conf;
-	const char *argv[] = { PV_POSTMAP, "-c", conf->postfix_config_directory, "-q", NULL, NULL, NULL };
+	char dir[PATH_MAX] = "";
+	const char *argv[] = { PV_POSTMAP, "-c", dir, "-q", NULL, NULL, NULL };
 	int plain = (int)strcspn(q->to.local, "+"), len = (int)q->to.local_len;
 
+	(void)pv_conf_instance(conf, 0, dir, sizeof dir);
 	(void)snprintf(exact, sizeof exact, "%s:%.200s/virtual", conf->map_type, conf->map_directory);
 	(void)snprintf(regexp, sizeof regexp, "pipemap:{pcre:%.200s/virtual_regexp,%s}", conf->map_directory,
 		       exact);

@@ -88,6 +88,7 @@ static void what_may_be_written(void **state)
 		{ "spool_directory = /a..b/..c/d../.e\n", "spool_directory", "/a..b/..c/d../.e" },
 		{ "spool_directory = /\n", "spool_directory", "/" },
 		{ "map_type = lmdb\n", "map_type", "lmdb" },
+		{ "postfix_config_directory = /a, /b /c\n", "postfix_config_directory", "/a, /b /c" },
 		{ "mail_spool_home =\n", "mail_spool_home", "" },
 		{ "mail_spool_home = mbox\n", "mail_spool_home", "mbox" },
 		{ "mail_directory =\n", "mail_directory", "" },
@@ -123,6 +124,14 @@ static void what_may_not(void **state)
 		{ "= /x\n", "line 1", "not the name of a setting" },
 		{ "spool_directory = /a\n#\nspool_directory = /a\n", "line 3", "stands in line 1 already" },
 		{ "spool_directory =\n", "line 1", "write an absolute path" },
+		{ "postfix_config_directory =\n", "line 1", "the absolute path of each" },
+		{ "postfix_config_directory = ,\n", "line 1", "the absolute path of each" },
+		{ "postfix_config_directory = /a, b\n", "line 1", "the absolute path of each" },
+		{ "postfix_config_directory = /a;/b\n", "line 1", "the absolute path of each" },
+		{ "postfix_config_directory = /a, /b/../c\n", "line 1", "the absolute path of each" },
+		{ "postfix_config_directory = /a, /b, /a\n", "line 1", "each once" },
+		{ "postfix_config_directory = /1 /2 /3 /4 /5 /6 /7 /8 /9 /10 /11 /12 /13 /14 /15 /16 /17\n",
+		  "line 1", "16 at most" },
 		{ "spool_directory = srv\n", "line 1", "write an absolute path" },
 		{ "spool_directory = /srv/../etc\n", "line 1", "without `..`" },
 		{ "spool_directory = /srv/..\n", "line 1", "without `..`" },
@@ -190,9 +199,32 @@ static void a_nul_is_an_error(void **state)
 	pv_buf_free(&c.text);
 }
 
+static void instances_are_counted_and_given_one_by_one(void **state)
+{
+	static const struct {
+		const char *value, *want;
+	} rows[] = { { "/etc/postfix", "/etc/postfix|" },
+		     { "/a,/b", "/a|/b|" },
+		     { " /a , /b\t/c ,", "/a|/b|/c|" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct pv_conf c = { .postfix_config_directory = rows[i].value };
+		struct pv_buf got = PV_BUF_INIT(4096);
+		char dir[64];
+		size_t n = 0;
+		for (; pv_conf_instance(&c, n, dir, sizeof dir); n++)
+			pv_buf_addf(&got, "%s|", dir);
+		assert_string_equal(got.s, rows[i].want);
+		assert_int_equal(pv_conf_instances(&c), n);
+		pv_buf_free(&got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(instances_are_counted_and_given_one_by_one),
 		cmocka_unit_test(the_table_is_sorted_and_explains_itself),
 		cmocka_unit_test(the_defaults_are_those_of_the_design),
 		cmocka_unit_test(what_is_shown_can_be_read_back),

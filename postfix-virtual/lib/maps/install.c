@@ -6,6 +6,7 @@
 #include "maps/regexp.h"
 #include "maps/reload.h"
 #include "maps/text.h"
+#include "store/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,9 +158,10 @@ static enum pv_class write_regexp(const struct pv_maps_work *w, const struct pla
 
 static enum pv_class run_postmap(const struct pv_store *s, const char *build, struct pv_error *e)
 {
-	char table[PATH_MAX + 8];
-	const char *const argv[] = { PV_POSTMAP, "-c", s->conf.postfix_config_directory, table, NULL };
+	char dir[PATH_MAX] = "", table[PATH_MAX + 8];
+	const char *const argv[] = { PV_POSTMAP, "-c", dir, table, NULL };
 
+	(void)pv_conf_instance(&s->conf, 0, dir, sizeof dir);
 	(void)snprintf(table, sizeof table, "lmdb:%s/%s", s->conf.map_directory, build);
 	return pv_postfix_ask(argv, NULL, POSTMAP_SECONDS, NULL, e);
 }

@@ -4,6 +4,7 @@
 #include "maps/lmdb_table.h"
 #include "maps/report.h"
 #include "maps/text.h"
+#include "store/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +21,10 @@ const char *pv_map_name(enum pv_map m)
 
 void pv_map_format(const struct pv_store *s, enum pv_map m, const struct pv_keys *keys, struct pv_buf *out)
 {
-	char own[PATH_MAX];
+	char dir[PATH_MAX] = "", own[PATH_MAX + 8];
 
-	(void)snprintf(own, sizeof own, "%s/virtual", s->conf.postfix_config_directory);
+	(void)pv_conf_instance(&s->conf, 0, dir, sizeof dir);
+	(void)snprintf(own, sizeof own, "%s/virtual", dir);
 	pv_text_format(out, whats[m], own, keys);
 }
 

@@ -11,6 +11,7 @@ enum {
 enum kind {
 	FOLDER, /* an absolute path */
 	FOLDER_OR_NONE,
+	INSTANCES,  /* absolute paths, each once */
 	BELOW_HOME, /* a relative path, or nothing */
 	MAP_TYPE,
 	DOMAIN, /* a domain, or nothing */
@@ -32,7 +33,8 @@ static const struct pv_conf_item items[] = {
 	{ "map_type", "lmdb", "The kind of these tables." },
 	{ "myhostname", "", "The name of this host in Postfix's Received lines; empty: found out." },
 	{ "plain_text_passwords", "no", "Take a password that stands unencrypted in passwd for one." },
-	{ "postfix_config_directory", "/etc/postfix", "Where Postfix's main.cf is." },
+	{ "postfix_config_directory", "/etc/postfix",
+	  "Where Postfix's main.cf is; several instances have one each." },
 	{ "recipient_delimiter", "+", "What may stand between a user and a tag, as in Postfix's main.cf." },
 	{ "run_directory", "/run/virtual", "Locks, counters and sessions." },
 	{ "spool_directory", "/var/spool/virtual", "The mailboxes: DOMAIN/USER in it." },
@@ -54,7 +56,7 @@ static const struct place {
 	{ MAP_TYPE, offsetof(struct pv_conf, map_type) },
 	{ HOST, offsetof(struct pv_conf, myhostname) },
 	{ SWITCH, offsetof(struct pv_conf, plain_text_passwords) },
-	{ FOLDER, offsetof(struct pv_conf, postfix_config_directory) },
+	{ INSTANCES, offsetof(struct pv_conf, postfix_config_directory) },
 	{ DELIMITERS, offsetof(struct pv_conf, recipient_delimiter) },
 	{ FOLDER, offsetof(struct pv_conf, run_directory) },
 	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
@@ -125,6 +127,24 @@ static bool is_path(const char *s)
 	return true;
 }
 
+/* A list of instances: one path at least, none twice. */
+static bool is_list_of_paths(const char *s)
+{
+	const struct pv_conf c = { .postfix_config_directory = s };
+	char dir[PATH_LEN + 2], other[PATH_LEN + 2];
+	size_t count = 0;
+
+	for (; pv_conf_instance(&c, count, dir, sizeof dir); count++) {
+		if (dir[0] != '/' || !is_path(dir) || count >= PV_INSTANCES_MAX)
+			return false;
+		for (size_t i = 0; i < count; i++)
+			if (pv_conf_instance(&c, i, other, sizeof other) && strcmp(dir, other) == 0)
+				return false;
+	}
+	/* It ends behind the last, or at one that is too long. */
+	return count > 0 && pv_conf_instances(&c) == count;
+}
+
 static bool is_host(const char *s)
 {
 	size_t len = strlen(s);
@@ -154,6 +174,11 @@ static const char *fault(enum kind kind, const char *value)
 		return value[0] == '/' && is_path(value) ? NULL : not_absolute;
 	case FOLDER_OR_NONE:
 		return value[0] == '\0' || (value[0] == '/' && is_path(value)) ? NULL : not_absolute;
+	case INSTANCES:
+		return is_list_of_paths(value)
+			       ? NULL
+			       : "write the absolute path of each instance's folder, with commas between, "
+				 "each once, 16 at most";
 	case BELOW_HOME:
 		if (value[0] == '\0' || (value[0] != '/' && value[0] != '~' && is_path(value)))
 			return NULL;
@@ -211,6 +236,18 @@ enum pv_class pv_conf_parse(struct pv_conf *c, const char *file, struct pv_error
 		if ((class = parse_entry(c, &it, &l, seen, e)) != PV_OK)
 			break;
 	return class;
+}
+
+size_t pv_conf_instances(const struct pv_conf *c)
+{
+	const char *p = c->postfix_config_directory;
+	size_t count = 0;
+
+	while (p += strspn(p, ", \t"), *p != '\0') {
+		p += strcspn(p, ", \t");
+		count++;
+	}
+	return count;
 }
 
 bool pv_conf_instance(const struct pv_conf *c, size_t i, char *dir, size_t size)

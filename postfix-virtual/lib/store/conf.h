@@ -6,6 +6,8 @@
 
 #include "store/store.h"
 
+#define PV_INSTANCES_MAX 16 /* of Postfix on one host */
+
 /* One setting, as `postfix-virtual config` shows it. */
 struct pv_conf_item {
 	const char *name;
@@ -24,6 +26,8 @@ const char *pv_conf_value(const struct pv_conf *c, const char *name);
  * the i-th folder, from 0, to dir. Returns false behind the last. The first is the main instance.
  */
 bool pv_conf_instance(const struct pv_conf *c, size_t i, char *dir, size_t size);
+/* How many there are. */
+size_t pv_conf_instances(const struct pv_conf *c);
 
 /* All defaults; c->text is empty. */
 void pv_conf_defaults(struct pv_conf *c);

@@ -19,7 +19,7 @@ struct pv_conf {
 	const char *spool_directory;	      /* /var/spool/virtual */
 	const char *map_directory;	      /* /etc/virtual/maps */
 	const char *map_type;		      /* lmdb */
-	const char *postfix_config_directory; /* /etc/postfix */
+	const char *postfix_config_directory; /* /etc/postfix; may be a list */
 	const char *mail_spool_home;	      /* Mail/mailbox, below a home; empty: no such mailboxes */
 	const char *mail_directory;	      /* /var/mail; empty: not searched */
 	const char *state_directory;	      /* /var/lib/virtual */
