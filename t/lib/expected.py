@@ -126,6 +126,8 @@ class World:
         if not parts or not good_domain(parts[1]) or parts[0].startswith("-"):
             return REFUSED
         local, name = parts
+        if name in self.local_domains and not local:
+            return ANYTHING  # Postfix's own way to write the empty address
         if name in self.local_domains and re.search("[@%!]", local):
             return REFUSED
         if re.search("[@%!]", local):
