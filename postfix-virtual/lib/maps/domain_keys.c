@@ -1,6 +1,7 @@
 #include "maps/domain_keys.h"
 
 #include "address/extension.h"
+#include "maps/domain_patterns.h"
 #include "maps/report.h"
 #include "store/folder.h"
 #include "store/passwd.h"
@@ -243,6 +244,8 @@ enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain 
 		c = read_conf(&m, &files->conf, e);
 	if (c == PV_OK)
 		c = add_host_addresses(&m, e);
+	if (c == PV_OK)
+		c = pv_domain_patterns(w, d, &files->aliases, e);
 	pv_keys_sort(&d->keys);
 	free(m.closed);
 	return c;

@@ -24,7 +24,7 @@ enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750 };
 static const char *const leftovers[] = { ".virtual.new",	   ".virtual.build",
 					 ".virtual.build.lmdb",	   ".virtual_domains.new",
 					 ".virtual_domains.build", ".virtual_domains.build.lmdb",
-					 ".virtual_regexp.new" };
+					 ".virtual_regexp.new",	   ".virtual_regexp.proof" };
 
 /* map_directory, and the group by which Postfix's daemons read what is in it. */
 struct place {

@@ -272,8 +272,10 @@ enum pv_class pv_plan_make(struct pv_maps_work *w, const struct pv_domain *domai
 
 void pv_plan_free(struct pv_plan *p)
 {
-	for (size_t i = 0; i < p->count; i++)
+	for (size_t i = 0; i < p->count; i++) {
 		pv_keys_free(&p->domains[i].keys);
+		pv_strings_free(&p->domains[i].patterns);
+	}
 	free(p->domains);
 	*p = (struct pv_plan){ 0 };
 }

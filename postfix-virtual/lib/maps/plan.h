@@ -4,6 +4,7 @@
 #ifndef PV_MAPS_PLAN_H
 #define PV_MAPS_PLAN_H
 
+#include "maps/expression.h"
 #include "maps/map.h"
 #include "store/hosts.h"
 #include "store/registry.h"
@@ -19,14 +20,15 @@ enum pv_plan_state {
 struct pv_plan_domain {
 	struct pv_domain domain;
 	enum pv_plan_state state;
-	bool is_alias;	       /* of domains[target] */
-	size_t target;	       /* valid if is_alias */
-	uid_t uid;	       /* the folder's owner; not for an alias */
-	const char *account;   /* the name of uid; NULL: not known (yet) */
-	struct pv_keys keys;   /* of `virtual`; sorted */
-	size_t had, vanishing; /* old keys, and those of them that are not in keys */
-	bool meant;	       /* the caller is about to delete it: it may lose all keys */
-	bool grows_only;       /* too many would vanish: old keys stay beside the new ones */
+	bool is_alias;		    /* of domains[target] */
+	size_t target;		    /* valid if is_alias */
+	uid_t uid;		    /* the folder's owner; not for an alias */
+	const char *account;	    /* the name of uid; NULL: not known (yet) */
+	struct pv_keys keys;	    /* of `virtual`; sorted */
+	struct pv_strings patterns; /* pattern aliases; not for an alias */
+	size_t had, vanishing;	    /* old keys, and those of them that are not in keys */
+	bool meant;		    /* the caller is about to delete it: it may lose all keys */
+	bool grows_only;	    /* too many would vanish: old keys stay beside the new ones */
 };
 
 struct pv_plan {
@@ -48,6 +50,8 @@ struct pv_maps_work {
 	struct pv_plan plan;
 	struct pv_keys next[PV_MAP_COUNT]; /* the new sets */
 	struct pv_buf regexp;		   /* the new text of virtual_regexp */
+	struct pv_buf old_regexp;	   /* the old one; old_expressions point into it */
+	struct pv_expressions old_expressions;
 	struct pv_maps_report *report;
 };
 

@@ -13,10 +13,25 @@
 #define PV_REGEXP_NAME "virtual_regexp"
 
 /*
+ * Read the old text in map_directory into w->old_regexp and w->old_expressions. One that is missing or
+ * damaged, or was changed by another hand, makes w->old.doubtful (the run must be one for all domains), the
+ * latter two with a complaint. PV_TEMPORARY: it cannot be read.
+ */
+enum pv_class pv_regexp_load(struct pv_maps_work *w, struct pv_error *e);
+
+/* Is d's part of the text as it must be, by `domains` and by d's patterns in the plan? d is in the tables. */
+bool pv_regexp_keeps(const struct pv_maps_work *w, const struct pv_plan_domain *d);
+
+/*
  * Make w->regexp, the new text, from the plan, `domains`, and (for what is not in the plan, or keeps its old
- * keys) the old text in map_directory. Where it differs from the old one it is proved; an expression that
+ * keys) the old text. Where it differs from the old one it is proved; an expression that
  * fails is left out, with a complaint about its domain. Comes after pv_merge().
  */
 enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e);
+
+/* Append to the report's diff what would change in the text. */
+enum pv_class pv_regexp_diff(struct pv_maps_work *w, struct pv_error *e);
+
+void pv_regexp_free(struct pv_maps_work *w);
 
 #endif

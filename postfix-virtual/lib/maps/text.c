@@ -64,8 +64,9 @@ static char *checked_start(struct pv_buf *text)
 			size_t left = text->len - (size_t)(end + 1 - text->s);
 			(void)snprintf(expected, sizeof expected, SUM_WORD "%016" PRIx64,
 				       sum_of(end + 1, left));
-			*end = '\0';
-			return strcmp(line, expected) == 0 ? end + 1 : NULL;
+			bool same = end - line == (ptrdiff_t)strlen(expected) &&
+				    memcmp(line, expected, strlen(expected)) == 0;
+			return same ? end + 1 : NULL;
 		}
 		line = end + 1;
 	}
@@ -106,4 +107,16 @@ enum pv_class pv_text_parse(struct pv_buf *text, const char *file, struct pv_key
 			return c;
 	}
 	return PV_OK;
+}
+
+void pv_text_wrap(struct pv_buf *out, const char *what, const char *own, const struct pv_buf *lines)
+{
+	pv_text_head(out, what, own);
+	pv_buf_addf(out, SUM_WORD "%016" PRIx64 "\n", sum_of(lines->s, lines->len));
+	pv_buf_add(out, lines->s, lines->len);
+}
+
+const char *pv_text_unwrap(struct pv_buf *text)
+{
+	return memchr(text->s, '\0', text->len) != NULL ? NULL : checked_start(text);
 }

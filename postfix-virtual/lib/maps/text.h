@@ -24,4 +24,11 @@ void pv_text_format(struct pv_buf *out, const char *what, const char *own, const
  */
 enum pv_class pv_text_parse(struct pv_buf *text, const char *file, struct pv_keys *keys, struct pv_error *e);
 
+/*
+ * The same frame around other lines than pairs: head, checksum, lines. And the way back: a pointer to the
+ * lines in text, or NULL where the checksum is missing or wrong.
+ */
+void pv_text_wrap(struct pv_buf *out, const char *what, const char *own, const struct pv_buf *lines);
+const char *pv_text_unwrap(struct pv_buf *text);
+
 #endif

@@ -45,6 +45,8 @@ static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *dom
 	if (c == PV_OK)
 		c = pv_old_maps_load(w->store, &w->old, w->report, e);
 	if (c == PV_OK)
+		c = pv_regexp_load(w, e);
+	if (c == PV_OK)
 		c = make_plan(w, domains, count, e);
 	if (c == PV_OK)
 		c = pv_gather(w, e);
@@ -67,14 +69,14 @@ static enum pv_class finish(struct pv_maps_work *w, struct pv_error *e)
 		return pv_install(w, e);
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
 		c = diff_map(w, m, e);
-	return c;
+	return c == PV_OK ? pv_regexp_diff(w, e) : c;
 }
 
 static void free_work(struct pv_maps_work *w)
 {
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
 		pv_keys_free(&w->next[m]);
-	pv_buf_free(&w->regexp);
+	pv_regexp_free(w);
 	pv_plan_free(&w->plan);
 	pv_arena_free(&w->arena);
 	pv_old_maps_free(&w->old);

@@ -1,0 +1,148 @@
+#include "maps/expression.h"
+
+#include "maps/factor.h"
+
+#include <errno.h>
+
+/*
+ * A lookup tries the lines from top to bottom, but passes over a block whose `if` does not hold. Up to FLAT
+ * domains stand one after the other, easy to read; more become a tree over the ends of their names with
+ * BRANCHES at each node, so that a lookup tries a few lines at each level.
+ */
+enum { FLAT = 12, BRANCHES = 4, LEAF = 3 };
+
+/* A domain by its name's end: the name backwards. */
+struct leaf {
+	char back[PV_DOMAIN_MAX + 1];
+	size_t index; /* into the expressions */
+};
+
+struct nest {
+	const struct leaf *leaves;
+	const struct pv_buf *blocks;
+	const size_t *starts;
+	struct pv_buf *out;
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct leaf *x = a, *y = b;
+
+	return strcmp(x->back, y->back);
+}
+
+static void add_block(const struct nest *n, size_t leaf)
+{
+	size_t i = n->leaves[leaf].index;
+
+	pv_buf_add(n->out, n->blocks->s + n->starts[i], n->starts[i + 1] - n->starts[i]);
+}
+
+/* `if` for names whose back is one of those of leaves[low..high) as far as they are equal, `len` bytes, and
+ * (where there are more than one) the byte behind. */
+static void add_if(const struct nest *n, size_t low, size_t high, size_t len)
+{
+	const char *back = n->leaves[low].back;
+	char last = '\0';
+
+	pv_buf_adds(n->out, "if /");
+	if (back[len] != '\0') {
+		pv_buf_addc(n->out, '[');
+		/* Sorted, `-` comes first, where it stands for itself. */
+		for (size_t i = low; i < high; i++) {
+			char c = n->leaves[i].back[len];
+			if (c != last)
+				pv_buf_addc(n->out, c);
+			last = c;
+		}
+		pv_buf_addc(n->out, ']');
+	}
+	for (size_t i = len; i-- > 0;)
+		pv_factor_quote(back + i, 1, n->out);
+	pv_buf_adds(n->out, "$/\n");
+}
+
+static size_t equal_bytes(const struct nest *n, size_t low, size_t high)
+{
+	const char *a = n->leaves[low].back, *b = n->leaves[high - 1].back;
+	size_t len = 0;
+
+	while (a[len] != '\0' && a[len] == b[len])
+		len++;
+	return len;
+}
+
+static size_t end_of_run(const struct nest *n, size_t low, size_t high, size_t at)
+{
+	size_t i = low + 1;
+
+	while (i < high && n->leaves[i].back[at] == n->leaves[low].back[at])
+		i++;
+	return i;
+}
+
+/* Where the branch that begins at `low` ends: at a change of the byte at `at`, before it has much more than
+ * its share. So a branch never is its whole node, unless all have that byte in common. */
+static size_t end_of_branch(const struct nest *n, size_t low, size_t high, size_t at, size_t share)
+{
+	size_t i = end_of_run(n, low, high, at);
+
+	while (i < high && i - low < share) {
+		size_t next = end_of_run(n, i, high, at);
+		if (next - i > share)
+			break;
+		i = next;
+	}
+	return i;
+}
+
+/* The depth is at most that of the tree: each branch is a part of its node, or has more bytes in common. */
+static void add_node(const struct nest *n, size_t low, size_t high, bool flat)
+{
+	size_t at = equal_bytes(n, low, high);
+
+	if (flat || high - low <= LEAF) {
+		while (low < high)
+			add_block(n, low++);
+		return;
+	}
+	/* The rest are below it, or end as it does by chance. */
+	if (n->leaves[low].back[at] == '\0')
+		add_block(n, low++);
+	size_t share = (high - low + BRANCHES - 1) / BRANCHES;
+	while (low < high) {
+		size_t next = end_of_branch(n, low, high, at, share);
+		size_t len = n->leaves[low].back[at] == n->leaves[next - 1].back[at]
+				     ? equal_bytes(n, low, next)
+				     : at;
+		if (next - low == 1)
+			len = strlen(n->leaves[low].back);
+		add_if(n, low, next, len);
+		add_node(n, low, next, false);
+		pv_buf_adds(n->out, "endif\n");
+		low = next;
+	}
+}
+
+enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct pv_buf *blocks,
+				  const size_t *starts, struct pv_buf *out, struct pv_error *e)
+{
+	struct leaf *leaves = reallocarray(NULL, l->count + 1, sizeof *leaves);
+	const struct nest n = { leaves, blocks, starts, out };
+
+	if (leaves == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", l->count);
+	for (size_t i = 0; i < l->count; i++) {
+		size_t len = strlen(l->v[i].domain);
+		for (size_t j = 0; j < len; j++)
+			leaves[i].back[j] = l->v[i].domain[len - 1 - j];
+		leaves[i].back[len] = '\0';
+		leaves[i].index = i;
+	}
+	if (l->count > 1)
+		qsort(leaves, l->count, sizeof *leaves, compare);
+	if (l->count > 0)
+		add_node(&n, 0, l->count, l->count <= FLAT);
+	free(leaves);
+	return PV_OK;
+}
