@@ -1,18 +1,20 @@
 #include "admin.h"
 
+#include "address/extension.h"
 #include "address/idn.h"
 #include "base/child.h"
 #include "base/file.h"
 #include "change/account.h"
 #include "change/inside.h"
-#include "maps/postfix.h"
+#include "maps/map.h"
 #include "route/place.h"
 #include "route/route.h"
-#include "store/conf.h"
 #include "store/registry.h"
+#include "tables.h"
 
 #include <fcntl.h>
-#include <limits.h>
+
+enum { LOCAL_SIZE = 2048 };
 
 /* What the child finds out as the account. */
 struct answer {
@@ -101,85 +103,150 @@ static enum pv_class find_domain(const struct admin *a, const struct pv_domain *
 	return pv_fail(e, PV_PERMANENT, NULL, "%s is no domain here: postfix-virtual domain list", d->s);
 }
 
-/* Ask Postfix's tables as Postfix does: by form of the key first, then by table. */
-static void put_postfix(struct admin *a, const struct question *q)
+/* The address that was asked about, without quotes: `"a b"@kvt.dk` is a b. */
+static enum pv_class take_address(const char *text, char local[LOCAL_SIZE], struct pv_recipient *to,
+				  struct pv_error *e)
 {
-	char exact[512], regexp[1200], forms[3][PV_EXTENSION_MAX + 16], *found = NULL;
-	const struct pv_conf *conf = &a->store.conf;
-	char dir[PATH_MAX] = "";
-	const char *argv[] = { PV_POSTMAP, "-c", dir, "-q", NULL, NULL, NULL };
-	int plain = (int)strcspn(q->to.local, "+"), len = (int)q->to.local_len;
+	const char *at = strrchr(text, '@');
+	size_t n = 0;
 
-	(void)pv_conf_instance(conf, 0, dir, sizeof dir);
-	(void)snprintf(exact, sizeof exact, "%s:%.200s/virtual", conf->map_type, conf->map_directory);
-	(void)snprintf(regexp, sizeof regexp, "pipemap:{pcre:%.200s/virtual_regexp,%s}", conf->map_directory,
-		       exact);
-	(void)snprintf(forms[0], sizeof forms[0], "%.*s@%.180s", len, q->to.local, q->to.domain.s);
-	(void)snprintf(forms[1], sizeof forms[1], "%.*s@%.180s", plain < len ? plain : len, q->to.local,
-		       q->to.domain.s);
-	(void)snprintf(forms[2], sizeof forms[2], "@%.180s", q->to.domain.s);
-	for (int i = 0; i < 6 && found == NULL; i++) {
-		struct pv_buf out = PV_BUF_INIT(65536);
-		struct pv_error e;
-		argv[4] = forms[i / 2];
-		argv[5] = i % 2 == 0 ? exact : regexp;
-		if (pv_postfix_ask(argv, NULL, 30, &out, &e) != PV_OK)
-			found = strdup(e.text);
-		else if (out.len > 0)
-			found = strndup(out.s, strcspn(out.s, "\n"));
-		pv_buf_free(&out);
+	if (at == NULL || at == text)
+		return pv_fail(e, PV_PERMANENT, NULL, "`%.80s` is not user@domain", text);
+	bool quoted = at - text >= 2 && text[0] == '"' && at[-1] == '"';
+	for (const char *p = text + quoted; p < at - quoted && n < LOCAL_SIZE - 1; p++) {
+		if (quoted && *p == '\\' && p + 1 < at - quoted)
+			p++;
+		local[n++] = *p;
 	}
-	put_text(a->result, "postfix", found != NULL ? found : "refuses it: no table has it");
-	free(found);
+	local[n] = '\0';
+	to->local = local;
+	to->local_len = n;
+	return pv_idn_domain(at + 1, &to->domain, e);
 }
 
-static void describe(struct admin *a, const struct question *q, const struct answer *answer)
+/* Does the target lead to vlocal? Then make the question the one that virtual-deliver gets. */
+static bool follow(const struct admin *a, const char *target, struct question *q)
 {
-	put_text(a->result, "domain", answer->domain.s);
-	put_text(a->result, "account", q->account.name);
-	put_postfix(a, q);
-	if (answer->refused) {
-		put_text(a->result, "result", "refused");
-		put_text(a->result, "reason", answer->text);
-		put_text(a->result, "status", answer->status);
-		return;
+	const char *at = strrchr(target, '@'), *delimiter = strchr(target, PV_DELIMITER);
+	struct pv_extension_reading r;
+	size_t from = 0;
+
+	if (at == NULL || strcmp(at + 1, PV_MAP_TARGET_DOMAIN) != 0 || delimiter == NULL || delimiter > at)
+		return false;
+	while (pv_extension_next(delimiter + 1, (size_t)(at - delimiter - 1), &from, &r)) {
+		struct question next = *q;
+		if (find_domain(a, &r.domain, &next, NULL) != PV_OK ||
+		    strncmp(next.account.name, target, (size_t)(delimiter - target)) != 0 ||
+		    next.account.name[delimiter - target] != '\0')
+			continue;
+		next.to.domain = r.domain;
+		if (r.has_user) {
+			next.to.local = delimiter + 1;
+			next.to.local_len = r.user.len;
+		}
+		*q = next;
+		return true;
+	}
+	return false;
+}
+
+/* What the account's files say, by a child. */
+static enum pv_class ask_route(struct question *q, struct answer *answer, struct pv_error *e)
+{
+	static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 10 };
+	struct pv_buf out = PV_BUF_INIT(sizeof *answer);
+
+	enum pv_class c = pv_child_run(q->account.uid, q->account.gid, &limits, resolve, q, &out, e);
+	if (c == PV_OK && out.len != sizeof *answer)
+		c = pv_fail(e, PV_TEMPORARY, NULL, "a child's report is cut short");
+	if (c == PV_OK) {
+		memcpy(answer, out.s, sizeof *answer);
+		answer->text[sizeof answer->text - 1] = answer->status[sizeof answer->status - 1] = '\0';
+		answer->mailbox[sizeof answer->mailbox - 1] = '\0';
+		answer->domain.s[PV_DOMAIN_MAX] = answer->user.s[PV_USER_MAX] = '\0';
+		pv_printable(answer->mailbox, strlen(answer->mailbox));
+		pv_printable(answer->text, strlen(answer->text));
+		pv_printable(answer->status, strlen(answer->status));
+	}
+	pv_buf_free(&out);
+	return c;
+}
+
+static void put_refused(struct admin *a, const char *reason, const char *status)
+{
+	put_text(a->result, "result", "refused");
+	put_text(a->result, "reason", reason);
+	put_text(a->result, "status", status);
+}
+
+/* No table has it. The domain's files may know why. */
+static void put_unknown(struct admin *a, struct question *q)
+{
+	struct answer answer;
+
+	put_text(a->result, "postfix", "refuses it: no table has it");
+	if (ask_route(q, &answer, NULL) == PV_OK && answer.refused)
+		put_refused(a, answer.text, answer.status);
+	else if (memchr(q->to.local, PV_DELIMITER, q->to.local_len) != NULL)
+		put_refused(a, "no such address for Postfix; is recipient_delimiter in its main.cf?",
+			    "5.1.1");
+	else
+		put_refused(a, "no such address for Postfix; make-postfix-maps brings its tables up to date",
+			    "5.1.1");
+}
+
+static enum pv_class put_route(struct admin *a, struct question *q, struct pv_error *e)
+{
+	struct answer answer;
+
+	enum pv_class c = ask_route(q, &answer, e);
+	if (c != PV_OK)
+		return c;
+	if (answer.refused) {
+		put_refused(a, answer.text, answer.status);
+		return PV_OK;
 	}
 	put_text(a->result, "result",
-		 answer->by_fallback ? "delivered, by the domain's fallback" : "delivered");
-	put_text(a->result, "user", answer->user.s);
-	put_text(a->result, "mailbox", answer->mailbox);
-	put_bool(a->result, "mailbox_exists", answer->mailbox_exists);
+		 answer.by_fallback ? "delivered, by the domain's fallback" : "delivered");
+	put_text(a->result, "user", answer.user.s);
+	put_text(a->result, "mailbox", answer.mailbox);
+	put_bool(a->result, "mailbox_exists", answer.mailbox_exists);
+	return PV_OK;
+}
+
+static enum pv_class put_target(struct admin *a, struct question *q, char *target, struct pv_error *e)
+{
+	pv_printable(target, strlen(target));
+	put_text(a->result, "postfix", target);
+	if (follow(a, target, q))
+		return put_route(a, q, e);
+	put_text(a->result, "result", "handed on");
+	put_text(a->result, "to", target);
+	return PV_OK;
 }
 
 enum pv_class explain_run(struct admin *a, struct pv_error *e)
 {
-	static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 10 };
-	struct question q = { .dir = a->store.dir, .to = { .local = a->objects[0] } };
-	struct pv_buf out = PV_BUF_INIT(sizeof(struct answer));
-	const char *at = strrchr(a->objects[0], '@');
-	struct answer answer;
+	struct question q = { .dir = a->store.dir };
+	struct tables_answer tables;
+	char local[LOCAL_SIZE];
 
-	if (at == NULL)
-		return pv_fail(e, PV_PERMANENT, NULL, "`%.80s` is not user@domain", a->objects[0]);
-	q.to.local_len = (size_t)(at - a->objects[0]);
-	enum pv_class c = pv_idn_domain(at + 1, &q.to.domain, e);
+	enum pv_class c = take_address(a->objects[0], local, &q.to, e);
 	if (c == PV_OK)
 		c = find_domain(a, &q.to.domain, &q, e);
 	if (c == PV_OK)
-		c = pv_child_run(q.account.uid, q.account.gid, &limits, resolve, &q, &out, e);
-	if (c == PV_OK && out.len != sizeof answer)
-		c = pv_fail(e, PV_TEMPORARY, NULL, "a child's report is cut short");
-	if (c == PV_OK) {
-		memcpy(&answer, out.s, sizeof answer);
-		answer.text[sizeof answer.text - 1] = answer.status[sizeof answer.status - 1] = '\0';
-		answer.mailbox[sizeof answer.mailbox - 1] = '\0';
-		answer.domain.s[PV_DOMAIN_MAX] = answer.user.s[PV_USER_MAX] = '\0';
-		pv_printable(answer.mailbox, strlen(answer.mailbox));
-		pv_printable(answer.text, strlen(answer.text));
-		a->result = json_object();
-		put_text(a->result, "address", a->objects[0]);
-		describe(a, &q, &answer);
-	}
-	pv_buf_free(&out);
-	return c;
+		c = tables_ask(&a->store, &q.to, &tables, e);
+	if (c != PV_OK)
+		return c;
+	a->result = json_object();
+	put_text(a->result, "address", a->objects[0]);
+	put_text(a->result, "domain", q.ours.s);
+	put_text(a->result, "account", q.account.name);
+	if (tables.ours_missing)
+		pv_buf_adds(&a->change.notes,
+			    "main.cf does not name our tables yet: postfix-virtual setup puts them in\n");
+	if (tables.target[0] != '\0')
+		return put_target(a, &q, tables.target, e);
+	put_unknown(a, &q);
+	return PV_OK;
 }

@@ -18,6 +18,7 @@ from scratch import CLEAN_ENV, must, read, run, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
 HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
+NOT_SET_UP = "main.cf does not name our tables yet: postfix-virtual setup puts them in"
 OTHER = HASH[:-1] + "."
 
 exercised = set()
@@ -95,9 +96,9 @@ def walk(h):
         ("user|show|abc@kvt.dk", (0, "address: abc@kvt.dk\nname: abcname\nhome: .\nreceive: yes\nretrieve: yes\npassword: hash\n"
                                      f"mailbox: {h.spool}/kvt.dk/abc\nbytes: 0\n", "")),
         ("explain|abc+x@kvt.dk", (0, f"address: abc+x@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: {name}+abc--kvt.dk@virtual.invalid\n"
-                                     f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\n", "")),
+                                     f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\n", said(NOT_SET_UP))),
         ("explain|nosuch@kvt.dk", (0, f"address: nosuch@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: refuses it: no table has it\n"
-                                      "result: refused\nreason: no such user here\nstatus: 5.1.1\n", "")),
+                                      "result: refused\nreason: no such user here\nstatus: 5.1.1\n", said(NOT_SET_UP))),
         ("config|-n", (0, "".join(f"{k} = {v}".strip() + "\n" for k, v in sorted(h.settings.items())), "")),
         ("config", (0, lambda o: "default_domain =\n" in o and o.count("\n") == o.count(" ="), "")),
     ])

@@ -1,0 +1,21 @@
+/*
+ * tables.h: what this host's Postfix makes of a recipient, asked as its cleanup daemon asks: by form of the
+ * key first (the whole address, the address without its tag, the domain alone), then by table.
+ */
+#ifndef ADMIN_TABLES_H
+#define ADMIN_TABLES_H
+
+#include "route/route.h"
+
+#define TABLES_TARGET_MAX 1024
+
+struct tables_answer {
+	char target[TABLES_TARGET_MAX]; /* what a table gives for it, as it stands there; "": none does */
+	bool ours_missing; /* virtual_alias_maps of main.cf does not name our tables; they were asked alone */
+};
+
+/* Ask about `to`. PV_TEMPORARY: Postfix would defer it too: a table that cannot be opened ... */
+enum pv_class tables_ask(const struct pv_store *s, const struct pv_recipient *to, struct tables_answer *r,
+			 struct pv_error *e);
+
+#endif
