@@ -170,6 +170,66 @@ static void a_big_unsorted_file(void **state)
 	pv_buf_free(&seen);
 }
 
+static void hashes_are_dropped_from_good_lines_alone(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} table[] = {
+		{ "a:$y$j9T$x/y:60001:100:n:.:\nb:$1$z:60001:100:n:.:\n",
+		  "a:*:60001:100:n:.:\nb:*:60001:100:n:.:\n" },
+		{ "a::60001:100:n:.:\n", "a::60001:100:n:.:\n" },
+		{ "a:secret:x", "a:*:x" },
+		{ "a:secret", "a:secret" },
+		{ "a:", "a:" },
+		{ "a", "a" },
+		{ ":secret:x\n", ":*:x\n" },
+		{ "# a:secret:x\n \t# b:secret:x\n\n\n", "# a:secret:x\n \t# b:secret:x\n\n\n" },
+		{ "a:sec\tret:x\nb:sec\177ret:x\n", "a:sec\tret:x\nb:sec\177ret:x\n" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct pv_buf text = PV_BUF_INIT(1000);
+		pv_buf_adds(&text, table[i].before);
+		pv_passwd_drop_hashes(&text);
+		assert_string_equal(text.s, table[i].after);
+		assert_int_equal(text.len, strlen(table[i].after));
+		pv_buf_free(&text);
+	}
+}
+
+/* Whatever stands in a file, it is judged as it was with the hashes. */
+static void without_hashes_a_file_is_judged_as_before(void **state)
+{
+	static const char *const pieces[] = { "abc",	 "b",	 ":",	    ":",	   "\n",
+					      "\n",	 "#",	 " ",	    "60001",	   "60002",
+					      "\r",	 "\t",	 LINE("c"), ":$y$j9T$abc", "",
+					      LINE("D"), "\001", "9",	    LINE("e"),	   "x:::::::" };
+	uint64_t seed = 11;
+
+	(void)state;
+	for (int i = 0; i < 30000; i++) {
+		struct pv_buf text = PV_BUF_INIT(20000), before = PV_BUF_INIT(20000),
+			      after = PV_BUF_INIT(20000);
+		struct pv_error e1 = { .class = PV_OK }, e2 = { .class = PV_OK };
+		for (unsigned n = next_random(&seed) % 12; n > 0; n--)
+			pv_buf_adds(&text, pieces[next_random(&seed) % (sizeof pieces / sizeof *pieces)]);
+		/* A hash that makes the line just too long, or just not. */
+		if (i % 16 == 0)
+			pv_buf_addf(&text, "long:%0*d:60001:100:n:.:\n", 4070 + (int)(next_random(&seed) % 8),
+				    0);
+		(void)pv_passwd_scan(text.s, text.len, "f", ACCOUNT, false, note, &before, &e1);
+		pv_passwd_drop_hashes(&text);
+		(void)pv_passwd_scan(text.s, text.len, "f", ACCOUNT, false, note, &after, &e2);
+		assert_string_equal(after.s, before.s);
+		assert_string_equal(e2.text, e1.text);
+		pv_buf_free(&text);
+		pv_buf_free(&before);
+		pv_buf_free(&after);
+	}
+}
+
 static enum pv_class scan_once(void *ctx, bool *right_r, struct pv_error *e)
 {
 	static const char text[] = LINE("b") LINE("a");
@@ -199,6 +259,8 @@ int main(void)
 		cmocka_unit_test(a_line_has_at_most_4095_bytes),
 		cmocka_unit_test(a_whole_file),
 		cmocka_unit_test(a_big_unsorted_file),
+		cmocka_unit_test(hashes_are_dropped_from_good_lines_alone),
+		cmocka_unit_test(without_hashes_a_file_is_judged_as_before),
 		cmocka_unit_test(no_memory_is_temporary),
 	};
 

@@ -152,7 +152,8 @@ enum pv_class pv_child_run(uid_t uid, gid_t gid, const struct pv_child_limits *l
 	enum pv_class c = pv_child_start(uid, gid, limits, work, ctx, out, &child, e);
 	if (c != PV_OK)
 		return c;
-	(void)pv_child_wait(&child, 1, INT64_MAX);
+	while (child.runs)
+		(void)pv_child_wait(&child, 1, INT64_MAX);
 	if (child.class != PV_OK && e != NULL)
 		*e = child.error;
 	return child.class;

@@ -40,7 +40,7 @@ struct pv_child_limits {
 enum pv_class pv_child_run(uid_t uid, gid_t gid, const struct pv_child_limits *limits, pv_child_work *work,
 			   void *ctx, struct pv_buf *out, struct pv_error *e);
 
-/* --- several at once: pv_child_run() is pv_child_start(), and pv_child_wait() until it has ended --- */
+/* --- several at once: pv_child_run() is pv_child_start(), and pv_child_wait() until it runs no more --- */
 
 #define PV_CHILDREN_MAX 64 /* that one pv_child_wait() can serve */
 
@@ -64,8 +64,9 @@ enum pv_class pv_child_start(uid_t uid, gid_t gid, const struct pv_child_limits 
 
 /*
  * Serve those of list[0..count) that run until one of them has ended, and return its number: it runs no more,
- * nothing of it is left open, and its class and error are set. Returns count where none runs, or none ended
- * by until_ms (pv_now_ms(); INT64_MAX: no matter when).
+ * nothing of it is left open, and its class and error are set. Returns count where none has ended: something
+ * was read (at most 64 KiB of each, so that the caller may look at how much is held), until_ms of
+ * pv_now_ms() has come (INT64_MAX: never), or none runs.
  *
  * One that passes its deadline or out->max is killed; where even that takes over a second (it hangs in a
  * file system that does not answer), it is left to end by itself.

@@ -169,12 +169,15 @@ static void kill_all(struct pv_child *list, size_t count, int err)
 		pv_child_kill(&list[i], &why);
 }
 
-/* Read, reap and end. Returns the number of one that is done, or count. */
-static size_t look_at_all(struct pv_child *list, size_t count, const struct pollfd *fds, bool know)
+/* Read (*any_r tells), reap and end. Returns the number of one that is done, or count. */
+static size_t look_at_all(struct pv_child *list, size_t count, const struct pollfd *fds, bool know,
+			  bool *any_r)
 {
 	for (size_t i = 0; i < count; i++)
-		if (list[i].runs && know && fds[2 * i].revents != 0)
+		if (list[i].runs && know && fds[2 * i].revents != 0) {
 			serve(&list[i]);
+			*any_r = true;
+		}
 	for (size_t i = 0; i < count; i++)
 		if (list[i].runs && (!know || list[i].pidfd < 0 || fds[2 * i + 1].revents != 0) &&
 		    reap(&list[i]))
@@ -196,15 +199,17 @@ static bool any_runs(const struct pv_child *list, size_t count)
 size_t pv_child_wait(struct pv_child *list, size_t count, int64_t until_ms)
 {
 	struct pollfd fds[2 * PV_CHILDREN_MAX];
-	size_t done = count;
+	bool any = false;
 
-	while (done == count && any_runs(list, count)) {
+	while (!any && any_runs(list, count)) {
 		int ready = wait_for_any(list, count, fds, until_ms);
 		if (ready < 0 && errno != EINTR)
 			kill_all(list, count, errno);
-		done = look_at_all(list, count, fds, ready >= 0);
-		if (done == count && pv_now_ms() >= until_ms)
+		size_t done = look_at_all(list, count, fds, ready >= 0, &any);
+		if (done < count)
+			return done;
+		if (pv_now_ms() >= until_ms)
 			break;
 	}
-	return done;
+	return count;
 }

@@ -54,7 +54,7 @@ static enum pv_class complain(struct making *m, const struct pv_error *why, stru
 static enum pv_class read_user_conf(struct making *m, const struct pv_user *u, const struct pv_slice *slice,
 				    struct pv_error *e)
 {
-	struct pv_buf text = PV_BUF_INIT(PV_READER_FILE_MAX);
+	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
 	char file[PATH_MAX + PV_USER_MAX + 16];
 	struct pv_user_conf conf;
 
@@ -198,7 +198,7 @@ static enum pv_class add_fallback(struct making *m, const struct pv_user *fallba
 
 static enum pv_class read_conf(struct making *m, const struct pv_slice *slice, struct pv_error *e)
 {
-	struct pv_buf text = PV_BUF_INIT(PV_READER_FILE_MAX);
+	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
 	struct pv_domain_conf conf = { .has_fallback = false };
 	char file[PATH_MAX + 16];
 

@@ -1,14 +1,14 @@
 #include "maps/gather.h"
 
 #include "maps/domain_keys.h"
-#include "maps/reader.h"
+#include "maps/readers.h"
 #include "maps/report.h"
 
 #include <errno.h>
 #include <pwd.h>
 #include <unistd.h>
 
-/* Domains of one account: list[0..count), borrowed from the plan. */
+/* Domains of one account: list[0..count), borrowed. */
 struct group {
 	struct pv_plan_domain **list;
 	size_t count;
@@ -115,32 +115,18 @@ static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 	return pv_plan_keep(w, d, &why, e);
 }
 
-static enum pv_class read_group(struct pv_maps_work *w, struct group *g, struct pv_error *e)
-{
-	const struct pv_domain **names = reallocarray(NULL, g->count, sizeof *names);
-	struct pv_files files;
-
-	if (names == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", g->count);
-	for (size_t i = 0; i < g->count; i++)
-		names[i] = &g->list[i]->domain;
-	enum pv_class c = pv_files_read(w->store, &g->account, names, g->count, &files, e);
-	for (size_t i = 0; c == PV_OK && i < g->count; i++)
-		c = make_keys(w, g->list[i], &files.list[i], e);
-	pv_files_free(&files);
-	free(names);
-	return c;
-}
-
 /* Name the account of each domain of the group; leave those in it that are to be read. */
-static enum pv_class gather_group(struct pv_maps_work *w, struct group *g, struct pv_error *e)
+static enum pv_class find_account_of_each(struct pv_maps_work *w, struct group *g, struct pv_error *e)
 {
 	struct pv_error why;
 	enum pv_class c = PV_OK;
 	size_t to = 0;
 
-	if (find_account(w, g, &why) != PV_OK || check_reach(g, &why) != PV_OK)
-		return keep_group(w, g, &why, e);
+	if (find_account(w, g, &why) != PV_OK || check_reach(g, &why) != PV_OK) {
+		c = keep_group(w, g, &why, e);
+		g->count = 0;
+		return c;
+	}
 	for (size_t i = 0; c == PV_OK && i < g->count; i++) {
 		if (check_said(w, g->list[i], g->name, &why) != PV_OK)
 			c = pv_plan_keep(w, g->list[i], &why, e);
@@ -148,21 +134,48 @@ static enum pv_class gather_group(struct pv_maps_work *w, struct group *g, struc
 			g->list[to++] = g->list[i];
 	}
 	g->count = to;
-	return c == PV_OK && to > 0 ? read_group(w, g, e) : c;
+	return c;
 }
 
-static enum pv_class gather_folders(struct pv_maps_work *w, struct pv_plan_domain **list, size_t count,
-				    struct pv_error *e)
+/* The domains that have a folder, by account: list[] is in the order of owners, and accounts[a].domains[i] is
+ * the name of at[a][i]. */
+struct gathering {
+	struct pv_maps_work *w;
+	struct pv_plan_domain **list;
+	const struct pv_domain **names;
+	struct pv_readers_account *accounts;
+	struct pv_plan_domain ***at;
+	size_t count; /* of accounts */
+};
+
+static enum pv_class take_domain(void *ctx, size_t account, size_t domain,
+				 const struct pv_domain_files *files, struct pv_error *e)
+{
+	const struct gathering *g = ctx;
+
+	return make_keys(g->w, g->at[account][domain], files, e);
+}
+
+/* Fill in g->accounts from the first `count` of g->list. */
+static enum pv_class find_accounts(struct gathering *g, size_t count, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
 
-	qsort(list, count, sizeof *list, compare_owners);
-	for (size_t i = 0; c == PV_OK && i < count;) {
-		struct group g = { .list = list + i, .count = 1, .name = "" };
-		while (i + g.count < count && list[i + g.count]->uid == list[i]->uid)
-			g.count++;
-		i += g.count;
-		c = gather_group(w, &g, e);
+	qsort(g->list, count, sizeof *g->list, compare_owners);
+	for (size_t i = 0, next; c == PV_OK && i < count; i = next) {
+		struct group group = { .list = g->list + i, .count = 1, .name = "" };
+		while (i + group.count < count && g->list[i + group.count]->uid == g->list[i]->uid)
+			group.count++;
+		next = i + group.count;
+		c = find_account_of_each(g->w, &group, e);
+		if (group.count == 0)
+			continue;
+		for (size_t j = 0; j < group.count; j++)
+			g->names[i + j] = &group.list[j]->domain;
+		g->at[g->count] = group.list;
+		g->accounts[g->count++] = (struct pv_readers_account){ .ids = group.account,
+								       .domains = g->names + i,
+								       .count = group.count };
 	}
 	return c;
 }
@@ -179,21 +192,41 @@ static enum pv_class gather_alias(struct pv_maps_work *w, struct pv_plan_domain 
 	return d->state == PV_PLAN_READ ? pv_domain_keys_alias(w, d, target, e) : PV_OK;
 }
 
+static void free_gathering(struct gathering *g)
+{
+	free(g->list);
+	free(g->names);
+	free(g->accounts);
+	free(g->at);
+}
+
+/* Room for count domains, each of which may be of another account. */
+static enum pv_class make_room(struct gathering *g, size_t count, struct pv_error *e)
+{
+	g->list = calloc(count, sizeof *g->list);
+	g->names = calloc(count, sizeof *g->names);
+	g->accounts = calloc(count, sizeof *g->accounts);
+	g->at = calloc(count, sizeof *g->at);
+	if (g->list != NULL && g->names != NULL && g->accounts != NULL && g->at != NULL)
+		return PV_OK;
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", count);
+}
+
 enum pv_class pv_gather(struct pv_maps_work *w, struct pv_error *e)
 {
+	struct gathering g = { .w = w };
 	struct pv_plan *p = &w->plan;
-	enum pv_class c = PV_OK;
 	size_t count = 0;
 
-	struct pv_plan_domain **list = reallocarray(NULL, p->count + 1, sizeof *list);
-	if (list == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", p->count);
-	for (size_t i = 0; i < p->count; i++)
+	enum pv_class c = make_room(&g, p->count + 1, e);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++)
 		if (p->domains[i].state == PV_PLAN_READ && !p->domains[i].is_alias)
-			list[count++] = &p->domains[i];
-	if (count > 0)
-		c = gather_folders(w, list, count, e);
-	free(list);
+			g.list[count++] = &p->domains[i];
+	if (c == PV_OK)
+		c = find_accounts(&g, count, e);
+	if (c == PV_OK)
+		c = pv_readers_run(w->store, g.accounts, g.count, take_domain, &g, e);
+	free_gathering(&g);
 	return c;
 }
 

@@ -1,11 +1,6 @@
 #include "maps/reader.h"
 
-#include "base/child.h"
-#include "base/file.h"
 #include "maps/reader_send.h"
-
-#include <errno.h>
-#include <unistd.h>
 
 struct frame {
 	char type;
@@ -68,52 +63,27 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 		return true;
 	case PV_FRAME_END:
 		d->ok = d->error.class == PV_OK && d->passwd.s != NULL;
-		return true;
+		/* A child of ours says why. */
+		return d->ok || d->error.class != PV_OK;
 	default:
 		return false;
 	}
 }
 
-void pv_files_parse(struct pv_files *f, size_t count, const struct pv_error *why)
+bool pv_files_parse(struct pv_files *f, size_t count)
 {
-	size_t at = 0, current = 0;
 	struct frame frame;
+	size_t at = 0;
 
+	f->done = 0;
 	while (frame_at(f->bytes.s, f->bytes.len, at, &frame)) {
 		/* One domain after the other, in our order. */
-		if (frame.domain != current || current >= count || !take(&f->list[current], &frame, at))
-			break;
+		if (frame.domain != f->done || f->done >= count || !take(&f->list[f->done], &frame, at))
+			return false;
 		at = frame.next;
-		current += frame.type == PV_FRAME_END;
+		f->done += frame.type == PV_FRAME_END;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (!f->list[i].ok && f->list[i].error.class == PV_OK)
-			f->list[i].error = *why;
-	for (size_t i = current; i < count; i++)
-		f->list[i].ok = false;
-}
-
-static enum pv_class send_all(void *ctx, int out_fd, struct pv_error *e)
-{
-	return pv_send_domains(ctx, out_fd, e);
-}
-
-enum pv_class pv_files_read(const struct pv_store *s, const struct pv_reader_account *account,
-			    const struct pv_domain *const *domains, size_t count, struct pv_files *f,
-			    struct pv_error *e)
-{
-	const struct pv_child_limits limits = { PV_READER_SECONDS, PV_READER_CPU_SECONDS };
-	struct pv_send_order order = { s, account->uid, domains, count };
-	struct pv_error why;
-
-	*f = (struct pv_files){ .bytes = PV_BUF_INIT(PV_READER_ACCOUNT_MAX) };
-	f->list = calloc(count == 0 ? 1 : count, sizeof *f->list);
-	if (f->list == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", count);
-	(void)pv_fail(&why, PV_TEMPORARY, "4.3.0", "the child that read the domain's files sent nonsense");
-	(void)pv_child_run(account->uid, account->gid, &limits, send_all, &order, &f->bytes, &why);
-	pv_files_parse(f, count, &why);
-	return PV_OK;
+	return at == f->bytes.len;
 }
 
 void pv_files_free(struct pv_files *f)

@@ -1,7 +1,8 @@
 /*
  * reader.h: the files of domains, read by a child that became their account.
  *
- * The child only opens and sends; nothing that it says is believed before it was parsed here.
+ * The child only opens and sends; nothing that it says is believed before it was parsed here. Hashes of
+ * passwords stay with the child: nothing here needs them.
  */
 #ifndef PV_MAPS_READER_H
 #define PV_MAPS_READER_H
@@ -15,13 +16,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { /* limits of one account */
-       PV_READER_SECONDS = 10,
-       PV_READER_CPU_SECONDS = 5,
-};
-#define PV_READER_ACCOUNT_MAX ((size_t)64 << 20) /* bytes of all files of all its domains */
-#define PV_READER_FILE_MAX ((size_t)32 << 20)	 /* bytes of one file */
-#define PV_READER_ALIASES_MAX ((size_t)8 << 20)	 /* of `aliases` */
+/* Limits of one domain. */
+#define PV_READER_PASSWD_MAX ((size_t)32 << 20) /* bytes of passwd, hashes included */
+#define PV_READER_ALIASES_MAX ((size_t)8 << 20)
+#define PV_READER_CONF_MAX ((size_t)64 << 10)	/* of domain.conf, and of a file in users/ */
+#define PV_READER_USERS_MAX 200000		/* files in users/ */
+#define PV_READER_DOMAIN_MAX ((size_t)11 << 20) /* bytes of all that is sent */
+
+/* A child ends after a domain with which it has sent so much, so that little is held at a time. */
+#define PV_READER_ENOUGH ((size_t)1 << 20)
 
 struct pv_slice {
 	const char *s; /* into struct pv_files; NULL: no such file */
@@ -32,15 +35,17 @@ struct pv_slice {
 struct pv_domain_files {
 	bool ok;		 /* all of it, and passwd is there */
 	struct pv_error error;	 /* where it is not ok */
-	struct pv_slice passwd;	 /* the whole file */
+	struct pv_slice passwd;	 /* the whole file, with `*` for each hash */
 	struct pv_slice conf;	 /* domain.conf; s NULL: none */
 	struct pv_slice aliases; /* s NULL: none */
 	struct pv_slice users;	 /* frames: go through them with pv_files_next_user() */
 };
 
+/* What came of a row of domains of one account. */
 struct pv_files {
 	struct pv_buf bytes;
 	struct pv_domain_files *list; /* [i] for domains[i] */
+	size_t done;		      /* how many came to their end, good or not; the others are not there */
 };
 
 /* The account that the domains belong to. */
@@ -49,23 +54,14 @@ struct pv_reader_account {
 	gid_t gid;
 };
 
-/*
- * Read passwd, domain.conf, aliases and users/ of domains[0..count), which all belong to `account`. PV_OK:
- * see each domain's `ok`; what one of them does, up to stopping the child, is that account's trouble alone.
- * PV_TEMPORARY: no memory. Free *f with pv_files_free() in either case.
- */
-enum pv_class pv_files_read(const struct pv_store *s, const struct pv_reader_account *account,
-			    const struct pv_domain *const *domains, size_t count, struct pv_files *f,
-			    struct pv_error *e);
-void pv_files_free(struct pv_files *f);
-
 /* The next file of users/: *u whose it is, *text its content. Start with *at = 0. Returns false at the end.
  */
 bool pv_files_next_user(const struct pv_domain_files *d, size_t *at, struct pv_user *u,
 			struct pv_slice *text);
 
-/* The parser of what a child sent, for pv_files_read() and for tests: fill f->list from f->bytes.
- * why: the error of a domain that did not arrive whole. */
-void pv_files_parse(struct pv_files *f, size_t count, const struct pv_error *why);
+/* The parser of what a child sent: fill f->list (room for count) and f->done from f->bytes. Returns whether
+ * all bytes kept the rules; what came whole before those that did not counts. */
+bool pv_files_parse(struct pv_files *f, size_t count);
+void pv_files_free(struct pv_files *f);
 
 #endif

@@ -3,28 +3,34 @@
 #include "base/file.h"
 #include "maps/reader.h"
 #include "store/folder.h"
+#include "store/passwd.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+/* Kept back of a domain's bytes: the heads of frames, a user's name, an error. */
+enum { FRAMES_ROOM = 4096 };
+
 struct sender {
 	struct pv_store store; /* opened anew: the parent's descriptors are closed here */
 	uid_t uid;
 	int out;
 	size_t domain;
-	struct pv_buf text; /* of one file */
+	size_t sent, sent_before; /* bytes in all, and up to the last domain's end */
+	struct pv_buf text;	  /* of one file */
 };
 
-static enum pv_class send_frame(const struct sender *s, char type, const char *name, const char *data,
-				size_t len, struct pv_error *e)
+static enum pv_class send_frame(struct sender *s, char type, const char *name, const char *data, size_t len,
+				struct pv_error *e)
 {
 	size_t name_len = name == NULL ? 0 : strlen(name) + 1;
 	struct pv_frame_head head = { .len = (uint32_t)(name_len + len),
 				      .domain = (uint32_t)s->domain,
 				      .type = type };
 
+	s->sent += sizeof head + head.len;
 	if (pv_write_all(s->out, &head, sizeof head) != 0 ||
 	    (name != NULL && pv_write_all(s->out, name, name_len) != 0) ||
 	    pv_write_all(s->out, data, len) != 0)
@@ -60,7 +66,18 @@ static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trus
 	else
 		c = pv_file_read(fd, w->file, &s->text, e);
 	(void)close(fd);
-	return c == PV_OK ? send_frame(s, w->type, w->name, s->text.s, s->text.len, e) : c;
+	if (c != PV_OK)
+		return c;
+	if (w->type == PV_FRAME_PASSWD)
+		pv_passwd_drop_hashes(&s->text);
+	if (s->text.len > PV_READER_DOMAIN_MAX - FRAMES_ROOM ||
+	    s->sent - s->sent_before > PV_READER_DOMAIN_MAX - FRAMES_ROOM - s->text.len)
+		return pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"%s/%s: with it the domain's files, without the hashes, are larger than %zu bytes: "
+			"make them smaller, or divide the domain",
+			trust->where, w->file, PV_READER_DOMAIN_MAX);
+	return send_frame(s, w->type, w->name, s->text.s, s->text.len, e);
 }
 
 /* Names that are no user's (temporary files, what an editor left) are passed over. */
@@ -69,15 +86,20 @@ static enum pv_class send_each_user(struct sender *s, DIR *dir, const struct pv_
 {
 	enum pv_class c = PV_OK;
 	struct dirent *d;
+	size_t count = 0;
 	bool found;
 
 	while (c == PV_OK && (errno = 0, d = readdir(dir)) != NULL) {
 		struct pv_user u;
+		if (++count > PV_READER_USERS_MAX + 2) /* . and .. */
+			return pv_fail(e, PV_TEMPORARY, "4.3.5",
+				       "%s holds more than %d files: remove those of no user", trust->where,
+				       PV_READER_USERS_MAX);
 		if (pv_user_parse(d->d_name, strlen(d->d_name), &u, NULL) == PV_OK &&
 		    strcmp(u.s, d->d_name) == 0)
 			c = send_file(
 				s, dirfd(dir), trust,
-				&(struct wanted){ d->d_name, PV_FRAME_USER, PV_READER_FILE_MAX, d->d_name },
+				&(struct wanted){ d->d_name, PV_FRAME_USER, PV_READER_CONF_MAX, d->d_name },
 				&found, e);
 	}
 	if (c == PV_OK && errno != 0)
@@ -111,8 +133,8 @@ static enum pv_class send_users(struct sender *s, const struct pv_folder *f, str
 
 static enum pv_class send_files(struct sender *s, const struct pv_folder *f, struct pv_error *e)
 {
-	static const struct wanted files[] = { { "passwd", PV_FRAME_PASSWD, PV_READER_FILE_MAX, NULL },
-					       { "domain.conf", PV_FRAME_CONF, PV_READER_FILE_MAX, NULL },
+	static const struct wanted files[] = { { "passwd", PV_FRAME_PASSWD, PV_READER_PASSWD_MAX, NULL },
+					       { "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL },
 					       { "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL } };
 	bool found;
 
@@ -145,22 +167,32 @@ static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, st
 	return c;
 }
 
+/* One domain: its files, or why not, and its end. */
+static enum pv_class send_domain(struct sender *s, const struct pv_domain *d, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+	struct pv_error why;
+
+	s->sent_before = s->sent;
+	if (send_folder(s, d, &why) != PV_OK)
+		c = send_frame(s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
+	return c == PV_OK ? send_frame(s, PV_FRAME_END, NULL, "", 0, e) : c;
+}
+
 enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e)
 {
-	struct sender s = { *order->store, order->uid, out_fd, 0, PV_BUF_INIT(PV_READER_FILE_MAX) };
+	struct sender s = { .store = *order->store,
+			    .uid = order->uid,
+			    .out = out_fd,
+			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX) };
 	enum pv_class c = PV_OK;
 
 	s.store.dirfd = open(s.store.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s.store.dirfd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s as uid %lu",
 				     s.store.dir, (unsigned long)order->uid);
-	for (; c == PV_OK && s.domain < order->count; s.domain++) {
-		struct pv_error why;
-		if (send_folder(&s, order->domains[s.domain], &why) != PV_OK)
-			c = send_frame(&s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
-		if (c == PV_OK)
-			c = send_frame(&s, PV_FRAME_END, NULL, "", 0, e);
-	}
+	for (; c == PV_OK && s.domain < order->count && s.sent < PV_READER_ENOUGH; s.domain++)
+		c = send_domain(&s, order->domains[s.domain], e);
 	pv_buf_free(&s.text);
 	(void)close(s.store.dirfd);
 	return c;

@@ -260,3 +260,40 @@ enum pv_class pv_passwd_scan(const char *text, size_t len, const char *file, uid
 	}
 	return c;
 }
+
+/* Copy a line without its hash. Returns the bytes written; `to` may be the line itself. */
+static size_t copy_without_hash(char *to, const char *line, size_t len)
+{
+	size_t user = pv_passwd_line_key(line, len) + 1, hash = 0;
+
+	if (user < len && len < PV_PASSWD_LINE_MAX && !pv_passwd_line_is_blank(line, len))
+		while (user + hash < len && line[user + hash] != ':' &&
+		       (unsigned char)line[user + hash] >= ' ' && line[user + hash] != 0x7f)
+			hash++;
+	/* With another byte in it than a hash has, or nothing behind it: not a good line. */
+	if (hash == 0 || user + hash == len || line[user + hash] != ':') {
+		memmove(to, line, len);
+		return len;
+	}
+	memmove(to, line, user);
+	to[user] = '*';
+	memmove(to + user + 1, line + user + hash, len - user - hash);
+	return len - hash + 1;
+}
+
+void pv_passwd_drop_hashes(struct pv_buf *text)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; at < text->len;) {
+		const char *newline = memchr(text->s + at, '\n', text->len - at);
+		size_t len = (newline != NULL ? (size_t)(newline - text->s) : text->len) - at;
+		to += copy_without_hash(text->s + to, text->s + at, len);
+		at += len;
+		if (newline != NULL) {
+			text->s[to++] = '\n';
+			at++;
+		}
+	}
+	pv_buf_truncate(text, to);
+}

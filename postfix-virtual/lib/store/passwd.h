@@ -59,4 +59,10 @@ typedef enum pv_class pv_passwd_each(void *ctx, const struct pv_passwd_entry *p,
 enum pv_class pv_passwd_scan(const char *text, size_t len, const char *file, uid_t account, bool may_be_empty,
 			     pv_passwd_each *each, void *ctx, struct pv_error *e);
 
+/*
+ * Put `*` in the place of every hash in a whole passwd file, so that pv_passwd_scan() says of it what it
+ * would have said before, for who has no use for hashes. Lines that it would refuse stay as they are.
+ */
+void pv_passwd_drop_hashes(struct pv_buf *text);
+
 #endif
