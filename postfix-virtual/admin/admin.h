@@ -23,6 +23,7 @@ enum option_id {
 	OPT_ACCOUNT,
 	OPT_CREATE_ACCOUNT,
 	OPT_SUB_DOMAINS,
+	OPT_POSTFIX,
 	OPT_NAME,
 	OPT_HOME,
 	OPT_PASSWORD_STDIN,
@@ -43,7 +44,7 @@ struct command {
 	const char *noun, *verb; /* verb NULL: the noun alone is the command */
 	enum pv_class (*run)(struct admin *a, struct pv_error *e);
 	unsigned need;
-	int objects;	      /* how many */
+	int objects;	      /* how many; negative: so many at least */
 	unsigned options;     /* OPT() of those that it takes */
 	const char *synopsis; /* of the objects */
 	const char *help;     /* one line */
@@ -54,7 +55,7 @@ struct admin {
 	const char *dir; /* -c */
 	bool dry, json;
 	const char *options[OPT_COUNT]; /* a value, "" for a switch, NULL: not given */
-	char *objects[4];
+	char *objects[18];
 	int object_count;
 
 	struct pv_store store;	 /* NEED_STORE */
@@ -95,6 +96,11 @@ enum pv_class domain_add(struct admin *a, struct pv_error *e);
 enum pv_class domain_list(struct admin *a, struct pv_error *e);
 enum pv_class domain_show(struct admin *a, struct pv_error *e);
 enum pv_class domain_delete(struct admin *a, struct pv_error *e);
+enum pv_class domain_set(struct admin *a, struct pv_error *e);
+enum pv_class domain_alias(struct admin *a, struct pv_error *e);
+enum pv_class host_addresses_list(struct admin *a, struct pv_error *e);
+enum pv_class host_addresses_set(struct admin *a, struct pv_error *e);
+enum pv_class host_addresses_delete(struct admin *a, struct pv_error *e);
 enum pv_class user_add(struct admin *a, struct pv_error *e);
 enum pv_class user_list(struct admin *a, struct pv_error *e);
 enum pv_class user_show(struct admin *a, struct pv_error *e);

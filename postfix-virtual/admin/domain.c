@@ -45,7 +45,8 @@ enum pv_class domain_add(struct admin *a, struct pv_error *e)
 {
 	struct pv_domain_add o = { .account = a->options[OPT_ACCOUNT],
 				   .create_account = a->options[OPT_CREATE_ACCOUNT] != NULL,
-				   .sub_domains = a->options[OPT_SUB_DOMAINS] != NULL };
+				   .sub_domains = a->options[OPT_SUB_DOMAINS] != NULL,
+				   .standard = a->options[OPT_POSTFIX] != NULL };
 	struct pv_domain d;
 
 	enum pv_class c = domain_object(a, &d, e);
@@ -72,6 +73,33 @@ enum pv_class domain_delete(struct admin *a, struct pv_error *e)
 		c = pv_domain_delete(&a->change, &d, e);
 	if (c == PV_OK)
 		say_done(a, "domain %s deleted", d.s);
+	return c;
+}
+
+enum pv_class domain_set(struct admin *a, struct pv_error *e)
+{
+	struct pv_domain d;
+
+	enum pv_class c = domain_object(a, &d, e);
+	if (c == PV_OK)
+		c = pv_domain_set(&a->change, &d, a->objects + 1, (size_t)a->object_count - 1, e);
+	if (c == PV_OK)
+		say_done(a, a->change.already ? "domain %s is so already" : "domain %s changed", d.s);
+	return c;
+}
+
+enum pv_class domain_alias(struct admin *a, struct pv_error *e)
+{
+	struct pv_domain d, target;
+
+	enum pv_class c = domain_object(a, &d, e);
+	if (c == PV_OK)
+		c = pv_idn_domain(a->objects[1], &target, e);
+	if (c == PV_OK)
+		c = pv_domain_alias(&a->change, &d, &target, e);
+	if (c == PV_OK)
+		say_done(a, a->change.already ? "%s is an alias of %s already" : "%s is an alias of %s now",
+			 d.s, target.s);
 	return c;
 }
 
@@ -107,6 +135,8 @@ static json_t *describe(const struct admin *a, const struct pv_domain *d, const 
 		account_text(f.uid, account, sizeof account);
 	pv_folder_close(&f);
 	put_text(o, "account", account);
+	if (entry != NULL && entry->standard)
+		put_text(o, "kind", "postfix");
 	return o;
 }
 
@@ -138,6 +168,23 @@ enum pv_class domain_list(struct admin *a, struct pv_error *e)
 	return c;
 }
 
+/* The names that lead to d, with blanks between. */
+static enum pv_class put_aliases(struct admin *a, const struct pv_domain *d, struct pv_error *e)
+{
+	struct pv_buf names = PV_BUF_INIT((size_t)1 << 20);
+	struct pv_registry r;
+
+	enum pv_class c = pv_registry_load(&a->store, &r, e);
+	for (size_t i = 0; c == PV_OK && i < r.count; i++)
+		if (r.entries[i].is_alias && pv_domain_equal(&r.entries[i].alias_of, d))
+			pv_buf_addf(&names, "%s%s", names.len > 0 ? " " : "", r.entries[i].domain.s);
+	if (names.len > 0)
+		put_text(a->result, "aliases", names.s);
+	pv_registry_free(&r);
+	pv_buf_free(&names);
+	return c;
+}
+
 static void put_registry(json_t *o, const struct pv_registry_entry *entry)
 {
 	char own[64];
@@ -150,6 +197,10 @@ static void put_registry(json_t *o, const struct pv_registry_entry *entry)
 	if (*own != '\0')
 		own[strlen(own) - 1] = '\0';
 	put_text(o, "own", own);
+	if (entry->standard)
+		put_bool(o, "postfix", true);
+	if (entry->sender_transport[0] != '\0')
+		put_text(o, "sender_transport", entry->sender_transport);
 	if (entry->max_users != 0)
 		put_number(o, "max_users", entry->max_users);
 	if (entry->max_quota != 0)
@@ -204,6 +255,8 @@ enum pv_class domain_show(struct admin *a, struct pv_error *e)
 		c = show_folder(a, &f, e);
 	if (c == PV_OK)
 		put_registry(a->result, &entry);
+	if (c == PV_OK)
+		c = put_aliases(a, &d, e);
 	pv_folder_close(&f);
 	return c;
 }

@@ -17,6 +17,7 @@ static const struct {
 	[OPT_ACCOUNT] = { "--account", "USER", "the Unix account that owns the domain" },
 	[OPT_CREATE_ACCOUNT] = { "--create-account", NULL, "make the account if it is missing" },
 	[OPT_SUB_DOMAINS] = { "--sub-domains", NULL, "take mail for all sub-domains as well" },
+	[OPT_POSTFIX] = { "--postfix", NULL, "make a domain of Postfix's own kind, without mailboxes" },
 	[OPT_NAME] = { "--name", "TEXT", "the person's name" },
 	[OPT_HOME] = { "--home", "DIR", "a folder in the account's home that holds the mailbox" },
 	[OPT_PASSWORD_STDIN] = { "--password-stdin", NULL, "read the password from the standard input" },
@@ -35,12 +36,23 @@ static const struct command commands[] = {
 	{ "setup", NULL, setup_run, NEED_ROOT, 0, OPT(OPT_UNDO) | OPT(OPT_YES), "",
 	  "add our words to Postfix's main.cf and master.cf, after showing them" },
 	{ "domain", "add", domain_add, AS_ROOT, 1,
-	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_SUB_DOMAINS), "NAME", "make a domain" },
+	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_SUB_DOMAINS) | OPT(OPT_POSTFIX), "NAME",
+	  "make a domain" },
 	{ "domain", "list", domain_list, NEED_STORE | NEED_TIDY, 0, 0, "",
 	  "print all domains and their accounts" },
 	{ "domain", "show", domain_show, AS_ROOT, 1, 0, "NAME", "print what is known of a domain" },
 	{ "domain", "delete", domain_delete, AS_ROOT, 1, OPT(OPT_YES), "NAME",
 	  "delete a domain; settings and mail stay in the trash for 30 days" },
+	{ "domain", "set", domain_set, AS_ROOT, -2, 0, "DOMAIN NAME=VALUE ...",
+	  "change what the file domains says of a domain; nothing behind `=`: the default" },
+	{ "domain", "alias", domain_alias, AS_ROOT, 2, 0, "NAME DOMAIN",
+	  "make a name another name of a domain" },
+	{ "host-addresses", "list", host_addresses_list, NEED_STORE, 0, 0, "",
+	  "print which addresses of every domain are the host's" },
+	{ "host-addresses", "set", host_addresses_set, AS_ROOT, 2, 0, "NAME TARGET[,TARGET]",
+	  "lead NAME of every domain to TARGET" },
+	{ "host-addresses", "delete", host_addresses_delete, AS_ROOT, 1, 0, "NAME",
+	  "leave NAME to the domains again" },
 	{ "user", "add", user_add, AS_ROOT, 1, OPT(OPT_NAME) | OPT(OPT_HOME) | PASSWORD_OPTIONS, "ADDRESS",
 	  "make a user" },
 	{ "user", "list", user_list, AS_ROOT, 1, 0, "DOMAIN", "print all users of a domain" },
@@ -179,7 +191,7 @@ static bool take_global(struct admin *a, char **words, int *at, bool *help, bool
 }
 
 struct line {
-	char *words[8]; /* noun, verb, objects */
+	char *words[18]; /* noun, verb, objects */
 	int count;
 	unsigned given;
 	bool help, version;
@@ -237,7 +249,7 @@ static enum pv_class take_command(struct admin *a, struct line *l, struct pv_err
 			return usage_error(a, e, "%s is no option of this command", options[i].name);
 	a->command = cmd;
 	a->object_count = l->count - used;
-	if (a->object_count != cmd->objects) {
+	if (cmd->objects >= 0 ? a->object_count != cmd->objects : a->object_count < -cmd->objects) {
 		struct pv_buf synopsis = PV_BUF_INIT(PV_ERROR_TEXT);
 		put_synopsis(&synopsis, cmd);
 		(void)usage_error(a, e, "it is: postfix-virtual %s", synopsis.s);

@@ -16,6 +16,8 @@ static struct pv_mark a_mark(void)
 	(void)snprintf(m.hash, sizeof m.hash, "$6$=$=");
 	(void)snprintf(m.history, sizeof m.history,
 		       "2026-11-20T09:56:12Z root local user rename abc@kvt.dk def");
+	(void)snprintf(m.words, sizeof m.words, "max_users=50 own=");
+	(void)snprintf(m.event, sizeof m.event, "1795168572-000000001-42");
 	return m;
 }
 
@@ -27,7 +29,7 @@ static void a_mark_is_read_back(void **state)
 	struct stat st;
 	bool found;
 
-	for (int kind = 0; kind <= PV_MARK_USER_DELETE; kind++) {
+	for (int kind = 0; kind <= PV_MARK_HOST_DELETE; kind++) {
 		m.kind = (enum pv_mark_kind)kind;
 		m.sub_domains = kind % 2 == 0;
 		assert_int_equal(pv_mark_write(s->fd, &m, &e), PV_OK);
@@ -41,6 +43,8 @@ static void a_mark_is_read_back(void **state)
 		assert_string_equal(back.to.s, "def");
 		assert_string_equal(back.line, m.line);
 		assert_string_equal(back.hash, m.hash);
+		assert_string_equal(back.words, m.words);
+		assert_string_equal(back.event, m.event);
 		assert_string_equal(back.history, m.history);
 	}
 	assert_int_equal(fstatat(s->fd, "kvt.dk", &st, 0), 0);
@@ -61,6 +65,8 @@ static void a_damaged_mark_is_an_error(void **state)
 		"change = user add\nwhen = 1\nhistory = x\n",
 		"change = user add\nuid = 1\nhistory = x\n",
 		"change = user add\nuid = -1\nwhen = 1\nhistory = x\n",
+		"change = user add\nevent = ../x\nuid = 1\nwhen = 1\nhistory = x\n",
+		"change = domain set\nuid = 0\nwhen = 1\nhistory = x\n",
 		"change = user add\nuser = ../x\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = user add\nuid = 1\nwhen = 1\nhistory = x\nmore = x\n",
 		"change\n",

@@ -150,6 +150,8 @@ enum pv_class pv_address_parse(const char *s, size_t len, struct pv_address *a, 
 	return PV_OK;
 }
 
+const struct pv_domain pv_domain_host = { .len = sizeof "host-addresses" - 1, .s = "host-addresses" };
+
 bool pv_user_equal(const struct pv_user *a, const struct pv_user *b)
 {
 	return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;

@@ -29,6 +29,10 @@ struct pv_domain {
 	char s[PV_DOMAIN_MAX + 1];
 };
 
+/* What stands in place of a domain where a change is the host's: `host-addresses`, a name that no domain can
+ * have, since it has one label. Good for the name of a lock, a mark and a history, and for nothing else. */
+extern const struct pv_domain pv_domain_host;
+
 struct pv_address {
 	struct pv_user user;
 	struct pv_domain domain;

@@ -55,26 +55,36 @@ static _Noreturn void become_program(const char *const argv[], const int theirs[
 	_exit(127);
 }
 
+/* [0] without input: /dev/null; else, and [1] and [2], a pipe. Returns false with errno. */
+static bool make_pipes(struct talk *t, int theirs[3])
+{
+	for (int i = 0; i < 3; i++) {
+		int p[2];
+		if (i == 0 && t->input == NULL) {
+			theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			if (theirs[0] < 0)
+				return false;
+			continue;
+		}
+		if (pipe2(p, O_CLOEXEC) != 0)
+			return false;
+		theirs[i] = p[i == 0 ? 0 : 1];
+		t->fd[i] = p[i == 0 ? 1 : 0];
+	}
+	return t->fd[0] < 0 || fcntl(t->fd[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
 static enum pv_class start(const char *const argv[], struct talk *t, struct pv_error *e)
 {
 	int theirs[3] = { -1, -1, -1 };
 	pid_t self = getpid();
-	bool ok = true;
 
-	for (int i = 0; i < 3 && ok; i++) {
-		int p[2];
-		ok = pipe2(p, O_CLOEXEC) == 0;
-		if (ok) {
-			theirs[i] = p[i == 0 ? 0 : 1];
-			t->fd[i] = p[i == 0 ? 1 : 0];
-		}
-	}
-	t->pid = ok ? fork() : -1;
+	t->pid = make_pipes(t, theirs) ? fork() : -1;
 	if (t->pid == 0)
 		become_program(argv, theirs, self);
 	int err = errno;
 	close_all(theirs);
-	if (t->pid > 0 && fcntl(t->fd[0], F_SETFL, O_NONBLOCK) == 0)
+	if (t->pid > 0)
 		return PV_OK;
 	close_all(t->fd);
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "start %s", argv[0]);

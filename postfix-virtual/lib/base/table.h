@@ -63,4 +63,13 @@ bool pv_parse_bool(const char *s, bool *value_r);
 /* A decimal number of at most max. Returns false for anything else: empty, signs, blanks, too large. */
 bool pv_parse_number(const char *s, size_t len, unsigned long max, unsigned long *value_r);
 
+/*
+ * Write to out what text becomes when the entry whose first word `is_ours(word, len, ctx)` says `line` (one
+ * line without its newline; NULL: it goes). It keeps its place, a new one comes last; all other lines,
+ * comments and blank lines stay as they are. Ask pv_buf_check() afterwards.
+ */
+void pv_lines_change(const char *text, size_t len,
+		     bool (*is_ours)(const char *word, size_t len, const void *ctx), const void *ctx,
+		     const char *line, struct pv_buf *out);
+
 #endif

@@ -50,13 +50,29 @@ struct pv_domain_add {
 	const char *account; /* who shall own it; NULL: the account whose name is derived from the domain's */
 	bool create_account; /* make that account, if there is none */
 	bool sub_domains;    /* also mail for every sub-domain */
+	bool standard;	     /* a domain of Postfix's own kind, without mailboxes */
 };
 
 enum pv_class pv_domain_add(struct pv_change *c, const struct pv_domain *d, const struct pv_domain_add *o,
 			    struct pv_error *e);
 
-/* Settings, users and mail go to the trash, .forward files and keys away. The account stays. */
+/* Settings, users and mail go to the trash, .forward files and keys away. The account stays. Of an alias its
+ * line in `domains` goes. */
 enum pv_class pv_domain_delete(struct pv_change *c, const struct pv_domain *d, struct pv_error *e);
+
+/* Change what `domains` says of d: words `name=value`, nothing behind the `=` for the default. All or none.
+ */
+enum pv_class pv_domain_set(struct pv_change *c, const struct pv_domain *d, char *const words[], size_t count,
+			    struct pv_error *e);
+
+/* Make d another name of target, which has the users. pv_domain_delete() undoes it. */
+enum pv_class pv_domain_alias(struct pv_change *c, const struct pv_domain *d, const struct pv_domain *target,
+			      struct pv_error *e);
+
+/* The host's addresses in every domain (store/hosts.h); targets: `root, abuse@example.org`. */
+enum pv_class pv_host_address_set(struct pv_change *c, const struct pv_user *name, const char *targets,
+				  struct pv_error *e);
+enum pv_class pv_host_address_delete(struct pv_change *c, const struct pv_user *name, struct pv_error *e);
 
 /* Users. */
 

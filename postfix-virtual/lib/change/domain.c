@@ -57,7 +57,7 @@ static enum pv_class refuse_setting(const char *dir, const struct pv_domain *d, 
 }
 
 /* A domain that Postfix takes for another class as well is delivered there, whatever our maps say. */
-static enum pv_class refuse_postfix(const struct pv_store *s, const struct pv_domain *d, struct pv_error *e)
+enum pv_class pv_refuse_postfix(const struct pv_store *s, const struct pv_domain *d, struct pv_error *e)
 {
 	struct pv_postfix_domains taken;
 	char dir[PATH_MAX];
@@ -85,9 +85,9 @@ static enum pv_class refuse_name(const struct pv_change *c, const struct pv_doma
 	enum pv_class r = pv_registry_find(c->store, d, &entry, &found, e);
 	if (r == PV_OK && entry.is_alias)
 		r = pv_fail(e, PV_PERMANENT, "5.1.2",
-			    "%s is an alias of %s: take its line out of %s/domains first", d->s,
-			    entry.alias_of.s, c->store->dir);
-	return r == PV_OK ? refuse_postfix(c->store, d, e) : r;
+			    "%s is an alias of %s: postfix-virtual domain delete %s first", d->s,
+			    entry.alias_of.s, d->s);
+	return r == PV_OK ? pv_refuse_postfix(c->store, d, e) : r;
 }
 
 /* It is there. Is it what was asked for? */
@@ -103,9 +103,14 @@ static enum pv_class compare_with(struct pv_work *w, const struct pv_domain_add 
 	enum pv_class c = pv_registry_find(w->c->store, &w->domain, &entry, &found, e);
 	if (c == PV_OK && o->sub_domains && !entry.sub_domains)
 		return pv_fail(e, PV_PERMANENT, "5.1.2",
-			       "%s is there already, without sub-domains: write `%s sub_domains=yes` into "
-			       "%s/domains",
-			       w->domain.s, w->domain.s, w->c->store->dir);
+			       "%s is there already, without sub-domains: postfix-virtual domain set %s "
+			       "sub_domains=yes",
+			       w->domain.s, w->domain.s);
+	if (c == PV_OK && o->standard && !entry.standard)
+		return pv_fail(
+			e, PV_PERMANENT, "5.1.2",
+			"%s is there already, without postfix=yes: postfix-virtual domain set %s postfix=yes",
+			w->domain.s, w->domain.s);
 	w->c->already = true;
 	return c;
 }
@@ -154,8 +159,9 @@ static enum pv_class add(struct pv_work *w, const struct pv_domain_add *o, struc
 		return c;
 	w->mark.kind = PV_MARK_DOMAIN_ADD;
 	w->mark.sub_domains = o->sub_domains;
-	(void)snprintf(what, sizeof what, "%s account=%s%s", w->domain.s, w->account.name,
-		       o->sub_domains ? " sub_domains=yes" : "");
+	(void)snprintf(w->mark.words, sizeof w->mark.words, "%s", o->standard ? "postfix=yes" : "");
+	(void)snprintf(what, sizeof what, "%s account=%s%s%s", w->domain.s, w->account.name,
+		       o->sub_domains ? " sub_domains=yes" : "", o->standard ? " postfix=yes" : "");
 	return pv_work_carry_out(w, what, e);
 }
 
@@ -174,18 +180,37 @@ enum pv_class pv_domain_add(struct pv_change *c, const struct pv_domain *d, cons
 /* Mail for an alias would have nowhere to go. */
 static enum pv_class refuse_aliases(const struct pv_work *w, struct pv_error *e)
 {
-	struct pv_registry r;
+	struct pv_domain alias;
+	bool found;
 
-	enum pv_class c = pv_registry_load(w->c->store, &r, e);
+	enum pv_class c = pv_alias_of(w->c->store, &w->domain, &alias, &found, e);
+	if (c == PV_OK && found)
+		c = pv_fail(e, PV_PERMANENT, "5.1.2",
+			    "%s is an alias of %s: postfix-virtual domain delete %s first", alias.s,
+			    w->domain.s, alias.s);
+	return c;
+}
+
+/* Its folder is gone or never was: is it an alias? */
+static enum pv_class delete_alias(struct pv_work *w, struct pv_error *e)
+{
+	struct pv_registry_entry entry;
+	bool found;
+
+	enum pv_class c = pv_registry_find(w->c->store, &w->domain, &entry, &found, e);
 	if (c != PV_OK)
 		return c;
-	for (size_t i = 0; c == PV_OK && i < r.count; i++)
-		if (r.entries[i].is_alias && pv_domain_equal(&r.entries[i].alias_of, &w->domain))
-			c = pv_fail(e, PV_PERMANENT, "5.1.2",
-				    "%s is an alias of %s: take its line out of %s/domains first",
-				    r.entries[i].domain.s, w->domain.s, w->c->store->dir);
-	pv_registry_free(&r);
-	return c;
+	if (!entry.is_alias)
+		return pv_fail(e, PV_PERMANENT, "5.1.2", "%s is no domain here", w->domain.s);
+	return pv_alias_remove(w, &entry.alias_of, e);
+}
+
+static enum pv_class delete_domain(struct pv_work *w, struct pv_error *e)
+{
+	enum pv_class c = refuse_aliases(w, e);
+
+	w->mark.kind = PV_MARK_DOMAIN_DELETE;
+	return c == PV_OK ? pv_work_carry_out(w, w->domain.s, e) : c;
 }
 
 enum pv_class pv_domain_delete(struct pv_change *c, const struct pv_domain *d, struct pv_error *e)
@@ -193,14 +218,8 @@ enum pv_class pv_domain_delete(struct pv_change *c, const struct pv_domain *d, s
 	struct pv_work w;
 
 	enum pv_class r = pv_work_begin(&w, c, d, true, e);
-	if (r == PV_OK && w.folder.fd < 0)
-		r = pv_fail(e, PV_PERMANENT, "5.1.2", "%s is no domain here", d->s);
 	if (r == PV_OK)
-		r = refuse_aliases(&w, e);
-	if (r == PV_OK) {
-		w.mark.kind = PV_MARK_DOMAIN_DELETE;
-		r = pv_work_carry_out(&w, d->s, e);
-	}
+		r = w.folder.fd >= 0 ? delete_domain(&w, e) : delete_alias(&w, e);
 	pv_work_end(&w);
 	return r;
 }

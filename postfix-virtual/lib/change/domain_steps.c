@@ -3,6 +3,7 @@
 #include "change/work.h"
 
 #include "base/file.h"
+#include "change/settings.h"
 #include "change/state.h"
 #include "store/passwd_write.h"
 #include "store/registry_write.h"
@@ -153,11 +154,25 @@ enum pv_class pv_step_domain_make(struct pv_step *s, struct pv_error *e)
 	if (s->mark->account[0] != '\0')
 		(void)snprintf(entry.account, sizeof entry.account, "%s", s->mark->account);
 	entry.sub_domains = entry.sub_domains || s->mark->sub_domains;
+	c = pv_settings_apply(&entry, s->mark->words, e);
+	if (c != PV_OK)
+		return c;
 	c = make_spool(s, e);
 	if (c == PV_OK)
 		c = change_registry(s, &entry, e);
 	/* Last, because the folder is what makes it a domain. */
 	return c == PV_OK ? make_settings(s, e) : c;
+}
+
+enum pv_class pv_step_domain_set(struct pv_step *s, struct pv_error *e)
+{
+	struct pv_registry_entry entry;
+	bool found;
+
+	enum pv_class c = pv_registry_find(s->store, &s->mark->domain, &entry, &found, e);
+	if (c == PV_OK)
+		c = pv_settings_apply(&entry, s->mark->words, e);
+	return c == PV_OK ? change_registry(s, &entry, e) : c;
 }
 
 /* Move DIR/<domain> to DIR/.trash, which accounts may enter to empty what is theirs, and not list. */

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "change/hooks.h"
 #include "change/work.h"
 
 #include <dirent.h>
@@ -14,6 +15,16 @@ static void finish(struct pv_change *c, const struct pv_domain *d)
 	if (pv_work_lock(&w, c, d, 0, &e) == PV_OK && pv_work_finish_marked(&w, &e) != PV_OK)
 		pv_buf_addf(&c->notes, "%s\n", e.text);
 	pv_work_end(&w);
+}
+
+/* A domain's name, or what stands in its place. */
+static bool parse_name(const char *name, size_t len, struct pv_domain *d)
+{
+	if (len == pv_domain_host.len && strncmp(name, pv_domain_host.s, len) == 0) {
+		*d = pv_domain_host;
+		return true;
+	}
+	return pv_domain_parse(name, len, d, NULL) == PV_OK;
 }
 
 static DIR *open_pending(const struct pv_change *c)
@@ -40,7 +51,7 @@ static void drop_torn_mark(struct pv_change *c, const char *name)
 	struct pv_work w;
 
 	if (len < sizeof "..new" || name[0] != '.' || strcmp(name + len - 4, ".new") != 0 ||
-	    pv_domain_parse(name + 1, len - 5, &d, NULL) != PV_OK)
+	    !parse_name(name + 1, len - 5, &d))
 		return;
 	if (pv_work_lock(&w, c, &d, 0, NULL) == PV_OK)
 		(void)pv_file_remove(w.pending_fd, name, NULL);
@@ -58,10 +69,11 @@ void pv_change_finish_all(struct pv_change *c)
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL)
-		if (pv_domain_parse(entry->d_name, strlen(entry->d_name), &d, NULL) == PV_OK)
+		if (parse_name(entry->d_name, strlen(entry->d_name), &d))
 			finish(c, &d);
 		else
 			drop_torn_mark(c, entry->d_name);
 	(void)closedir(dir);
+	pv_hooks_run(c);
 	pv_step_purge(c);
 }

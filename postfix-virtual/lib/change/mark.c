@@ -17,11 +17,22 @@ static const char *const words[] = {
 	[PV_MARK_USER_DISABLE] = "user disable",
 	[PV_MARK_USER_ENABLE] = "user enable",
 	[PV_MARK_USER_DELETE] = "user delete",
+	[PV_MARK_DOMAIN_SET] = "domain set",
+	[PV_MARK_DOMAIN_ALIAS] = "domain alias",
+	[PV_MARK_DOMAIN_UNALIAS] = "domain delete alias",
+	[PV_MARK_HOST_SET] = "host-addresses set",
+	[PV_MARK_HOST_DELETE] = "host-addresses delete",
 };
 
 const char *pv_mark_words(enum pv_mark_kind kind)
 {
 	return words[kind];
+}
+
+bool pv_mark_is_roots(enum pv_mark_kind kind)
+{
+	return kind == PV_MARK_DOMAIN_ALIAS || kind == PV_MARK_DOMAIN_UNALIAS || kind == PV_MARK_HOST_SET ||
+	       kind == PV_MARK_HOST_DELETE;
 }
 
 static void put(struct pv_buf *b, const char *name, const char *value)
@@ -42,6 +53,8 @@ enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error 
 	put(&b, "unclear", m->unclear ? "yes" : "");
 	put(&b, "line", m->line);
 	put(&b, "hash", m->hash);
+	put(&b, "words", m->words);
+	put(&b, "event", m->event);
 	put(&b, "history", m->history);
 	pv_buf_addf(&b, "uid = %lu\nwhen = %lld\n", (unsigned long)m->uid, (long long)m->when);
 	enum pv_class c = pv_buf_check(&b, "the mark of a change", e);
@@ -67,6 +80,12 @@ static bool take_kind(const char *value, enum pv_mark_kind *kind_r)
 static bool take_text(const char *value, char *to, size_t size)
 {
 	return (size_t)snprintf(to, size, "%s", value) < size;
+}
+
+/* It becomes the name of a file. */
+static bool take_event(const char *value, char *to, size_t size)
+{
+	return strspn(value, "0123456789-") == strlen(value) && take_text(value, to, size);
 }
 
 static bool take_number(const char *value, unsigned long *to)
@@ -95,6 +114,10 @@ static bool take(struct pv_mark *m, const char *name, const char *value)
 		return take_text(value, m->line, sizeof m->line);
 	if (strcmp(name, "hash") == 0)
 		return take_text(value, m->hash, sizeof m->hash);
+	if (strcmp(name, "words") == 0)
+		return take_text(value, m->words, sizeof m->words);
+	if (strcmp(name, "event") == 0)
+		return take_event(value, m->event, sizeof m->event);
 	if (strcmp(name, "history") == 0)
 		return take_text(value, m->history, sizeof m->history);
 	if (!take_number(value, &number))
@@ -123,7 +146,8 @@ static enum pv_class parse(struct pv_buf *text, const char *file, struct pv_mark
 			return pv_line_fail(&it, &l, e,
 					    "`%s` has a value that we never write: remove the file", name);
 	}
-	if (c == PV_OK && (m->uid == 0 || m->when == 0 || *m->history == '\0'))
+	if (c == PV_OK &&
+	    ((m->uid == 0 && !pv_mark_is_roots(m->kind)) || m->when == 0 || *m->history == '\0'))
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is not whole: remove the file", file);
 	return c;
 }

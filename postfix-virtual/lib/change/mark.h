@@ -23,10 +23,17 @@ enum pv_mark_kind {
 	PV_MARK_USER_DISABLE,
 	PV_MARK_USER_ENABLE,
 	PV_MARK_USER_DELETE,
+	PV_MARK_DOMAIN_SET,
+	PV_MARK_DOMAIN_ALIAS,
+	PV_MARK_DOMAIN_UNALIAS,
+	PV_MARK_HOST_SET,
+	PV_MARK_HOST_DELETE,
 };
 
 #define PV_MARK_LINE_MAX (PV_PASSWD_LINE_MAX - 1)
-#define PV_MARK_HISTORY_MAX 1024
+#define PV_MARK_HISTORY_MAX 1900
+#define PV_MARK_WORDS_MAX 1400
+#define PV_MARK_EVENT_MAX 60
 
 /* Everything that the steps need, and nothing that may have changed since the checks. */
 struct pv_mark {
@@ -41,12 +48,17 @@ struct pv_mark {
 	bool unclear; /* what may be a hash is a password, too */
 	char line[PV_MARK_LINE_MAX +
 		  1]; /* the user's line of passwd: the new one (add), else that of before */
-	char hash[PV_MARK_LINE_MAX + 1];       /* a user's new hash */
+	char hash[PV_MARK_LINE_MAX + 1];   /* a user's new hash */
+	char words[PV_MARK_WORDS_MAX + 1]; /* `name=value ...` of `domains`; or a host address's targets */
+	char event[PV_MARK_EVENT_MAX + 1]; /* its number, for hooks */
 	char history[PV_MARK_HISTORY_MAX + 1]; /* its line there */
 };
 
 /* The words of a kind, as in the history: `user add`. */
 const char *pv_mark_words(enum pv_mark_kind kind);
+
+/* Does a change of this kind go without an account? (An alias has no folder that could be somebody's.) */
+bool pv_mark_is_roots(enum pv_mark_kind kind);
 
 /* dirfd: state_directory/pending. */
 enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error *e);

@@ -186,9 +186,12 @@ static enum pv_class refuse_home(struct view *v, const char *home, struct pv_err
 static enum pv_class refuse_many(const struct view *v, struct pv_error *e)
 {
 	if (v->entry.max_users != 0 && v->users.count >= v->entry.max_users)
-		return pv_fail(e, PV_PERMANENT, "5.2.2",
-			       "%s has %zu users, and max_users=%lu stands in %s/domains", v->a->domain.s,
-			       v->users.count, v->entry.max_users, v->work.c->store->dir);
+		return pv_fail(
+			e, PV_PERMANENT, "5.2.2",
+			"%s has %zu users, and max_users=%lu stands in %s/domains: root can raise it with "
+			"postfix-virtual domain set %s max_users=%zu",
+			v->a->domain.s, v->users.count, v->entry.max_users, v->work.c->store->dir,
+			v->a->domain.s, v->users.count + 1);
 	return PV_OK;
 }
 

@@ -1,10 +1,8 @@
 #include "change/work.h"
 
-#include "address/extension.h"
 #include "base/file.h"
+#include "change/hooks.h"
 #include "change/state.h"
-#include "maps/text.h"
-#include "maps/update.h"
 #include "store/history.h"
 
 #include <errno.h>
@@ -41,6 +39,11 @@ static const struct recipe {
 				    .as_root = pv_step_domain_trash,
 				    .keys_last = true,
 				    .account_may_lack = true },
+	[PV_MARK_DOMAIN_SET] = { .as_root = pv_step_domain_set, .keys_last = true },
+	[PV_MARK_DOMAIN_ALIAS] = { .as_root = pv_step_domain_set, .keys_last = true },
+	[PV_MARK_DOMAIN_UNALIAS] = { .keys_first = true, .as_root = pv_step_domain_set, .keys_last = true },
+	[PV_MARK_HOST_SET] = { .as_root = pv_step_host_address, .keys_last = true },
+	[PV_MARK_HOST_DELETE] = { .as_root = pv_step_host_address, .keys_last = true },
 };
 
 void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where)
@@ -91,6 +94,8 @@ enum pv_class pv_work_look(struct pv_work *w, struct pv_error *e)
 {
 	pv_folder_close(&w->folder);
 	w->has_account = false;
+	if (pv_work_is_hosts(w))
+		return PV_OK;
 	enum pv_class c = pv_folder_open(w->c->store, &w->domain, &w->folder, e);
 	if (c != PV_OK || w->folder.fd < 0) {
 		w->folder.fd = -1;
@@ -118,8 +123,20 @@ enum pv_class pv_work_begin(struct pv_work *w, struct pv_change *c, const struct
 	return r;
 }
 
+/* Has the name that is locked neither folder nor mark, as one that was mistyped? */
+static bool is_nothing(const struct pv_work *w)
+{
+	struct stat st;
+
+	return w->lock_fd >= 0 && w->pending_fd >= 0 && !pv_work_is_hosts(w) &&
+	       fstatat(w->c->store->dirfd, w->domain.s, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT &&
+	       fstatat(w->pending_fd, w->domain.s, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 void pv_work_end(struct pv_work *w)
 {
+	if (is_nothing(w))
+		pv_state_drop_lock(w->c->store, &w->domain);
 	pv_folder_close(&w->folder);
 	if (w->pending_fd >= 0)
 		(void)close(w->pending_fd);
@@ -127,6 +144,9 @@ void pv_work_end(struct pv_work *w)
 		(void)close(w->lock_fd);
 	if (w->shared != NULL)
 		(void)munmap(w->shared, sizeof *w->shared);
+	/* Not before the lock is released: a hook may well change this domain. */
+	if (w->has_event)
+		pv_hooks_run(w->c);
 	explicit_bzero(&w->mark, sizeof w->mark);
 }
 
@@ -143,120 +163,6 @@ enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e)
 			       "folder to another account",
 			       w->folder.path, (unsigned long)w->folder.uid, (unsigned long)w->folder.uid);
 	return PV_OK;
-}
-
-/* Does the text of a table hold the key? */
-static enum pv_class has_key(const struct pv_store *s, const char *table, const char *key, bool *has_r,
-			     struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = geteuid(), .where = s->conf.map_directory };
-	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
-	struct pv_keys keys = { .v = NULL };
-	bool found = false;
-	int fd;
-
-	enum pv_class c = pv_dir_open(AT_FDCWD, s->conf.map_directory, &trust, &fd, NULL, e);
-	if (c == PV_OK && fd >= 0) {
-		c = pv_file_load(fd, table, &trust, &text, &found, e);
-		(void)close(fd);
-	}
-	if (c == PV_OK && found)
-		c = pv_text_parse(&text, table, &keys, e);
-	*has_r = c == PV_OK && pv_keys_find(&keys, key) != NULL;
-	pv_keys_free(&keys);
-	pv_buf_free(&text);
-	return c;
-}
-
-/* A user who is gone for the maps may be so by name (`first`), or be there again under another. */
-static const struct pv_user *user_of_keys(const struct pv_mark *m, bool first)
-{
-	return !first && m->to.len > 0 ? &m->to : &m->user;
-}
-
-static bool wants_key(const struct pv_mark *m, bool first)
-{
-	return !first && m->kind != PV_MARK_USER_DISABLE && m->kind != PV_MARK_USER_DELETE &&
-	       m->kind != PV_MARK_DOMAIN_DELETE;
-}
-
-/* Something is wrong with the domain. Where the tables say all the same what this change wants of them, it is
- * worth a note; else the change is not done yet. */
-static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct pv_error *complaint,
-				     struct pv_error *e)
-{
-	const struct pv_mark *m = &w->mark;
-	char key[PV_USER_MAX + 1 + PV_DOMAIN_MAX + 1];
-	bool has;
-
-	if (m->user.len > 0)
-		(void)snprintf(key, sizeof key, "%s@%s", user_of_keys(m, first)->s, m->domain.s);
-	else
-		(void)snprintf(key, sizeof key, "%s", m->domain.s);
-	enum pv_class c = has_key(w->c->store, m->user.len > 0 ? "virtual" : "virtual_domains", key, &has, e);
-	if (c != PV_OK)
-		return c;
-	if (has == wants_key(m, first) || w->c->dry) {
-		pv_buf_addf(&w->c->notes, "%s\n", complaint->text);
-		return PV_OK;
-	}
-	*e = *complaint;
-	e->class = PV_TEMPORARY;
-	return PV_TEMPORARY;
-}
-
-static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_maps_report *report,
-				 struct pv_error *e)
-{
-	const struct pv_error *complaint = pv_maps_complaint_about(report, &w->mark.domain);
-
-	for (size_t i = 0; i < report->complaint_count; i++)
-		if (report->complaints[i].domain.len == 0)
-			pv_buf_addf(&w->c->notes, "%s\n", report->complaints[i].error.text);
-	if (w->c->dry)
-		pv_buf_add(&w->c->diff, report->diff.s, report->diff.len);
-	else if (report->added + report->removed + report->changed > 0)
-		w->shared->steps++;
-	return complaint != NULL ? weigh_complaint(w, first, complaint, e) : PV_OK;
-}
-
-static enum pv_class update_maps(struct pv_work *w, bool first, struct pv_error *e)
-{
-	const struct pv_mark *m = &w->mark;
-	const struct pv_address user = { .user = m->user, .domain = m->domain };
-	struct pv_maps_options o = { .dry_run = w->c->dry };
-	struct pv_maps_report report;
-
-	if (first && m->user.len > 0) {
-		o.without_users = &user;
-		o.without_user_count = 1;
-	} else if (first) {
-		o.without_domains = &m->domain;
-		o.without_domain_count = 1;
-	}
-	enum pv_class c = pv_maps_update(w->c->store, &m->domain, 1, &o, &report, e);
-	if (c == PV_OK)
-		c = take_report(w, first, &report, e);
-	pv_maps_report_free(&report);
-	return c;
-}
-
-/* In a dry run nothing is there yet from which the maps could be made: a comment must do. */
-static void tell_new_keys(struct pv_work *w)
-{
-	const struct pv_mark *m = &w->mark;
-	char extension[PV_EXTENSION_SIZE];
-	const struct pv_user *u = user_of_keys(m, false);
-
-	if (!wants_key(m, false))
-		return;
-	if (m->user.len == 0)
-		pv_buf_addf(&w->c->notes, "%s/virtual_domains gets the line: %s %s\n",
-			    w->c->store->conf.map_directory, m->domain.s, w->account.name);
-	else if (pv_extension_format(u, &m->domain, extension, NULL) == PV_OK)
-		pv_buf_addf(&w->c->notes, "%s/virtual gets the line: %s@%s %s%c%s@virtual.invalid\n",
-			    w->c->store->conf.map_directory, u->s, m->domain.s, w->account.name, PV_DELIMITER,
-			    extension);
 }
 
 struct child {
@@ -330,15 +236,15 @@ static enum pv_class do_steps(struct pv_work *w, struct pv_error *e)
 	enum pv_class c = PV_OK;
 
 	if (r->keys_first)
-		c = update_maps(w, true, e);
+		c = pv_work_update_maps(w, true, e);
 	if (c == PV_OK && r->as_account != NULL)
 		c = step_as_account(w, r, e);
 	if (c == PV_OK && r->as_root != NULL)
 		c = do_step(w, r->as_root, false, e);
 	if (c == PV_OK && r->keys_last && w->c->dry)
-		tell_new_keys(w);
+		pv_work_tell_keys(w);
 	else if (c == PV_OK && r->keys_last)
-		c = update_maps(w, false, e);
+		c = pv_work_update_maps(w, false, e);
 	return c;
 }
 
@@ -365,6 +271,8 @@ static enum pv_class complete(struct pv_work *w, bool again, struct pv_error *e)
 		c = write_history(w, again, e);
 	if (c != PV_OK)
 		return c;
+	/* Before the mark goes: a kill in between must not lose it. */
+	w->has_event = pv_hooks_note(w->c, &w->mark, w->account.name) || w->has_event;
 	/* It is done; were the mark to stay, its steps would be found done by the next command. */
 	if (pv_mark_clear(w->pending_fd, &w->domain, &why) != PV_OK)
 		pv_buf_addf(&w->c->notes, "%s\n", why.text);
@@ -374,12 +282,16 @@ static enum pv_class complete(struct pv_work *w, bool again, struct pv_error *e)
 enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_error *e)
 {
 	struct pv_mark *m = &w->mark;
-	char text[PV_MARK_HISTORY_MAX / 2];
+	char text[PV_MARK_HISTORY_MAX - 200];
+	struct timespec now;
 
 	if (w->c->dry)
 		return do_steps(w, e);
-	m->when = time(NULL);
-	m->uid = w->has_account ? w->account.uid : w->folder.uid;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	m->when = now.tv_sec;
+	(void)snprintf(m->event, sizeof m->event, "%lld-%09ld-%ld", (long long)now.tv_sec, now.tv_nsec,
+		       (long)getpid());
+	m->uid = w->has_account ? w->account.uid : w->folder.fd >= 0 ? w->folder.uid : 0;
 	(void)snprintf(text, sizeof text, "%s %s", pv_mark_words(m->kind), what);
 	pv_history_format(m->when, w->c->who, w->c->where, text, m->history, sizeof m->history);
 	*w->shared = (struct pv_work_shared){ .steps = 0 };
@@ -402,6 +314,8 @@ static enum pv_class account_of_mark(struct pv_work *w, struct pv_error *e)
 {
 	struct pv_error ignored;
 
+	if (w->mark.uid == 0)
+		return PV_OK;
 	if (pv_work_look(w, &ignored) != PV_OK || w->folder.fd < 0)
 		return pv_account_by_uid(w->mark.uid, &w->account, &w->has_account, e);
 	if (w->folder.uid == w->mark.uid)

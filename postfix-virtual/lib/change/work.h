@@ -30,6 +30,7 @@ struct pv_work {
 	bool has_account; /* of the folder's owner */
 	struct pv_mark mark;
 	struct pv_work_shared *shared;
+	bool has_event; /* hooks are to be run when the lock is released */
 };
 
 /* replaces: what was interrupted and cannot be finished is no reason to refuse this change, which does away
@@ -47,11 +48,27 @@ enum pv_class pv_work_look(struct pv_work *w, struct pv_error *e);
 /* PV_PERMANENT where the domain is not there, or its owner has no passwd(5) entry. */
 enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e);
 
+/* PV_PERMANENT, with the mend, where Postfix takes d for a domain of another class. */
+enum pv_class pv_refuse_postfix(const struct pv_store *s, const struct pv_domain *d, struct pv_error *e);
+
+/* Aliases (domain_alias.c): one of those that lead to d; remove w's domain, an alias of target. */
+enum pv_class pv_alias_of(const struct pv_store *s, const struct pv_domain *d, struct pv_domain *alias_r,
+			  bool *found_r, struct pv_error *e);
+enum pv_class pv_alias_remove(struct pv_work *w, const struct pv_domain *target, struct pv_error *e);
+
 /* Carry out the change that w->mark describes; kind, user, to, line and the like are filled in. what: for the
  * history behind the words of its kind: `abc@kvt.dk`. */
 enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_error *e);
 
 void pv_work_end(struct pv_work *w);
+
+/* Is it a change of the host's, of no domain? */
+bool pv_work_is_hosts(const struct pv_work *w);
+/* Bring the tables up to date with what w changes; `first`: what it takes away is not gone from the files
+ * yet. What else is wrong is a note. */
+enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error *e);
+/* In a dry run nothing is there yet from which the tables could be made: a note must do. */
+void pv_work_tell_keys(struct pv_work *w);
 
 /* One step's surroundings in the child, or in root's own steps. */
 struct pv_step {
@@ -76,6 +93,9 @@ enum pv_class pv_step_domain_forwards(struct pv_step *s, struct pv_error *e);
 /* A domain's folders and its line in `domains`, as root (domain_steps.c). */
 enum pv_class pv_step_domain_make(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_domain_trash(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_domain_set(struct pv_step *s, struct pv_error *e);
+/* A line of host-addresses, as root (host_addresses.c). */
+enum pv_class pv_step_host_address(struct pv_step *s, struct pv_error *e);
 
 /* Remove what has been for too long in the trash of root's own folders. */
 void pv_step_purge(struct pv_change *c);

@@ -8,6 +8,9 @@
 
 enum { FILE_MAX = 256 * 1024 };
 
+/* What a file that is not there says. */
+#define DEFAULT_TEXT "abuse postmaster\npostmaster postmaster\n"
+
 static int compare(const void *a, const void *b)
 {
 	const struct pv_host_address *x = a, *y = b;
@@ -137,7 +140,7 @@ enum pv_class pv_hosts_load(const struct pv_store *s, struct pv_hosts *h, struct
 	*h = (struct pv_hosts){ .list = NULL };
 	enum pv_class c = pv_file_load(s->dirfd, "host-addresses", &trust, &text, &found, e);
 	if (c == PV_OK && !found)
-		pv_buf_adds(&text, "abuse postmaster\npostmaster postmaster\n");
+		pv_buf_adds(&text, DEFAULT_TEXT);
 	if (c == PV_OK)
 		c = pv_buf_check(&text, "host-addresses", e);
 	(void)snprintf(file, sizeof file, "%s/host-addresses", s->dir);
@@ -158,4 +161,51 @@ void pv_hosts_free(struct pv_hosts *h)
 {
 	free(h->list);
 	*h = (struct pv_hosts){ .list = NULL };
+}
+
+static bool is_of(const char *word, size_t len, const void *name)
+{
+	struct pv_user found;
+
+	return pv_user_parse(word, len, &found, NULL) == PV_OK && pv_user_equal(&found, name);
+}
+
+/* The line of name, its targets checked and put in order. */
+static enum pv_class format_line(const struct pv_user *name, const char *targets, struct pv_buf *line,
+				 struct pv_error *e)
+{
+	struct pv_lines it = { .file = "host-addresses" };
+	struct pv_line l = { .no = 1 };
+	struct pv_host_address a = { .name = *name };
+	struct pv_error why;
+
+	char *copy = strdup(targets);
+	if (copy == NULL)
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "no memory for host-addresses");
+	enum pv_class c = parse_targets(&it, &l, copy, &a, &why);
+	free(copy);
+	if (c != PV_OK) {
+		const char *text = strstr(why.text, ": ");
+		return pv_fail(e, PV_PERMANENT, "5.3.5", "%s", text != NULL ? text + 2 : why.text);
+	}
+	pv_buf_addf(line, "%s %s", name->s, a.targets);
+	return pv_buf_check(line, "a line of host-addresses", e);
+}
+
+enum pv_class pv_hosts_change(const struct pv_buf *text, const struct pv_user *name, const char *targets,
+			      struct pv_buf *out, struct pv_error *e)
+{
+	struct pv_buf line = PV_BUF_INIT(PV_USER_MAX + PV_HOST_TARGETS_MAX + 2);
+	enum pv_class c = PV_OK;
+
+	if (targets != NULL)
+		c = format_line(name, targets, &line, e);
+	if (c == PV_OK) {
+		const char *old = text != NULL ? text->s : DEFAULT_TEXT;
+		pv_lines_change(old, text != NULL ? text->len : strlen(old), is_of, name,
+				targets != NULL ? line.s : NULL, out);
+		c = pv_buf_check(out, "host-addresses", e);
+	}
+	pv_buf_free(&line);
+	return c;
 }

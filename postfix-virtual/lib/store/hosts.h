@@ -36,4 +36,12 @@ const struct pv_host_address *pv_hosts_get(const struct pv_hosts *h, const struc
 /* The same from text (changed on the way); `file` is for sentences. */
 enum pv_class pv_hosts_parse(struct pv_buf *text, const char *file, struct pv_hosts *h, struct pv_error *e);
 
+/*
+ * Write to out what the text of host-addresses becomes when `name` leads to `targets` (NULL: its line goes).
+ * A file that is not there (text NULL) says what pv_hosts_load() takes for it. PV_PERMANENT: the targets are
+ * none.
+ */
+enum pv_class pv_hosts_change(const struct pv_buf *text, const struct pv_user *name, const char *targets,
+			      struct pv_buf *out, struct pv_error *e);
+
 #endif

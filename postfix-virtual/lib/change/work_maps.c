@@ -1,0 +1,134 @@
+/* A change and Postfix's tables. */
+#include "change/work.h"
+
+#include "address/extension.h"
+#include "base/file.h"
+#include "maps/text.h"
+#include "maps/update.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+bool pv_work_is_hosts(const struct pv_work *w)
+{
+	return pv_domain_equal(&w->mark.domain, &pv_domain_host);
+}
+
+/* Does the text of a table hold the key? */
+static enum pv_class has_key(const struct pv_store *s, const char *table, const char *key, bool *has_r,
+			     struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = s->conf.map_directory };
+	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_keys keys = { .v = NULL };
+	bool found = false;
+	int fd;
+
+	enum pv_class c = pv_dir_open(AT_FDCWD, s->conf.map_directory, &trust, &fd, NULL, e);
+	if (c == PV_OK && fd >= 0) {
+		c = pv_file_load(fd, table, &trust, &text, &found, e);
+		(void)close(fd);
+	}
+	if (c == PV_OK && found)
+		c = pv_text_parse(&text, table, &keys, e);
+	*has_r = c == PV_OK && pv_keys_find(&keys, key) != NULL;
+	pv_keys_free(&keys);
+	pv_buf_free(&text);
+	return c;
+}
+
+/* A user who is gone for the maps may be so by name (`first`), or be there again under another. */
+static const struct pv_user *user_of_keys(const struct pv_mark *m, bool first)
+{
+	return !first && m->to.len > 0 ? &m->to : &m->user;
+}
+
+static bool wants_key(const struct pv_mark *m, bool first)
+{
+	return !first && m->kind != PV_MARK_USER_DISABLE && m->kind != PV_MARK_USER_DELETE &&
+	       m->kind != PV_MARK_DOMAIN_DELETE && m->kind != PV_MARK_DOMAIN_UNALIAS;
+}
+
+/* Something is wrong with the domain. Where the tables say all the same what this change wants of them, it is
+ * worth a note; else the change is not done yet. */
+static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct pv_error *complaint,
+				     struct pv_error *e)
+{
+	const struct pv_mark *m = &w->mark;
+	char key[PV_USER_MAX + 1 + PV_DOMAIN_MAX + 1];
+	bool has;
+
+	if (m->user.len > 0)
+		(void)snprintf(key, sizeof key, "%s@%s", user_of_keys(m, first)->s, m->domain.s);
+	else
+		(void)snprintf(key, sizeof key, "%s", m->domain.s);
+	enum pv_class c = has_key(w->c->store, m->user.len > 0 ? "virtual" : "virtual_domains", key, &has, e);
+	if (c != PV_OK)
+		return c;
+	if (has == wants_key(m, first) || w->c->dry) {
+		pv_buf_addf(&w->c->notes, "%s\n", complaint->text);
+		return PV_OK;
+	}
+	*e = *complaint;
+	e->class = PV_TEMPORARY;
+	return PV_TEMPORARY;
+}
+
+static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_maps_report *report,
+				 struct pv_error *e)
+{
+	const struct pv_error *complaint = pv_maps_complaint_about(report, &w->mark.domain);
+
+	for (size_t i = 0; i < report->complaint_count; i++)
+		if (report->complaints[i].domain.len == 0 || pv_work_is_hosts(w))
+			pv_buf_addf(&w->c->notes, "%s\n", report->complaints[i].error.text);
+	if (w->c->dry)
+		pv_buf_add(&w->c->diff, report->diff.s, report->diff.len);
+	else if (report->added + report->removed + report->changed > 0)
+		w->shared->steps++;
+	return complaint != NULL ? weigh_complaint(w, first, complaint, e) : PV_OK;
+}
+
+enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error *e)
+{
+	const struct pv_mark *m = &w->mark;
+	const struct pv_address user = { .user = m->user, .domain = m->domain };
+	struct pv_maps_options o = { .dry_run = w->c->dry };
+	struct pv_maps_report report;
+
+	size_t count = pv_work_is_hosts(w) ? 0 : 1;
+
+	if (first && m->user.len > 0) {
+		o.without_users = &user;
+		o.without_user_count = 1;
+	} else if (first) {
+		o.without_domains = &m->domain;
+		o.without_domain_count = 1;
+	}
+	enum pv_class c = pv_maps_update(w->c->store, count > 0 ? &m->domain : NULL, count, &o, &report, e);
+	if (c == PV_OK)
+		c = take_report(w, first, &report, e);
+	pv_maps_report_free(&report);
+	return c;
+}
+
+/* In a dry run nothing is there yet from which the maps could be made: a comment must do. */
+void pv_work_tell_keys(struct pv_work *w)
+{
+	const struct pv_mark *m = &w->mark;
+	char extension[PV_EXTENSION_SIZE];
+	const struct pv_user *u = user_of_keys(m, false);
+
+	if (pv_work_is_hosts(w) || m->kind == PV_MARK_DOMAIN_SET)
+		pv_buf_addf(&w->c->notes, "the tables in %s would be brought up to date\n",
+			    w->c->store->conf.map_directory);
+	if (!wants_key(m, false) || pv_work_is_hosts(w) || m->kind == PV_MARK_DOMAIN_SET)
+		return;
+	if (m->user.len == 0)
+		pv_buf_addf(&w->c->notes, "%s/virtual_domains gets the line: %s %s\n",
+			    w->c->store->conf.map_directory, m->domain.s, w->account.name);
+	else if (pv_extension_format(u, &m->domain, extension, NULL) == PV_OK)
+		pv_buf_addf(&w->c->notes, "%s/virtual gets the line: %s@%s %s%c%s@virtual.invalid\n",
+			    w->c->store->conf.map_directory, u->s, m->domain.s, w->account.name, PV_DELIMITER,
+			    extension);
+}
