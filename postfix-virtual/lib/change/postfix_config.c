@@ -1,20 +1,11 @@
 #include "change/postfix_config.h"
 
-#include "base/file.h"
-#include "change/state.h"
 #include "change/words.h"
-#include "maps/diff.h"
 #include "maps/postfix.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <unistd.h>
 
 #define POSTFIX "/usr/sbin/postfix"
 
-enum { SECONDS = 60, OUTPUT_MAX = 4 << 20, CONFIG_MAX = 4 << 20 };
+enum { SECONDS = 60, OUTPUT_MAX = 4 << 20 };
 
 static const char *const names[PV_PARAMETERS] = {
 	[PV_ALIAS_MAPS] = "virtual_alias_maps",
@@ -121,16 +112,28 @@ static enum pv_class read_master(const char *dir, struct pv_postfix_config *c, s
 	return r;
 }
 
-static enum pv_class read_hostname(const char *dir, struct pv_postfix_config *c, struct pv_error *e)
+/* What has to be known expanded. */
+static enum pv_class read_expanded(const char *dir, struct pv_postfix_config *c, struct pv_error *e)
 {
-	const char *argv[] = { PV_POSTCONF, "-c", dir, "-x", "-h", "myhostname", NULL };
+	static const char host[] = "myhostname =", delimiter[] = "recipient_delimiter =";
+	const char *argv[] = { PV_POSTCONF, "-c", dir, "-x", "myhostname", "recipient_delimiter", NULL };
 	struct pv_buf out = PV_BUF_INIT(4096);
+	const char *line;
 
 	enum pv_class r = run(argv, &out, e);
 	char *p = out.s;
-	const char *line = next_line(&p);
-	if (r == PV_OK)
-		r = keep(line != NULL ? line : "", &c->myhostname, e);
+	while (r == PV_OK && (line = next_line(&p)) != NULL) {
+		if (strncmp(line, host, sizeof host - 1) == 0)
+			r = keep(line + sizeof host - 1 + strspn(line + sizeof host - 1, " "), &c->myhostname,
+				 e);
+		else if (strncmp(line, delimiter, sizeof delimiter - 1) == 0)
+			r = keep(line + sizeof delimiter - 1 + strspn(line + sizeof delimiter - 1, " "),
+				 &c->delimiter, e);
+	}
+	if (r == PV_OK && c->myhostname == NULL)
+		r = keep("", &c->myhostname, e);
+	if (r == PV_OK && c->delimiter == NULL)
+		r = keep("", &c->delimiter, e);
 	pv_buf_free(&out);
 	return r;
 }
@@ -145,7 +148,7 @@ enum pv_class pv_postfix_config_read(const char *dir, struct pv_postfix_config *
 	enum pv_class r = read_main(dir, c, e);
 	if (r == PV_OK)
 		r = read_master(dir, c, e);
-	return r == PV_OK ? read_hostname(dir, c, e) : r;
+	return r == PV_OK ? read_expanded(dir, c, e) : r;
 }
 
 void pv_postfix_config_free(struct pv_postfix_config *c)
@@ -154,6 +157,7 @@ void pv_postfix_config_free(struct pv_postfix_config *c)
 		free(c->value[i]);
 	free(c->service);
 	free(c->myhostname);
+	free(c->delimiter);
 	*c = (struct pv_postfix_config){ .service = NULL };
 }
 
@@ -232,124 +236,6 @@ enum pv_class pv_postfix_config_edit(const char *dir, const struct pv_postfix_ed
 		c = unset_values(dir, edits, e);
 	if (c == PV_OK && edits->drop_service)
 		c = edit_service(dir, NULL, e);
-	return c;
-}
-
-static const char *const files[] = { "main.cf", "master.cf" };
-
-static enum pv_class load(const char *dir, const char *name, struct pv_buf *text, struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = geteuid(), .where = dir };
-	bool found = false;
-
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "open %s", dir);
-	enum pv_class c = pv_file_load(fd, name, &trust, text, &found, e);
-	(void)close(fd);
-	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s/%s is missing", dir, name);
-	return c;
-}
-
-static enum pv_class copy(const char *dir, const char *to, struct pv_buf texts[2], struct pv_error *e)
-{
-	enum pv_class c = PV_OK;
-
-	int fd = open(to, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "open %s", to);
-	for (size_t i = 0; c == PV_OK && i < 2; i++) {
-		c = load(dir, files[i], &texts[i], e);
-		if (c == PV_OK)
-			c = pv_file_replace(fd, files[i], texts[i].s, texts[i].len, 0600, (uid_t)-1,
-					    (gid_t)-1, e);
-	}
-	(void)close(fd);
-	return c;
-}
-
-static enum pv_class compare(const char *dir, const char *changed, const struct pv_buf texts[2],
-			     struct pv_buf *diff, struct pv_error *e)
-{
-	enum pv_class c = PV_OK;
-	char path[PATH_MAX];
-
-	for (size_t i = 0; c == PV_OK && i < 2; i++) {
-		struct pv_buf new = PV_BUF_INIT(CONFIG_MAX);
-		c = load(changed, files[i], &new, e);
-		(void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-		if (c == PV_OK)
-			pv_diff(diff, path, texts[i].s, new.s);
-		pv_buf_free(&new);
-	}
-	return c == PV_OK ? pv_buf_check(diff, "the diff", e) : c;
-}
-
-/* Empty and remove a folder of copies. postconf(1) leaves temporary files of its own when it is killed. */
-static void remove_preview(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	while (d != NULL && (entry = readdir(d)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			(void)unlinkat(fd, entry->d_name, 0);
-	if (d != NULL)
-		(void)closedir(d);
-	else if (fd >= 0)
-		(void)close(fd);
-	(void)rmdir(path);
-}
-
-/* Make the folder for the copies. *lock_r is held as long as it is ours, or -1. */
-static enum pv_class make_preview(const char *work, char *path, size_t size, int *lock_r, struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = geteuid(), .where = "" };
-	int fd;
-
-	*lock_r = -1;
-	enum pv_class c = pv_dir_open(AT_FDCWD, work, &trust, &fd, NULL, e);
-	if (c != PV_OK)
-		return c;
-	if (fd < 0) {
-		(void)snprintf(path, size, "/tmp/postfix-virtual.XXXXXX");
-		return mkdtemp(path) != NULL
-			       ? PV_OK
-			       : pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "make a folder in /tmp");
-	}
-	c = pv_lock_file(fd, "setup.preview.lock", PV_LOCK_DEADLINE_MS, lock_r, e);
-	(void)close(fd);
-	if (c != PV_OK)
-		return c;
-	(void)snprintf(path, size, "%s/setup.preview", work);
-	remove_preview(path);
-	return mkdir(path, 0700) == 0
-		       ? PV_OK
-		       : pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "make the folder %s", path);
-}
-
-enum pv_class pv_postfix_config_diff(const char *dir, const char *work, const struct pv_postfix_edits *edits,
-				     struct pv_buf *diff, struct pv_error *e)
-{
-	struct pv_buf texts[2] = { PV_BUF_INIT(CONFIG_MAX), PV_BUF_INIT(CONFIG_MAX) };
-	char path[PATH_MAX];
-	int lock;
-
-	enum pv_class c = make_preview(work, path, sizeof path, &lock, e);
-	if (c == PV_OK) {
-		c = copy(dir, path, texts, e);
-		if (c == PV_OK)
-			c = pv_postfix_config_edit(path, edits, e);
-		if (c == PV_OK)
-			c = compare(dir, path, texts, diff, e);
-		remove_preview(path);
-	}
-	for (size_t i = 0; i < 2; i++)
-		pv_buf_free(&texts[i]);
-	if (lock >= 0)
-		(void)close(lock);
 	return c;
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #define PV_VLOCAL "vlocal" /* our local(8) service */
 
@@ -29,6 +30,7 @@ struct pv_postfix_config {
 	bool has_virtual_maps;	    /* the old name of virtual_alias_maps is set */
 	char *service;		    /* vlocal's line of master.cf, its words with one blank between */
 	char *myhostname;	    /* expanded */
+	char *delimiter;	    /* recipient_delimiter, likewise: a set of characters, or empty */
 };
 
 /* What shall be changed. NULL, false: nothing. */
@@ -51,9 +53,21 @@ enum pv_class pv_postfix_config_edit(const char *dir, const struct pv_postfix_ed
 
 /* Append the unified diff of what the edits do to main.cf and master.cf, which are made in copies: in
  * `work`/setup.preview, which is removed again and, where an earlier run was killed, first. work: a folder
- * that is root's alone, or one that is not there yet; then they are made in /tmp. */
+ * that is root's alone; where it is not there yet it is made meanwhile. */
 enum pv_class pv_postfix_config_diff(const char *dir, const char *work, const struct pv_postfix_edits *edits,
 				     struct pv_buf *diff, struct pv_error *e);
+
+/* main.cf and master.cf as they are. */
+struct pv_postfix_files {
+	struct pv_buf text[2];
+	struct stat st[2];
+};
+
+enum pv_class pv_postfix_files_keep(const char *dir, struct pv_postfix_files *f, struct pv_error *e);
+/* Make them again what they were, to the byte, if they are something else now. */
+enum pv_class pv_postfix_files_put_back(const char *dir, const struct pv_postfix_files *f,
+					struct pv_error *e);
+void pv_postfix_files_free(struct pv_postfix_files *f);
 
 /* `postfix check`. PV_PERMANENT, with its words, where it finds fault. */
 enum pv_class pv_postfix_check(const char *dir, struct pv_error *e);

@@ -57,14 +57,11 @@ static enum pv_class make_tables(const struct pv_store *s, struct pv_setup *p, s
 	return c;
 }
 
-static enum pv_class write_conf(const struct pv_store *s, const struct pv_setup *p, struct pv_error *e)
+static enum pv_class write_conf(const struct pv_store *s, const struct pv_buf *text, struct pv_error *e)
 {
-	if (!p->conf_changes)
-		return PV_OK;
-	if (p->conf.len == 0)
+	if (text->len == 0)
 		return pv_file_remove(s->dirfd, "virtual.conf", e);
-	return pv_file_replace(s->dirfd, "virtual.conf", p->conf.s, p->conf.len, 0644, (uid_t)-1, (gid_t)-1,
-			       e);
+	return pv_file_replace(s->dirfd, "virtual.conf", text->s, text->len, 0644, (uid_t)-1, (gid_t)-1, e);
 }
 
 static enum pv_class reload(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
@@ -72,53 +69,109 @@ static enum pv_class reload(const struct pv_store *s, struct pv_setup *p, struct
 	unsigned running;
 
 	enum pv_class c = pv_reload_now(s, &running, e);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++) {
+		bool runs = false;
+		if (!p->instances[i].listed && !p->instances[i].gone)
+			c = pv_reload_instance(p->instances[i].dir, &runs, e);
+		running += runs;
+	}
 	if (c == PV_OK && running == 0)
 		pv_buf_adds(&p->notes, "Postfix does not run; start it when you like\n");
+	else if (c == PV_OK && running < p->count)
+		pv_buf_addf(&p->notes, "%u of %zu instances of Postfix run and were reloaded\n", running,
+			    p->count);
 	return c;
 }
 
-/* Words that Postfix does not like come out again. */
-static enum pv_class take_back(const struct pv_store *s, const struct pv_error *why, struct pv_error *e)
+/* Change one instance, and let Postfix judge it. */
+static enum pv_class change_one(const struct pv_setup_instance *it, struct pv_error *e)
 {
-	struct pv_error ignored = *why;
-	struct pv_setup undo;
+	enum pv_class c = pv_postfix_config_edit(it->dir, &it->edits, e);
 
-	if (pv_setup_plan(s, true, &undo, &ignored) == PV_OK &&
-	    pv_postfix_config_edit(s->conf.postfix_config_directory, &undo.edits, &ignored) == PV_OK)
-		(void)pv_setup_record_remove(s, &ignored);
-	pv_setup_free(&undo);
-	*e = *why;
-	return e->class;
+	return c == PV_OK ? pv_postfix_check(it->dir, e) : c;
+}
+
+static enum pv_class write_records(const struct pv_store *s, const struct pv_setup *p, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < p->count; i++)
+		c = pv_setup_record_write(s, &p->instances[i].next, e);
+	return c;
+}
+
+/* As it was before, the records last: while one is there, an undo is possible. */
+static enum pv_class put_back(const struct pv_store *s, const struct pv_setup *p,
+			      const struct pv_postfix_files *kept, size_t changed, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	while (c == PV_OK && changed-- > 0)
+		c = pv_postfix_files_put_back(p->instances[changed].dir, &kept[changed], e);
+	if (c == PV_OK && p->conf_changes)
+		c = write_conf(s, &p->conf_before, e);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++) {
+		const struct pv_setup_record *was = &p->instances[i].record;
+		c = was->found ? pv_setup_record_write(s, was, e) : pv_setup_record_remove(s, was->name, e);
+	}
+	return c;
+}
+
+/* All instances or none. */
+static enum pv_class change_all(const struct pv_store *s, const struct pv_setup *p,
+				struct pv_postfix_files *kept, struct pv_error *e)
+{
+	struct pv_error also;
+	size_t i = 0;
+
+	enum pv_class c = write_records(s, p, e);
+	if (c == PV_OK && p->conf_changes)
+		c = write_conf(s, &p->conf, e);
+	for (; c == PV_OK && i < p->count; i++)
+		c = change_one(&p->instances[i], e);
+	if (c == PV_OK)
+		return c;
+	const struct pv_error why = *e;
+	if (put_back(s, p, kept, i, &also) != PV_OK)
+		return pv_fail(e, PV_TEMPORARY, NULL, "%.300s; and it could not be taken back: %.300s",
+			       why.text, also.text);
+	return c;
 }
 
 static enum pv_class put_in(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
 {
-	const char *dir = s->conf.postfix_config_directory;
-	struct pv_error why;
+	struct pv_postfix_files *kept = calloc(p->count, sizeof *kept);
 
-	enum pv_class c = make_folders(s, e);
+	enum pv_class c =
+		kept != NULL ? make_folders(s, e) : pv_fail(e, PV_TEMPORARY, NULL, "no memory for setup");
 	if (c == PV_OK)
 		c = make_tables(s, p, e);
+	size_t have = 0;
+	for (; c == PV_OK && have < p->count; have++)
+		c = pv_postfix_files_keep(p->instances[have].dir, &kept[have], e);
 	if (c == PV_OK)
-		c = pv_setup_record_write(s, &p->next, e);
-	if (c == PV_OK)
-		c = write_conf(s, p, e);
-	if (c == PV_OK)
-		c = pv_postfix_config_edit(dir, &p->edits, e);
-	if (c == PV_OK && pv_postfix_check(dir, &why) != PV_OK)
-		return take_back(s, &why, e);
+		c = change_all(s, p, kept, e);
+	for (size_t i = 0; i < have; i++)
+		pv_postfix_files_free(&kept[i]);
+	free(kept);
 	return c == PV_OK ? reload(s, p, e) : c;
 }
 
+/* In reverse. An instance that cannot be changed keeps its record, so that it can be tried again. */
 static enum pv_class take_out(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
 {
-	enum pv_class c = pv_postfix_config_edit(s->conf.postfix_config_directory, &p->edits, e);
+	enum pv_class c = PV_OK;
 
-	if (c == PV_OK)
-		c = write_conf(s, p, e);
+	for (size_t i = p->count; c == PV_OK && i-- > 0;)
+		if (!p->instances[i].gone)
+			c = pv_postfix_config_edit(p->instances[i].dir, &p->instances[i].edits, e);
+	if (c == PV_OK && p->conf_changes)
+		c = write_conf(s, &p->conf, e);
 	if (c == PV_OK)
 		c = reload(s, p, e);
-	return c == PV_OK ? pv_setup_record_remove(s, e) : c;
+	for (size_t i = p->count; c == PV_OK && i-- > 0;)
+		c = pv_setup_record_remove(s, p->instances[i].record.name, e);
+	return c;
 }
 
 enum pv_class pv_setup_apply(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
@@ -133,15 +186,27 @@ enum pv_class pv_setup_apply(const struct pv_store *s, struct pv_setup *p, struc
 	return c;
 }
 
-void pv_setup_free(struct pv_setup *p)
+static void free_instance(struct pv_setup_instance *it)
 {
 	for (size_t i = 0; i < PV_PARAMETERS; i++)
-		free(p->values[i]);
-	free(p->service);
-	pv_postfix_config_free(&p->now);
-	pv_setup_record_free(&p->record);
-	pv_setup_record_free(&p->next);
+		free(it->values[i]);
+	free(it->service);
+	pv_postfix_config_free(&it->now);
+	pv_setup_record_free(&it->record);
+	pv_setup_record_free(&it->next);
+}
+
+void pv_setup_free(struct pv_setup *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free_instance(&p->instances[i]);
+	free(p->instances);
+	pv_buf_free(&p->conf_before);
 	pv_buf_free(&p->conf);
 	pv_buf_free(&p->diff);
 	pv_buf_free(&p->notes);
+	*p = (struct pv_setup){ .conf = PV_BUF_INIT(0),
+				.conf_before = PV_BUF_INIT(0),
+				.diff = PV_BUF_INIT(0),
+				.notes = PV_BUF_INIT(0) };
 }

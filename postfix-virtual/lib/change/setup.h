@@ -1,24 +1,35 @@
 /*
- * setup.h: postfix-virtual and this host's Postfix: our words in main.cf, our service in master.cf,
- * our folders and empty tables; and all words out again.
+ * setup.h: postfix-virtual and this host's Postfix: our words in main.cf and our service in master.cf of each
+ * instance, our folders and empty tables; and all words out again.
  */
 #ifndef PV_SETUP_H
 #define PV_SETUP_H
 
 #include "change/setup_record.h"
 
-struct pv_setup {
-	bool undo;
-	bool nothing; /* everything is as it should be */
+#include <limits.h>
+
+/* One instance of Postfix. */
+struct pv_setup_instance {
+	char dir[PATH_MAX];
+	bool listed; /* in postfix_config_directory; else an undo finds our words there all the same */
+	bool gone;   /* likewise, and it has no main.cf any more */
 	struct pv_postfix_config now;
 	struct pv_setup_record record; /* of before */
 	struct pv_setup_record next;   /* of afterwards; for an undo empty */
 	struct pv_postfix_edits edits;
 	char *values[PV_PARAMETERS]; /* what edits points to */
 	char *service;		     /* likewise */
-	struct pv_buf conf;	     /* the new text of virtual.conf */
-	bool conf_changes;
-	struct pv_buf diff;  /* of main.cf, master.cf and virtual.conf */
+};
+
+struct pv_setup {
+	bool undo;
+	bool nothing; /* everything is as it should be */
+	struct pv_setup_instance *instances;
+	size_t count;
+	struct pv_buf conf_before, conf; /* the text of virtual.conf, and the new one */
+	bool conf_found, conf_changes;
+	struct pv_buf diff;  /* of main.cf and master.cf of all instances, and of virtual.conf */
 	struct pv_buf notes; /* sentences, a line each */
 };
 
@@ -29,8 +40,8 @@ struct pv_setup {
  */
 enum pv_class pv_setup_plan(const struct pv_store *s, bool undo, struct pv_setup *p, struct pv_error *e);
 
-/* Do it: record, folders, tables, words, `postfix check`, reload. Where Postfix's check finds fault, the
- * words are taken out again. Must be root. */
+/* Do it: records, folders, tables, words, `postfix check`, reload. Where one instance cannot be changed, or
+ * its check finds fault, all get their files back as they were. Must be root. */
 enum pv_class pv_setup_apply(const struct pv_store *s, struct pv_setup *p, struct pv_error *e);
 
 void pv_setup_free(struct pv_setup *p);

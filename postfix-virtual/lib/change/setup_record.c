@@ -4,12 +4,19 @@
 #include "base/table.h"
 #include "change/state.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#define NAME "postfix"
-
 enum { RECORD_MAX = 1 << 20 };
+
+static const char *const confs[PV_SETUP_CONFS] = { "myhostname", "recipient_delimiter" };
+
+const char *pv_setup_conf_name(enum pv_setup_conf i)
+{
+	return confs[i];
+}
 
 static void put(struct pv_buf *b, const char *name, const char *part, const char *value)
 {
@@ -23,6 +30,7 @@ enum pv_class pv_setup_record_write(const struct pv_store *s, const struct pv_se
 	struct pv_buf b = PV_BUF_INIT(RECORD_MAX);
 	int fd;
 
+	put(&b, "config_directory", "", r->dir);
 	for (size_t i = 0; i < PV_PARAMETERS; i++) {
 		put(&b, pv_parameter_name(i), "original", r->original[i]);
 		put(&b, pv_parameter_name(i), "written", r->written[i]);
@@ -30,12 +38,13 @@ enum pv_class pv_setup_record_write(const struct pv_store *s, const struct pv_se
 		put(&b, pv_parameter_name(i), "word_2", r->words[i][1]);
 	}
 	put(&b, "service", "", r->service);
-	put(&b, "myhostname", "", r->myhostname);
+	for (size_t i = 0; i < PV_SETUP_CONFS; i++)
+		put(&b, confs[i], "", r->conf[i]);
 	enum pv_class c = pv_buf_check(&b, "what setup did", e);
 	if (c == PV_OK)
 		c = pv_state_open(s->conf.state_directory, "setup", 0700, &fd, e);
 	if (c == PV_OK) {
-		c = pv_file_replace(fd, NAME, b.s, b.len, 0600, (uid_t)-1, (gid_t)-1, e);
+		c = pv_file_replace(fd, r->name, b.s, b.len, 0600, (uid_t)-1, (gid_t)-1, e);
 		(void)close(fd);
 	}
 	pv_buf_free(&b);
@@ -47,8 +56,11 @@ static char **place_of(struct pv_setup_record *r, const char *name)
 {
 	if (strcmp(name, "service") == 0)
 		return &r->service;
-	if (strcmp(name, "myhostname") == 0)
-		return &r->myhostname;
+	if (strcmp(name, "config_directory") == 0)
+		return &r->dir;
+	for (size_t i = 0; i < PV_SETUP_CONFS; i++)
+		if (strcmp(name, confs[i]) == 0)
+			return &r->conf[i];
 	for (size_t i = 0; i < PV_PARAMETERS; i++) {
 		size_t n = strlen(pv_parameter_name(i));
 		if (strncmp(name, pv_parameter_name(i), n) != 0 || name[n] != '_')
@@ -102,32 +114,92 @@ static enum pv_class open_folder(const struct pv_store *s, int *fd_r, struct pv_
 	return c;
 }
 
-enum pv_class pv_setup_record_read(const struct pv_store *s, struct pv_setup_record *r, struct pv_error *e)
+static enum pv_class read_one(int dirfd, const char *name, struct pv_setup_record *r, struct pv_error *e)
 {
 	const struct pv_trust trust = { .uid = geteuid(), .where = "setup" };
 	struct pv_buf text = PV_BUF_INIT(RECORD_MAX);
-	int fd;
+	char file[PV_RECORD_NAME + 8];
 
 	*r = (struct pv_setup_record){ .found = false };
-	enum pv_class c = open_folder(s, &fd, e);
-	if (c != PV_OK || fd < 0)
-		return c;
-	c = pv_file_load(fd, NAME, &trust, &text, &r->found, e);
-	(void)close(fd);
+	(void)snprintf(r->name, sizeof r->name, "%s", name);
+	(void)snprintf(file, sizeof file, "setup/%s", name);
+	enum pv_class c = pv_file_load(dirfd, name, &trust, &text, &r->found, e);
 	if (c == PV_OK && r->found)
-		c = parse(&text, "setup/" NAME, r, e);
+		c = parse(&text, file, r, e);
 	pv_buf_free(&text);
 	return c;
 }
 
-enum pv_class pv_setup_record_remove(const struct pv_store *s, struct pv_error *e)
+/* `postfix`, and `postfix.2` to `postfix.99`. */
+static bool is_record(const char *name)
+{
+	if (strncmp(name, "postfix", 7) != 0)
+		return false;
+	name += 7;
+	if (*name == '\0')
+		return true;
+	size_t digits = name[0] == '.' ? strspn(name + 1, "0123456789") : 0;
+	return digits > 0 && digits < 3 && name[1 + digits] == '\0';
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct pv_setup_record *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static enum pv_class read_all(DIR *d, struct pv_setup_record **list, size_t *count, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+	struct dirent *entry;
+
+	while (c == PV_OK && (entry = readdir(d)) != NULL) {
+		if (!is_record(entry->d_name))
+			continue;
+		struct pv_setup_record *more = reallocarray(*list, *count + 1, sizeof *more);
+		if (more == NULL)
+			return pv_fail(e, PV_TEMPORARY, NULL, "no memory for what setup did");
+		*list = more;
+		c = read_one(dirfd(d), entry->d_name, &more[(*count)++], e);
+	}
+	if (*count > 1)
+		qsort(*list, *count, sizeof **list, compare);
+	return c;
+}
+
+enum pv_class pv_setup_records_read(const struct pv_store *s, struct pv_setup_record **list_r,
+				    size_t *count_r, struct pv_error *e)
+{
+	int path_fd;
+
+	*list_r = NULL;
+	*count_r = 0;
+	enum pv_class c = open_folder(s, &path_fd, e);
+	if (c != PV_OK || path_fd < 0)
+		return c;
+	int fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = errno;
+	(void)close(path_fd);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return pv_fail_errno(e, PV_TEMPORARY, NULL, err, "read %s/setup", s->conf.state_directory);
+	}
+	c = read_all(d, list_r, count_r, e);
+	(void)closedir(d);
+	return c;
+}
+
+enum pv_class pv_setup_record_remove(const struct pv_store *s, const char *name, struct pv_error *e)
 {
 	int fd;
 
 	enum pv_class c = open_folder(s, &fd, e);
 	if (c != PV_OK || fd < 0)
 		return c;
-	c = pv_file_remove(fd, NAME, e);
+	c = pv_file_remove(fd, name, e);
 	(void)close(fd);
 	return c;
 }
@@ -140,7 +212,9 @@ void pv_setup_record_free(struct pv_setup_record *r)
 		free(r->words[i][0]);
 		free(r->words[i][1]);
 	}
+	for (size_t i = 0; i < PV_SETUP_CONFS; i++)
+		free(r->conf[i]);
 	free(r->service);
-	free(r->myhostname);
+	free(r->dir);
 	*r = (struct pv_setup_record){ .found = false };
 }
