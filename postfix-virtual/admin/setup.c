@@ -94,6 +94,8 @@ static enum pv_class run(struct admin *a, const char *dir, struct pv_setup *p, s
 	if (c != PV_OK)
 		return c;
 	a->change.already = p->nothing;
+	if (p->nothing || a->dry)
+		pv_buf_add(&a->change.notes, p->notes.s, p->notes.len);
 	if (p->nothing) {
 		say_done(a, "nothing to do: %s", undo ? "setup has put nothing in" : "everything is set up");
 		return PV_OK;

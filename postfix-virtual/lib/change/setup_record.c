@@ -121,8 +121,8 @@ static enum pv_class read_one(int dirfd, const char *name, struct pv_setup_recor
 	char file[PV_RECORD_NAME + 8];
 
 	*r = (struct pv_setup_record){ .found = false };
-	(void)snprintf(r->name, sizeof r->name, "%s", name);
-	(void)snprintf(file, sizeof file, "setup/%s", name);
+	(void)snprintf(r->name, sizeof r->name, "%.15s", name);
+	(void)snprintf(file, sizeof file, "setup/%.15s", name);
 	enum pv_class c = pv_file_load(dirfd, name, &trust, &text, &r->found, e);
 	if (c == PV_OK && r->found)
 		c = parse(&text, file, r, e);
