@@ -232,20 +232,6 @@ int pv_dir_sync(int dirfd)
 	return r;
 }
 
-/* Write the whole new file and make it durable. Returns what failed, or NULL; errno is set. */
-static const char *fill_new(int fd, const void *data, size_t len, mode_t mode, uid_t uid, gid_t gid)
-{
-	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) != 0)
-		return "change the owner of";
-	if (fchmod(fd, mode) != 0)
-		return "change the mode of";
-	if (pv_write_all(fd, data, len) != 0)
-		return "write";
-	if (fsync(fd) != 0)
-		return "sync";
-	return NULL;
-}
-
 /* `.NAME.new`. A name that is as long as a name may be leaves no room for that: its checksum stands for
  * its end. */
 static void name_temp(const char *name, char temp[NAME_MAX + 1])
@@ -262,34 +248,81 @@ static void name_temp(const char *name, char temp[NAME_MAX + 1])
 		       (unsigned long long)pv_sum_finish(&sum));
 }
 
-enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-			      uid_t uid, gid_t gid, struct pv_error *e)
+enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid, gid_t gid,
+			    struct pv_new_file *f, struct pv_error *e)
 {
-	char temp[NAME_MAX + 1];
+	const char *failed = NULL;
 
-	name_temp(name, temp);
-	if (unlinkat(dirfd, temp, 0) != 0 && errno != ENOENT)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove the old %s", temp);
-	int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "create %s", temp);
-	const char *failed = fill_new(fd, data, len, mode, uid, gid);
+	*f = (struct pv_new_file){ .dirfd = dirfd, .fd = -1, .name = name };
+	name_temp(name, f->temp);
+	if (unlinkat(dirfd, f->temp, 0) != 0 && errno != ENOENT)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove the old %s", f->temp);
+	f->fd = openat(dirfd, f->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (f->fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "create %s", f->temp);
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(f->fd, uid, gid) != 0)
+		failed = "change the owner of";
+	else if (fchmod(f->fd, mode) != 0)
+		failed = "change the mode of";
+	if (failed == NULL)
+		return PV_OK;
+	enum pv_class c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "%s %s", failed, f->temp);
+	pv_file_abandon(f);
+	return c;
+}
+
+enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len, struct pv_error *e)
+{
+	if (pv_write_all(f->fd, data, len) == 0)
+		return PV_OK;
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write %s", f->temp);
+}
+
+void pv_file_abandon(struct pv_new_file *f)
+{
+	if (f->fd < 0)
+		return;
+	(void)close(f->fd);
+	f->fd = -1;
+	(void)unlinkat(f->dirfd, f->temp, 0);
+}
+
+enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e)
+{
+	const char *failed = fsync(f->fd) != 0 ? "sync" : NULL;
 	int err = errno;
-	if (close(fd) != 0 && failed == NULL) {
+
+	if (close(f->fd) != 0 && failed == NULL) {
 		failed = "close";
 		err = errno;
 	}
-	if (failed == NULL && renameat(dirfd, temp, dirfd, name) != 0) {
+	f->fd = -1;
+	if (failed == NULL && renameat(f->dirfd, f->temp, f->dirfd, f->name) != 0) {
 		failed = "rename";
 		err = errno;
 	}
 	if (failed != NULL) {
-		(void)unlinkat(dirfd, temp, 0);
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "%s %s", failed, temp);
+		(void)unlinkat(f->dirfd, f->temp, 0);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "%s %s", failed, f->temp);
 	}
-	if (pv_dir_sync(dirfd) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of %s", name);
+	if (pv_dir_sync(f->dirfd) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of %s", f->name);
 	return PV_OK;
+}
+
+enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+			      uid_t uid, gid_t gid, struct pv_error *e)
+{
+	struct pv_new_file f;
+
+	enum pv_class c = pv_file_begin(dirfd, name, mode, uid, gid, &f, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_file_write(&f, data, len, e);
+	if (c == PV_OK)
+		return pv_file_commit(&f, e);
+	pv_file_abandon(&f);
+	return c;
 }
 
 enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e)

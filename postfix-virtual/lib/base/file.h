@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -71,6 +72,24 @@ int pv_dir_sync(int dirfd);
  */
 enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 			      uid_t uid, gid_t gid, struct pv_error *e);
+
+/* The same in pieces, for what is too large to be held: begin, write ..., commit. */
+struct pv_new_file {
+	int dirfd;
+	int fd; /* of the temporary file; -1: none */
+	const char *name;
+	char temp[NAME_MAX + 1];
+};
+
+/* dirfd and name must live as long as *f. After PV_OK either pv_file_commit() or pv_file_abandon() must
+ * follow, after a failure nothing. */
+enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid, gid_t gid,
+			    struct pv_new_file *f, struct pv_error *e);
+enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len, struct pv_error *e);
+/* Fails as pv_file_replace() does; *f is done with in either case. */
+enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e);
+/* Leave the old file as it is, and no temporary. */
+void pv_file_abandon(struct pv_new_file *f);
 
 /* Remove `name` and sync the folder. A file that is not there is no error (the folder is synced then too). */
 enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e);
