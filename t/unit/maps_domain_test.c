@@ -33,8 +33,9 @@ static int stop(void **state)
 {
 	(void)state;
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
-		pv_keys_free(&work.next[m]);
+		pv_differences_free(&work.differences[m]);
 	pv_plan_free(&work.plan);
+	pv_plan_free(&work.strays);
 	pv_arena_free(&work.arena);
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
 		pv_keys_free(&work.old.keys[m]);
@@ -347,6 +348,22 @@ static void old_and_new(unsigned had, unsigned gone)
 	assert_int_equal(pv_keys_add(&work.old.keys[PV_MAP_DOMAINS], "kvt.dk", "acct", NULL), PV_OK);
 }
 
+/* The keys that m will have; each must be found alone too. */
+static struct pv_keys next_keys(enum pv_map m)
+{
+	struct pv_keys keys = { 0 };
+	struct pv_key k;
+
+	pv_next_rewind(&work, m);
+	while (pv_next_step(&work, m, &k)) {
+		assert_int_equal(pv_keys_add(&keys, k.key, k.value, NULL), PV_OK);
+		assert_string_equal(pv_next_find(&work, m, k.key), k.value);
+		if (keys.count > 1)
+			assert_true(strcmp(keys.v[keys.count - 2].key, k.key) < 0);
+	}
+	return keys;
+}
+
 static void more_than_a_tenth_and_more_than_five_vanish_only_when_told(void **state)
 {
 	static const struct {
@@ -369,13 +386,14 @@ static void more_than_a_tenth_and_more_than_five_vanish_only_when_told(void **st
 		old_and_new(rows[i].had, rows[i].gone);
 		assert_int_equal(pv_merge(&work, &e), PV_OK);
 		size_t want = rows[i].stay ? rows[i].had : rows[i].had - rows[i].gone;
-		if (work.next[PV_MAP_ADDRESSES].count != want || report.complaint_count != rows[i].stay)
-			fail_msg("row %zu: %zu keys, %zu complaints", i, work.next[PV_MAP_ADDRESSES].count,
-				 report.complaint_count);
+		struct pv_keys next = next_keys(PV_MAP_ADDRESSES);
+		if (next.count != want || report.complaint_count != rows[i].stay)
+			fail_msg("row %zu: %zu keys, %zu complaints", i, next.count, report.complaint_count);
 		/* What is new is new all the same. */
 		for (size_t j = 0; j < want; j++)
-			assert_string_equal(work.next[PV_MAP_ADDRESSES].v[j].value,
+			assert_string_equal(next.v[j].value,
 					    rows[i].stay && j < rows[i].gone ? "old" : "new");
+		pv_keys_free(&next);
 		stop(state);
 	}
 }
@@ -385,12 +403,13 @@ static void a_domain_that_is_kept_or_not_asked_for_keeps_all_and_one_that_is_gon
 	static const struct {
 		const char *name;
 		enum pv_plan_state state;
-		bool planned, all, stays;
+		bool planned, all, force, stays;
 	} rows[] = {
-		{ "kept", PV_PLAN_KEEP, true, true, true },
-		{ "gone", PV_PLAN_GONE, true, true, false },
-		{ "not asked for", PV_PLAN_READ, false, false, true },
-		{ "unknown in a run for all", PV_PLAN_READ, false, true, false },
+		{ "kept", PV_PLAN_KEEP, true, true, true, true },
+		{ "gone", PV_PLAN_GONE, true, true, true, false },
+		{ "not asked for", PV_PLAN_READ, false, false, true, true },
+		{ "unknown in a run for all", PV_PLAN_READ, false, true, true, false },
+		{ "gone, and nobody said that it may", PV_PLAN_GONE, true, true, false, true },
 	};
 	static const char *const kvt[] = { "kvt.dk" };
 	struct pv_error e;
@@ -398,19 +417,43 @@ static void a_domain_that_is_kept_or_not_asked_for_keeps_all_and_one_that_is_gon
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		start(state);
 		plan(kvt, 1);
-		options.force = true;
+		options.force = rows[i].force;
 		old_and_new(20, 20);
 		work.plan.domains[0].state = rows[i].state;
 		work.plan.all = rows[i].all;
 		if (!rows[i].planned)
 			work.plan.count = 0;
 		assert_int_equal(pv_merge(&work, &e), PV_OK);
-		size_t keys = work.next[PV_MAP_ADDRESSES].count, domains = work.next[PV_MAP_DOMAINS].count;
-		if (keys != (rows[i].stays ? 20 : 0) || domains != rows[i].stays)
-			fail_msg("%s: %zu keys, %zu domains", rows[i].name, keys, domains);
+		struct pv_keys keys = next_keys(PV_MAP_ADDRESSES), domains = next_keys(PV_MAP_DOMAINS);
+		if (keys.count != (rows[i].stays ? 20 : 0) || domains.count != rows[i].stays)
+			fail_msg("%s: %zu keys, %zu domains", rows[i].name, keys.count, domains.count);
+		pv_keys_free(&keys);
+		pv_keys_free(&domains);
 		work.plan.count = 1;
 		stop(state);
 	}
+}
+
+/* Neither folder nor line nor key of its own: it is in no plan. */
+static void addresses_of_a_domain_that_nothing_else_knows_count_as_one_domains(void **state)
+{
+	static const char *const kvt[] = { "kvt.dk" };
+	struct pv_error e;
+
+	(void)state;
+	plan(kvt, 1);
+	assert_int_equal(pv_keys_add(&work.old.keys[PV_MAP_ADDRESSES], "a@few.dk", "old", NULL), PV_OK);
+	for (char user[] = "a@many.dk"; user[0] < 'g'; user[0]++) {
+		const char *k = pv_arena_add(&work.arena, user, strlen(user));
+		assert_int_equal(pv_keys_add(&work.old.keys[PV_MAP_ADDRESSES], k, "old", NULL), PV_OK);
+	}
+	assert_int_equal(pv_merge(&work, &e), PV_OK);
+	struct pv_keys keys = next_keys(PV_MAP_ADDRESSES);
+	assert_int_equal(keys.count, 6);
+	assert_null(pv_next_find(&work, PV_MAP_ADDRESSES, "a@few.dk"));
+	assert_int_equal(report.complaint_count, 1);
+	assert_string_equal(report.complaints[0].domain.s, "many.dk");
+	pv_keys_free(&keys);
 }
 
 static void lines_are_counted_by_what_becomes_of_them(void **state)
@@ -446,6 +489,7 @@ int main(void)
 		cmocka_unit_test(more_than_a_tenth_and_more_than_five_vanish_only_when_told),
 		cmocka_unit_test(
 			a_domain_that_is_kept_or_not_asked_for_keeps_all_and_one_that_is_gone_loses_all),
+		DOMAIN_TEST(addresses_of_a_domain_that_nothing_else_knows_count_as_one_domains),
 		DOMAIN_TEST(lines_are_counted_by_what_becomes_of_them),
 	};
 

@@ -3,6 +3,7 @@
  */
 #include "scratch.h"
 
+#include "base/file.h"
 #include "maps/diff.h"
 #include "maps/keys.h"
 #include "maps/text.h"
@@ -79,22 +80,23 @@ static void an_arena_keeps_every_string_whole_whatever_its_length(void **state)
 	pv_arena_free(&a);
 }
 
-static void side_by_side_each_key_comes_once_with_the_side_it_is_on(void **state)
+static void a_sorted_list_of_differences_finds_every_key_and_no_other(void **state)
 {
-	const char *const left[] = { "a", "1", "b", "2", "d", "4", NULL };
-	const char *const right[] = { "b", "9", "c", "3", "d", "4", "e", "5", NULL };
-	struct pv_keys l = keys_of(left), r = keys_of(right);
-	const struct pv_key *old, *new;
-	char seen[64] = "";
-	size_t i = 0, j = 0;
+	static const char *const keys[] = { "c", "a", "d", "b" };
+	struct pv_differences d = { 0 };
 
 	(void)state;
-	while (pv_keys_next(&l, &r, &i, &j, &old, &new))
-		(void)snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s%s ",
-			       old != NULL ? old->key : "-", new != NULL ? new->key : "-");
-	assert_string_equal(seen, "a- bb -c dd -e ");
-	pv_keys_free(&l);
-	pv_keys_free(&r);
+	assert_null(pv_differences_find(&d, "a"));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pv_differences_add(&d, keys[i], i == 2 ? NULL : keys[i], i == 3, NULL),
+				 PV_OK);
+	pv_differences_sort(&d);
+	for (size_t i = 0; i < 4; i++)
+		assert_ptr_equal(pv_differences_find(&d, keys[i])->key, keys[i]);
+	assert_null(pv_differences_find(&d, "d")->value);
+	assert_true(pv_differences_find(&d, "b")->is_change);
+	assert_null(pv_differences_find(&d, "bb"));
+	pv_differences_free(&d);
 }
 
 /* --- the text --- */
@@ -205,6 +207,118 @@ static void lines_that_we_do_not_write_are_refused_under_a_right_checksum(void *
 	}
 }
 
+/* --- the text in a file --- */
+
+static void put_file(const struct scratch *s, const struct pv_buf *text)
+{
+	assert_int_equal(
+		pv_file_replace(s->fd, "virtual", text->s, text->len, 0600, (uid_t)-1, (gid_t)-1, NULL),
+		PV_OK);
+}
+
+static struct pv_text_look look_at(const struct scratch *s, const char *head)
+{
+	const struct pv_trust trust = { geteuid(), s->path };
+	struct pv_text_look r;
+	struct pv_error e;
+
+	if (pv_text_look(s->fd, "virtual", &trust, head, &r, &e) != PV_OK)
+		fail_msg("%s", e.text);
+	return r;
+}
+
+/* Some hundred thousand lines: several pieces of every kind. */
+static void a_text_that_is_written_in_pieces_is_the_one_that_is_written_at_once(void **state)
+{
+	struct pv_buf head = PV_BUF_INIT(4096), once = PV_BUF_INIT((size_t)64 << 20);
+	struct pv_buf pieces = PV_BUF_INIT((size_t)64 << 20);
+	const struct scratch *s = *state;
+	const struct pv_trust trust = { geteuid(), s->path };
+	struct pv_arena a = { NULL };
+	struct pv_keys keys = { 0 };
+	struct pv_text_writer t;
+	struct pv_new_file file;
+	uint64_t sum, again;
+	struct pv_error e;
+	bool found;
+	char line[64];
+
+	pv_text_head(&head, "Own addresses", "/x");
+	for (unsigned i = 0; i < 150000; i++) {
+		(void)snprintf(line, sizeof line, "user%07u@kvt.dk", i);
+		const char *k = pv_arena_add(&a, line, strlen(line));
+		assert_int_equal(pv_keys_add(&keys, k, k, &e), PV_OK);
+	}
+	pv_text_format_below(&once, head.s, &keys);
+	assert_int_equal(pv_file_begin(s->fd, "virtual", 0600, (uid_t)-1, (gid_t)-1, &file, &e), PV_OK);
+	pv_text_begin(&t, &file, head.s, &e);
+	for (size_t i = 0; i < keys.count; i++)
+		pv_text_add(&t, &keys.v[i]);
+	assert_int_equal(pv_text_end(&t, &sum), PV_OK);
+	assert_int_equal(pv_file_commit(&file, &e), PV_OK);
+	assert_int_equal(pv_file_load(s->fd, "virtual", &trust, &pieces, &found, &e), PV_OK);
+	assert_int_equal(pieces.len, once.len);
+	assert_memory_equal(pieces.s, once.s, once.len);
+	struct pv_text_look look = look_at(s, head.s);
+	assert_true(look.found && look.good && look.has_head);
+	assert_int_equal(look.size, once.len);
+	assert_int_equal(look.sum, sum);
+	assert_false(look_at(s, "# another head\n").has_head);
+	pv_text_begin(&t, NULL, "", &e);
+	for (size_t i = 0; i < keys.count; i++)
+		pv_text_add(&t, &keys.v[i]);
+	assert_int_equal(pv_text_end(&t, &again), PV_OK);
+	assert_int_equal(again, sum);
+	/* A byte in the last piece, and one that makes it shorter. */
+	once.s[once.len - 3] = 'X';
+	put_file(s, &once);
+	assert_false(look_at(s, head.s).good);
+	pv_buf_truncate(&pieces, pieces.len - 1);
+	put_file(s, &pieces);
+	assert_false(look_at(s, head.s).good);
+	pv_keys_free(&keys);
+	pv_arena_free(&a);
+	pv_buf_free(&head);
+	pv_buf_free(&once);
+	pv_buf_free(&pieces);
+}
+
+/* What pv_text_parse() believes and what pv_text_look() does must be the same. */
+static void a_look_believes_no_changed_and_no_cut_text_either(void **state)
+{
+	struct pv_buf good = PV_BUF_INIT(4096), bad = PV_BUF_INIT(4096);
+	const struct scratch *s = *state;
+
+	format_two(&good);
+	size_t head = (size_t)(strstr(good.s, "# checksum") - good.s);
+	put_file(s, &good);
+	assert_true(look_at(s, "").good);
+	for (size_t at = head; at < good.len; at++) {
+		pv_buf_reset(&bad);
+		pv_buf_add(&bad, good.s, good.len);
+		bad.s[at] = (char)(bad.s[at] ^ (1 << at % 8));
+		put_file(s, &bad);
+		struct pv_text_look r = look_at(s, "");
+		if (!r.found || r.good || strstr(r.why.text, "virtual") == NULL)
+			fail_msg("byte %zu: %s", at, bad.s);
+	}
+	for (size_t len = 0; len < good.len; len++) {
+		pv_buf_reset(&bad);
+		pv_buf_add(&bad, good.s, len);
+		put_file(s, &bad);
+		assert_false(look_at(s, "").good);
+	}
+	pv_buf_reset(&bad);
+	pv_buf_add(&bad, good.s, good.len);
+	pv_buf_add(&bad, "\0", 1);
+	put_file(s, &bad);
+	assert_false(look_at(s, "").good);
+	assert_int_equal(unlinkat(s->fd, "virtual", 0), 0);
+	assert_false(look_at(s, "").found);
+	pv_buf_free(&good);
+	pv_buf_free(&bad);
+}
+
 /* --- the diff --- */
 
 static void a_diff_is_what_diff_u_prints(void **state)
@@ -243,12 +357,17 @@ int main(void)
 		cmocka_unit_test(squeeze_takes_out_what_has_no_value_and_keeps_the_order),
 		cmocka_unit_test(the_domain_of_a_key_stands_behind_its_last_at),
 		cmocka_unit_test(an_arena_keeps_every_string_whole_whatever_its_length),
-		cmocka_unit_test(side_by_side_each_key_comes_once_with_the_side_it_is_on),
+		cmocka_unit_test(a_sorted_list_of_differences_finds_every_key_and_no_other),
 		cmocka_unit_test(a_text_is_read_back_as_it_was_written),
 		cmocka_unit_test(an_empty_set_has_a_text_too),
 		cmocka_unit_test(no_text_with_one_byte_changed_below_its_head_is_believed),
 		cmocka_unit_test(no_text_that_is_cut_short_is_believed),
 		cmocka_unit_test(lines_that_we_do_not_write_are_refused_under_a_right_checksum),
+		cmocka_unit_test_setup_teardown(
+			a_text_that_is_written_in_pieces_is_the_one_that_is_written_at_once, scratch_make,
+			scratch_remove),
+		cmocka_unit_test_setup_teardown(a_look_believes_no_changed_and_no_cut_text_either,
+						scratch_make, scratch_remove),
 		cmocka_unit_test(a_diff_is_what_diff_u_prints),
 	};
 

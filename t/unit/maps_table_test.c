@@ -117,12 +117,57 @@ static struct pv_keys keys_of(const char *const *pairs)
 
 static enum pv_table_state applied_state;
 
+/* What has to be done to t so that it holds `want` (sorted); the strings of what goes are copied. */
+static void compare(struct pv_table *t, const struct pv_keys *want, struct pv_arena *a,
+		    struct pv_differences *d)
+{
+	struct pv_key old;
+	size_t i = 0;
+
+	pv_table_rewind(t);
+	bool more = pv_table_step(t, &old);
+	while (more || i < want->count) {
+		const struct pv_key *new = i < want->count ? &want->v[i] : NULL;
+		int order = !more ? 1 : new == NULL ? -1 : strcmp(old.key, new->key);
+		if (order < 0)
+			assert_int_equal(pv_differences_add(d, pv_arena_add(a, old.key, strlen(old.key)),
+							    NULL, false, NULL),
+					 PV_OK);
+		else if (order > 0 || strcmp(old.value, new->value) != 0)
+			assert_int_equal(pv_differences_add(d, new->key, new->value, order == 0, NULL),
+					 PV_OK);
+		if (order <= 0)
+			more = pv_table_step(t, &old);
+		i += order >= 0;
+	}
+}
+
+/* Open, read, change, close, as a run does. */
+static enum pv_class apply_keys(const struct pv_keys *want, unsigned which)
+{
+	struct pv_differences d = { 0 };
+	struct pv_arena a = { NULL };
+	struct pv_table *t;
+	struct pv_error e;
+
+	enum pv_class c = pv_table_open(path, true, &t, &applied_state, &e);
+	if (t == NULL)
+		return c;
+	compare(t, want, &a, &d);
+	c = pv_table_judge(t, &applied_state, &e);
+	if (c == PV_OK && applied_state == PV_TABLE_GOOD)
+		c = pv_table_apply(t, &d, which, &applied_state, &e);
+	pv_table_close(t);
+	pv_differences_free(&d);
+	pv_arena_free(&a);
+	return c;
+}
+
 static enum pv_class apply(const char *const *pairs, unsigned which)
 {
 	struct pv_keys want = keys_of(pairs);
-	struct pv_error e;
 
-	enum pv_class c = pv_table_apply(path, &want, which, &applied_state, &e);
+	enum pv_class c = apply_keys(&want, which);
 	pv_keys_free(&want);
 	return c;
 }
@@ -206,9 +251,9 @@ static void a_full_map_is_made_larger_and_nothing_is_lost(void **state)
 static void a_map_that_is_truly_too_small_grows(void **state)
 {
 	struct pv_keys want = { 0 };
-	struct pv_arena a = { NULL }, b = { NULL };
-	struct pv_keys have = { 0 };
+	struct pv_arena a = { NULL };
 	enum pv_table_state found;
+	struct pv_table *t;
 	struct pv_error e;
 	char key[512];
 
@@ -220,13 +265,13 @@ static void a_map_that_is_truly_too_small_grows(void **state)
 	}
 	for (size_t i = 0; i < want.count; i++)
 		want.v[i].value = want.v[i].key + 290;
-	assert_int_equal(pv_table_apply(path, &want, ALL, &found, &e), PV_OK);
-	assert_int_equal(pv_table_read(path, &b, &have, &found, &e), PV_OK);
-	assert_int_equal(have.count, 60000);
+	assert_int_equal(apply_keys(&want, ALL), PV_OK);
+	assert_int_equal(pv_table_open(path, false, &t, &found, &e), PV_OK);
+	assert_int_equal(pv_table_count(t), 60000);
+	assert_string_equal(pv_table_get(t, want.v[47].key), want.v[47].value);
+	pv_table_close(t);
 	pv_keys_free(&want);
-	pv_keys_free(&have);
 	pv_arena_free(&a);
-	pv_arena_free(&b);
 }
 
 static void a_map_that_stays_full_leaves_the_old_keys(void **state)
@@ -255,7 +300,6 @@ static void a_full_disk_leaves_the_old_keys_and_room_brings_the_new_ones(void **
 	const struct scratch *s = *state;
 	struct pv_keys want = { 0 };
 	struct pv_arena a = { NULL };
-	enum pv_table_state found;
 	struct pv_error e;
 	char disk[PATH_MAX], key[256];
 
@@ -269,10 +313,10 @@ static void a_full_disk_leaves_the_old_keys_and_room_brings_the_new_ones(void **
 		(void)snprintf(key, sizeof key, "%0200d", i);
 		assert_int_equal(pv_keys_add(&want, pv_arena_add(&a, key, 200), "x", &e), PV_OK);
 	}
-	assert_int_equal(pv_table_apply(path, &want, ALL, &found, &e), PV_TEMPORARY);
+	assert_int_equal(apply_keys(&want, ALL), PV_TEMPORARY);
 	assert_string_equal(listing(), "a\t1 b\t2 ");
 	assert_int_equal(mount("pv-test", disk, "tmpfs", MS_REMOUNT, "size=8m"), 0);
-	assert_int_equal(pv_table_apply(path, &want, ALL, &found, &e), PV_OK);
+	assert_int_equal(apply_keys(&want, ALL), PV_OK);
 	assert_int_equal(strncmp(listing(), "000", 3), 0);
 	assert_null(strstr(listing(), "a\t1"));
 	pv_keys_free(&want);
@@ -388,6 +432,165 @@ static void postmap_waits_while_we_write_and_we_wait_for_postmap(void **state)
 	assert_string_equal(listing(), "a\t1 c\tchanged d\t4 ");
 }
 
+static void after_a_change_the_table_can_be_read_as_it_is_now(void **state)
+{
+	struct pv_differences d = { 0 };
+	enum pv_table_state found;
+	struct pv_table *t;
+	struct pv_key k;
+	struct pv_error e;
+	char long_key[600];
+
+	(void)state;
+	assert_int_equal(pv_table_open(path, true, &t, &found, &e), PV_OK);
+	assert_string_equal(pv_table_get(t, "b"), "2");
+	assert_int_equal(pv_differences_add(&d, "b", NULL, false, &e), PV_OK);
+	assert_int_equal(pv_differences_add(&d, "bb", "22", false, &e), PV_OK);
+	pv_table_rewind(t);
+	assert_true(pv_table_step(t, &k));
+	assert_int_equal(pv_table_apply(t, &d, ALL, &found, &e), PV_OK);
+	assert_null(pv_table_get(t, "b"));
+	assert_string_equal(pv_table_get(t, "bb"), "22");
+	assert_int_equal(pv_table_count(t), 3);
+	pv_table_rewind(t);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(pv_table_step(t, &k));
+	assert_string_equal(k.key, "c");
+	assert_false(pv_table_step(t, &k));
+	assert_false(pv_table_step(t, &k));
+	/* No key of that length can be in it; that is no damage. */
+	memset(long_key, 'x', sizeof long_key - 1);
+	long_key[sizeof long_key - 1] = '\0';
+	assert_null(pv_table_get(t, long_key));
+	assert_int_equal(pv_table_judge(t, &found, &e), PV_OK);
+	assert_int_equal(found, PV_TABLE_GOOD);
+	pv_table_close(t);
+	pv_differences_free(&d);
+}
+
+/* The whole time from open to close: what was read must still be true when it is changed. */
+static void no_postmap_comes_between_reading_and_changing(void **state)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	enum pv_table_state found;
+	struct pv_table *t;
+	struct pv_error e;
+	int status = 1;
+
+	(void)state;
+	assert_int_equal(pv_table_open(path, true, &t, &found, &e), PV_OK);
+	pid_t other = fork();
+	if (other == 0) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		bool held = fcntl(fd, F_SETLK, &whole) != 0;
+		whole.l_type = F_RDLCK;
+		_exit(held && fcntl(fd, F_SETLK, &whole) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(other, &status, 0), other);
+	assert_int_equal(status, 0);
+	pv_table_close(t);
+}
+
+/* --- built anew --- */
+
+struct counter {
+	unsigned at, count;
+	char key[64], value[96];
+};
+
+static bool next_number(void *ctx, struct pv_key *k)
+{
+	struct counter *c = ctx;
+
+	if (c->at == c->count)
+		return false;
+	(void)snprintf(c->key, sizeof c->key, "user%07u@kvt.dk", c->at);
+	(void)snprintf(c->value, sizeof c->value, "acct+user%07u--kvt.dk@virtual.invalid", c->at++);
+	*k = (struct pv_key){ c->key, c->value };
+	return true;
+}
+
+/* Key by key and value by value, their NULs too, through LMDB's own eyes. */
+static void same_tables(const char *a, const char *b)
+{
+	const char *const paths[] = { a, b };
+	MDB_cursor *cursor[2];
+	MDB_env *env[2];
+	MDB_txn *txn[2];
+	unsigned flags[2];
+	MDB_val k[2], v[2];
+	MDB_dbi dbi;
+	int rc[2];
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(mdb_env_create(&env[i]), 0);
+		assert_int_equal(mdb_env_open(env[i], paths[i], MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY, 0),
+				 0);
+		assert_int_equal(mdb_txn_begin(env[i], NULL, MDB_RDONLY, &txn[i]), 0);
+		assert_int_equal(mdb_dbi_open(txn[i], NULL, 0, &dbi), 0);
+		assert_int_equal(mdb_dbi_flags(txn[i], dbi, &flags[i]), 0);
+		assert_int_equal(mdb_cursor_open(txn[i], dbi, &cursor[i]), 0);
+	}
+	assert_int_equal(flags[0], flags[1]);
+	do {
+		for (int i = 0; i < 2; i++)
+			rc[i] = mdb_cursor_get(cursor[i], &k[i], &v[i], MDB_NEXT);
+		assert_int_equal(rc[0], rc[1]);
+		if (rc[0] == 0) {
+			assert_int_equal(k[0].mv_size, k[1].mv_size);
+			assert_memory_equal(k[0].mv_data, k[1].mv_data, k[0].mv_size);
+			assert_int_equal(v[0].mv_size, v[1].mv_size);
+			assert_memory_equal(v[0].mv_data, v[1].mv_data, v[0].mv_size);
+		}
+	} while (rc[0] == 0);
+	for (int i = 0; i < 2; i++) {
+		mdb_cursor_close(cursor[i]);
+		mdb_txn_abort(txn[i]);
+		mdb_env_close(env[i]);
+	}
+}
+
+/* 200,000 pairs: several transactions, and more than once a larger map. */
+static void a_table_that_is_built_is_the_one_that_postmap_builds(void **state)
+{
+	static const unsigned counts[] = { 0, 1, 2, 200000 };
+	struct pv_buf text = PV_BUF_INIT((size_t)32 << 20);
+	const struct scratch *s = *state;
+	char built[PATH_MAX];
+	struct pv_error e;
+	struct pv_key k;
+
+	(void)snprintf(built, sizeof built, "%.500s/built.lmdb", s->path);
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+		struct counter c = { .count = counts[i] };
+		if (pv_table_build(built, next_number, &c, &e) != PV_OK)
+			fail_msg("%s", e.text);
+		pv_buf_reset(&text);
+		pv_buf_adds(&text, "# none\n");
+		for (c.at = 0; next_number(&c, &k);)
+			pv_buf_addf(&text, "%s\t%s\n", k.key, k.value);
+		postmap(text.s);
+		same_tables(built, path);
+		assert_int_equal(unlink(built), 0);
+	}
+	pv_buf_free(&text);
+}
+
+static void a_build_on_a_full_disk_says_so(void **state)
+{
+	struct counter c = { .count = 100000 };
+	const struct scratch *s = *state;
+	char disk[PATH_MAX], built[PATH_MAX];
+	struct pv_error e;
+
+	(void)snprintf(disk, sizeof disk, "%.500s/disk", s->path);
+	(void)snprintf(built, sizeof built, "%.500s/b.lmdb", disk);
+	assert_int_equal(mkdir(disk, 0755), 0);
+	assert_int_equal(mount("pv-test", disk, "tmpfs", 0, "size=256k"), 0);
+	assert_int_equal(pv_table_build(built, next_number, &c, &e), PV_TEMPORARY);
+	assert_non_null(strstr(e.text, "b.lmdb"));
+}
+
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -406,6 +609,10 @@ int main(void)
 		TABLE_TEST(a_table_that_is_not_there_is_missing_and_is_not_made),
 		TABLE_TEST(a_fifo_and_a_symlink_are_no_table),
 		TABLE_TEST(a_table_that_others_wrote_is_said_to_be_damaged),
+		TABLE_TEST(after_a_change_the_table_can_be_read_as_it_is_now),
+		TABLE_TEST(no_postmap_comes_between_reading_and_changing),
+		TABLE_TEST(a_table_that_is_built_is_the_one_that_postmap_builds),
+		TABLE_TEST(a_build_on_a_full_disk_says_so),
 		TABLE_TEST(postmap_waits_while_we_write_and_we_wait_for_postmap),
 	};
 

@@ -2,39 +2,11 @@
 #include "change/work.h"
 
 #include "address/extension.h"
-#include "base/file.h"
-#include "maps/text.h"
-#include "maps/update.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "maps/map.h"
 
 bool pv_work_is_hosts(const struct pv_work *w)
 {
 	return pv_domain_equal(&w->mark.domain, &pv_domain_host);
-}
-
-/* Does the text of a table hold the key? */
-static enum pv_class has_key(const struct pv_store *s, const char *table, const char *key, bool *has_r,
-			     struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = geteuid(), .where = s->conf.map_directory };
-	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
-	struct pv_keys keys = { .v = NULL };
-	bool found = false;
-	int fd;
-
-	enum pv_class c = pv_dir_open(AT_FDCWD, s->conf.map_directory, &trust, &fd, NULL, e);
-	if (c == PV_OK && fd >= 0) {
-		c = pv_file_load(fd, table, &trust, &text, &found, e);
-		(void)close(fd);
-	}
-	if (c == PV_OK && found)
-		c = pv_text_parse(&text, table, &keys, e);
-	*has_r = c == PV_OK && pv_keys_find(&keys, key) != NULL;
-	pv_keys_free(&keys);
-	pv_buf_free(&text);
-	return c;
 }
 
 /* A user who is gone for the maps may be so by name (`first`), or be there again under another. */
@@ -62,7 +34,8 @@ static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct
 		(void)snprintf(key, sizeof key, "%s@%s", user_of_keys(m, first)->s, m->domain.s);
 	else
 		(void)snprintf(key, sizeof key, "%s", m->domain.s);
-	enum pv_class c = has_key(w->c->store, m->user.len > 0 ? "virtual" : "virtual_domains", key, &has, e);
+	enum pv_class c =
+		pv_map_has(w->c->store, m->user.len > 0 ? PV_MAP_ADDRESSES : PV_MAP_DOMAINS, key, &has, e);
 	if (c != PV_OK)
 		return c;
 	if (has == wants_key(m, first) || w->c->dry) {
@@ -93,11 +66,13 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 {
 	const struct pv_mark *m = &w->mark;
 	const struct pv_address user = { .user = m->user, .domain = m->domain };
-	struct pv_maps_options o = { .dry_run = w->c->dry };
+	const struct pv_user users[] = { m->user, m->to };
+	struct pv_maps_options o = { .dry_run = w->c->dry, .only_users = users };
 	struct pv_maps_report report;
-
 	size_t count = pv_work_is_hosts(w) ? 0 : 1;
 
+	if (m->user.len > 0)
+		o.only_user_count = m->to.len > 0 ? 2 : 1;
 	if (first && m->user.len > 0) {
 		o.without_users = &user;
 		o.without_user_count = 1;

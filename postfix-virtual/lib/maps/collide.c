@@ -24,6 +24,13 @@ static enum pv_class drop(struct drops *d, struct pv_key *k, struct pv_error *e)
 	return PV_OK;
 }
 
+static bool is_old(const struct pv_maps_work *w, const char *key, const char *target)
+{
+	const char *value = pv_old_find(&w->old, PV_MAP_ADDRESSES, key);
+
+	return value != NULL && strcmp(value, target) == 0;
+}
+
 /* Does key lead to target, now (the domain is being read) or since the last run? */
 static bool leads_to(const struct pv_maps_work *w, const char *key, const char *target)
 {
@@ -32,14 +39,9 @@ static bool leads_to(const struct pv_maps_work *w, const char *key, const char *
 
 	if (d != NULL && d->state == PV_PLAN_GONE)
 		return false;
-	const struct pv_key *k = pv_keys_find(is_new ? &d->keys : &w->old.keys[PV_MAP_ADDRESSES], key);
-	return k != NULL && strcmp(k->value, target) == 0;
-}
-
-static bool is_old(const struct pv_maps_work *w, const char *key, const char *target)
-{
-	const struct pv_key *k = pv_keys_find(&w->old.keys[PV_MAP_ADDRESSES], key);
-
+	if (!is_new)
+		return is_old(w, key, target);
+	const struct pv_key *k = pv_keys_find(&d->keys, key);
 	return k != NULL && strcmp(k->value, target) == 0;
 }
 

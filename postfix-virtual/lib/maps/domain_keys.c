@@ -23,16 +23,25 @@ struct making {
 	char path[PATH_MAX]; /* of the folder */
 };
 
-static enum pv_class add_key(struct making *m, const char *local, const char *value, struct pv_error *e)
+/* value is in the arena already. */
+static enum pv_class add_shared(struct making *m, const char *local, const char *value, struct pv_error *e)
 {
 	char key[KEY_MAX + 1];
 
 	int n = snprintf(key, sizeof key, "%s@%s", local, m->d->domain.s);
 	const char *k = pv_arena_add(&m->w->arena, key, (size_t)n);
-	const char *v = pv_arena_add(&m->w->arena, value, strlen(value));
-	if (k == NULL || v == NULL)
+	if (k == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys of %s", m->d->domain.s);
-	return pv_keys_add(&m->d->keys, k, v, e);
+	return pv_keys_add(&m->d->keys, k, value, e);
+}
+
+static enum pv_class add_key(struct making *m, const char *local, const char *value, struct pv_error *e)
+{
+	const char *v = pv_arena_add(&m->w->arena, value, strlen(value));
+
+	if (v == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys of %s", m->d->domain.s);
+	return add_shared(m, local, v, e);
 }
 
 static enum pv_class add_target(struct making *m, const char *local, const char *extension,
@@ -174,9 +183,9 @@ static enum pv_class doubt_fallback(struct making *m, const struct pv_user *fall
 		      "another",
 		      m->path, fallback->s);
 	(void)snprintf(key, sizeof key, "@%s", m->d->domain.s);
-	const struct pv_key *old = pv_keys_find(&m->w->old.keys[PV_MAP_ADDRESSES], key);
+	const char *old = pv_old_find(&m->w->old, PV_MAP_ADDRESSES, key);
 	enum pv_class c = complain(m, &why, e);
-	return c == PV_OK && old != NULL ? pv_keys_add(&m->d->keys, old->key, old->value, e) : c;
+	return c == PV_OK && old != NULL ? add_key(m, "", old, e) : c;
 }
 
 static enum pv_class add_fallback(struct making *m, const struct pv_user *fallback, struct pv_error *e)
@@ -261,7 +270,7 @@ enum pv_class pv_domain_keys_alias(struct pv_maps_work *w, struct pv_plan_domain
 	for (size_t i = 0; c == PV_OK && i < from->keys.count; i++) {
 		const struct pv_key *k = &from->keys.v[i];
 		(void)snprintf(local, sizeof local, "%.*s", (int)strcspn(k->key, "@"), k->key);
-		c = add_key(&m, local, k->value, e);
+		c = add_shared(&m, local, k->value, e);
 	}
 	pv_keys_sort(&d->keys);
 	return c;

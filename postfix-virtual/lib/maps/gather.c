@@ -8,6 +8,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
+enum { PROGRESS_DOMAINS = 512 };
+
 /* Domains of one account: list[0..count), borrowed. */
 struct group {
 	struct pv_plan_domain **list;
@@ -145,14 +147,17 @@ struct gathering {
 	const struct pv_domain **names;
 	struct pv_readers_account *accounts;
 	struct pv_plan_domain ***at;
-	size_t count; /* of accounts */
+	size_t count;	    /* of accounts */
+	size_t done, total; /* domains */
 };
 
 static enum pv_class take_domain(void *ctx, size_t account, size_t domain,
 				 const struct pv_domain_files *files, struct pv_error *e)
 {
-	const struct gathering *g = ctx;
+	struct gathering *g = ctx;
 
+	if (++g->done % PROGRESS_DOMAINS == 0 || g->done == g->total)
+		pv_progress(g->w->options, PV_PROGRESS_READ, g->done, g->total);
 	return make_keys(g->w, g->at[account][domain], files, e);
 }
 
@@ -222,6 +227,7 @@ enum pv_class pv_gather(struct pv_maps_work *w, struct pv_error *e)
 	for (size_t i = 0; c == PV_OK && i < p->count; i++)
 		if (p->domains[i].state == PV_PLAN_READ && !p->domains[i].is_alias)
 			g.list[count++] = &p->domains[i];
+	g.total = count;
 	if (c == PV_OK)
 		c = find_accounts(&g, count, e);
 	if (c == PV_OK)

@@ -1,12 +1,10 @@
 #include "maps/install.h"
 
 #include "base/file.h"
-#include "maps/lmdb_table.h"
-#include "maps/postfix.h"
+#include "maps/merge.h"
 #include "maps/regexp.h"
 #include "maps/reload.h"
-#include "maps/text.h"
-#include "store/conf.h"
+#include "maps/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,17 +12,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { LOCK_DEADLINE_MS = 20000, POSTMAP_SECONDS = 600 };
+enum { LOCK_DEADLINE_MS = 20000 };
 enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750 };
+enum { PROGRESS_KEYS = 16384 };
 
 #define LOCK_NAME "maps.lock"
-
-/* All that may lie around after a kill. Postmap's source and product have these names until they are
- * whole. */
-static const char *const leftovers[] = { ".virtual.new",	   ".virtual.build",
-					 ".virtual.build.lmdb",	   ".virtual_domains.new",
-					 ".virtual_domains.build", ".virtual_domains.build.lmdb",
-					 ".virtual_regexp.new",	   ".virtual_regexp.proof" };
 
 /* map_directory, and the group by which Postfix's daemons read what is in it. */
 struct place {
@@ -83,17 +75,34 @@ static enum pv_class open_place(const struct pv_store *s, struct place *p, struc
 	return c;
 }
 
+static enum pv_class remove_leftover(const struct pv_store *s, int dirfd, const char *name,
+				     struct pv_error *e)
+{
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return PV_OK;
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove %s/%s", s->conf.map_directory, name);
+}
+
+/* All that may lie around after a kill: what a text and a table are called until they are whole. */
 static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error *e)
 {
+	char name[64];
 	struct place p;
 
 	enum pv_class c = open_place(s, &p, e);
 	if (c != PV_OK)
 		return c;
-	for (size_t i = 0; c == PV_OK && i < sizeof leftovers / sizeof *leftovers; i++)
-		if (unlinkat(p.dirfd, leftovers[i], 0) != 0 && errno != ENOENT)
-			c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "remove %s/%s",
-					  s->conf.map_directory, leftovers[i]);
+	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++) {
+		(void)snprintf(name, sizeof name, ".%s.new", pv_map_name(m));
+		c = remove_leftover(s, p.dirfd, name, e);
+		(void)snprintf(name, sizeof name, ".%s.build.lmdb", pv_map_name(m));
+		if (c == PV_OK)
+			c = remove_leftover(s, p.dirfd, name, e);
+	}
+	if (c == PV_OK)
+		c = remove_leftover(s, p.dirfd, "." PV_REGEXP_NAME ".new", e);
+	if (c == PV_OK)
+		c = remove_leftover(s, p.dirfd, "." PV_REGEXP_NAME ".proof", e);
 	(void)close(p.dirfd);
 	return c;
 }
@@ -110,11 +119,7 @@ enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_e
 	(void)close(fd);
 	if (c != PV_OK)
 		return c;
-	/* A postmap that outlives us holds the lock on: it may still be writing. */
-	if (fcntl(*lock_r, F_SETFD, 0) != 0)
-		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hand on the lock %s", LOCK_NAME);
-	if (c == PV_OK)
-		c = remove_leftovers(s, e);
+	c = remove_leftovers(s, e);
 	if (c != PV_OK) {
 		(void)close(*lock_r);
 		*lock_r = -1;
@@ -122,19 +127,106 @@ enum pv_class pv_install_lock(const struct pv_store *s, int *lock_r, struct pv_e
 	return c;
 }
 
+/* All new keys of m, to who writes them. */
+struct source {
+	struct pv_maps_work *w;
+	enum pv_map map;
+	size_t done, total;
+};
+
+static bool next_key(void *ctx, struct pv_key *k)
+{
+	struct source *s = ctx;
+
+	if (!pv_next_step(s->w, s->map, k))
+		return false;
+	if (++s->done % PROGRESS_KEYS == 0)
+		pv_progress(s->w->options, PV_PROGRESS_WRITE, s->done, s->total);
+	return true;
+}
+
+static void start_source(struct source *s, struct pv_maps_work *w, enum pv_map m)
+{
+	size_t old = pv_old_count(&w->old, m), new = w->differences[m].count;
+
+	*s = (struct source){ .w = w, .map = m, .total = old > new ? old : new };
+	pv_next_rewind(w, m);
+}
+
+/* The text of all new keys; file NULL: only its checksum. */
+static enum pv_class put_text(struct pv_maps_work *w, enum pv_map m, struct pv_new_file *file,
+			      const char *head, uint64_t *sum_r, struct pv_error *e)
+{
+	struct pv_text_writer t;
+	struct source source;
+	struct pv_key k;
+
+	start_source(&source, w, m);
+	pv_text_begin(&t, file, head, e);
+	while (t.c == PV_OK && next_key(&source, &k))
+		pv_text_add(&t, &k);
+	return pv_text_end(&t, sum_r);
+}
+
+/* Does the text in the file say all new keys and nothing else? */
+static enum pv_class has_text(struct pv_maps_work *w, enum pv_map m, bool *has_r, struct pv_error *e)
+{
+	const struct pv_text_look *text = &w->old.text[m];
+	uint64_t sum = 0;
+
+	*has_r = false;
+	if (!text->found || !text->good || !text->has_head || w->differences[m].count > 0)
+		return PV_OK;
+	enum pv_class c = put_text(w, m, NULL, "", &sum, e);
+	*has_r = c == PV_OK && sum == text->sum;
+	return c;
+}
+
+static enum pv_class replace_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
+				  struct pv_error *e)
+{
+	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_new_file file;
+	uint64_t sum;
+
+	pv_map_head(w->store, m, &head);
+	enum pv_class c = pv_buf_check(&head, pv_map_name(m), e);
+	if (c == PV_OK)
+		c = pv_file_begin(p->dirfd, pv_map_name(m), MAP_MODE, (uid_t)-1, p->group, &file, e);
+	if (c == PV_OK) {
+		c = put_text(w, m, &file, head.s, &sum, e);
+		if (c == PV_OK)
+			c = pv_file_commit(&file, e);
+		else
+			pv_file_abandon(&file);
+	}
+	pv_buf_free(&head);
+	return c;
+}
+
+/* A text that takes longer to write than the whole change goes away before the table is changed: a
+ * postmap by hand then finds none, and cannot bring deleted users back. */
+static enum pv_class drop_large_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
+				     bool *done_r, struct pv_error *e)
+{
+	const struct pv_text_look *text = &w->old.text[m];
+
+	*done_r = w->is_few && (text->found ? text->size : pv_table_bytes(w->old.table[m])) > PV_MAP_SMALL;
+	return *done_r && text->found && w->differences[m].count > 0
+		       ? pv_file_remove(p->dirfd, pv_map_name(m), e)
+		       : PV_OK;
+}
+
 static enum pv_class write_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
 				struct pv_error *e)
 {
-	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
-	const struct pv_buf *old = &w->old.text[m];
+	bool done;
 
-	pv_map_format(w->store, m, &w->next[m], &text);
-	enum pv_class c = pv_buf_check(&text, pv_map_name(m), e);
-	bool same = w->old.has_text[m] && old->len == text.len && memcmp(old->s, text.s, text.len) == 0;
-	if (c == PV_OK && !same)
-		c = pv_file_replace(p->dirfd, pv_map_name(m), text.s, text.len, MAP_MODE, (uid_t)-1, p->group,
-				    e);
-	pv_buf_free(&text);
+	enum pv_class c = drop_large_text(w, p, m, &done, e);
+	if (c == PV_OK && !done)
+		c = has_text(w, m, &done, e);
+	if (c == PV_OK && !done)
+		c = replace_text(w, p, m, e);
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
@@ -156,16 +248,6 @@ static enum pv_class write_regexp(const struct pv_maps_work *w, const struct pla
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
-static enum pv_class run_postmap(const struct pv_store *s, const char *build, struct pv_error *e)
-{
-	char dir[PATH_MAX] = "", table[PATH_MAX + 8];
-	const char *const argv[] = { PV_POSTMAP, "-c", dir, table, NULL };
-
-	(void)pv_conf_instance(&s->conf, 0, dir, sizeof dir);
-	(void)snprintf(table, sizeof table, "lmdb:%s/%s", s->conf.map_directory, build);
-	return pv_postfix_ask(argv, NULL, POSTMAP_SECONDS, NULL, e);
-}
-
 /* Give the finished table its owner and mode, make it durable, move it into place. */
 static enum pv_class publish(const struct place *p, const char *from, const char *to, struct pv_error *e)
 {
@@ -173,7 +255,7 @@ static enum pv_class publish(const struct place *p, const char *from, const char
 
 	int fd = openat(p->dirfd, from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open %s, which postmap made", from);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open %s", from);
 	if (fchown(fd, (uid_t)-1, p->group) != 0 || fchmod(fd, MAP_MODE) != 0 || fsync(fd) != 0 ||
 	    renameat(p->dirfd, from, p->dirfd, to) != 0 || pv_dir_sync(p->dirfd) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "put %s into place", to);
@@ -182,27 +264,24 @@ static enum pv_class publish(const struct place *p, const char *from, const char
 }
 
 /*
- * A table that is missing or damaged is built beside its place from the text, which was written just
- * before. Built in place, a kill would leave one without keys: real users would be refused.
+ * A table that is missing or damaged is built beside its place. Built in place, a kill would leave one
+ * without keys: real users would be refused.
  */
-static enum pv_class build_table(const struct pv_store *s, const struct place *p, enum pv_map m,
+static enum pv_class build_table(struct pv_maps_work *w, const struct place *p, enum pv_map m,
 				 struct pv_error *e)
 {
-	char build[64], made[80], table[64];
+	char path[PATH_MAX], build[64], table[64];
+	struct source source;
 
 	(void)snprintf(table, sizeof table, "%s.lmdb", pv_map_name(m));
-	(void)snprintf(build, sizeof build, ".%s.build", pv_map_name(m));
-	(void)snprintf(made, sizeof made, "%s.lmdb", build);
-	(void)unlinkat(p->dirfd, build, 0);
-	if (linkat(p->dirfd, pv_map_name(m), p->dirfd, build, 0) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "link %s", build);
-	enum pv_class c = run_postmap(s, build, e);
+	(void)snprintf(build, sizeof build, ".%s.build.lmdb", pv_map_name(m));
+	(void)snprintf(path, sizeof path, "%s/%s", w->store->conf.map_directory, build);
+	start_source(&source, w, m);
+	enum pv_class c = pv_table_build(path, next_key, &source, e);
 	if (c == PV_OK)
-		c = publish(p, made, table, e);
-	int err = unlinkat(p->dirfd, build, 0) != 0 ? errno : 0;
-	(void)unlinkat(p->dirfd, made, 0);
-	if (c == PV_OK && err != 0)
-		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "remove %s", build);
+		c = publish(p, build, table, e);
+	if (c != PV_OK)
+		(void)unlinkat(p->dirfd, build, 0);
 	return c;
 }
 
@@ -210,57 +289,66 @@ static enum pv_class build_table(const struct pv_store *s, const struct place *p
 static enum pv_class step(struct pv_maps_work *w, const struct place *p, enum pv_map m, unsigned which,
 			  bool built[PV_MAP_COUNT], struct pv_error *e)
 {
-	char path[PATH_MAX];
-	enum pv_table_state state = PV_TABLE_MISSING;
+	enum pv_table_state state = w->old.state[m];
 	enum pv_class c = PV_OK;
 
 	if (built[m])
 		return PV_OK;
-	(void)snprintf(path, sizeof path, "%s/%s.lmdb", w->store->conf.map_directory, pv_map_name(m));
-	c = pv_table_apply(path, &w->next[m], which, &state, e);
+	if (w->old.table[m] != NULL)
+		c = pv_table_apply(w->old.table[m], &w->differences[m], which, &state, e);
 	if (c != PV_OK || state == PV_TABLE_GOOD)
 		return c;
 	built[m] = true;
-	return build_table(w->store, p, m, e);
+	return build_table(w, p, m, e);
 }
 
 /*
  * A domain in `virtual_domains` whose users are not in `virtual` yet would have them refused for
- * good. So users come before their domain, and go after it.
+ * good. So users come before their domain, and go after it. Where no domain comes or goes, all of them do
+ * so at one moment.
  */
 static enum pv_class write_tables(struct pv_maps_work *w, const struct place *p, struct pv_error *e)
 {
-	static const struct {
-		enum pv_map map;
-		unsigned which;
-	} order[] = { { PV_MAP_ADDRESSES, PV_TABLE_ADD },
-		      { PV_MAP_DOMAINS, PV_TABLE_ADD | PV_TABLE_REMOVE },
-		      { PV_MAP_ADDRESSES, PV_TABLE_REMOVE } };
+	static const unsigned both = PV_TABLE_ADD | PV_TABLE_REMOVE;
 	bool built[PV_MAP_COUNT] = { false };
-	enum pv_class c = PV_OK;
+	bool at_once = w->differences[PV_MAP_DOMAINS].count == 0;
 
-	for (size_t i = 0; c == PV_OK && i < sizeof order / sizeof *order; i++)
-		c = step(w, p, order[i].map, order[i].which, built, e);
+	enum pv_class c = step(w, p, PV_MAP_ADDRESSES, at_once ? both : PV_TABLE_ADD, built, e);
+	for (enum pv_map m = PV_MAP_ADDRESSES + 1; c == PV_OK && m < PV_MAP_COUNT; m++)
+		c = step(w, p, m, both, built, e);
+	if (c == PV_OK && !at_once)
+		c = step(w, p, PV_MAP_ADDRESSES, PV_TABLE_REMOVE, built, e);
 	return c;
 }
 
 /* What a postmap by hand made, or a run that did not find the group, is not Postfix's to read yet. */
-static enum pv_class give_files(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
+static enum pv_class give_file(const struct pv_maps_work *w, const struct place *p, const char *name,
+			       struct pv_error *e)
 {
-	static const char *const names[] = { "virtual", "virtual.lmdb", "virtual_domains",
-					     "virtual_domains.lmdb", PV_REGEXP_NAME };
 	struct stat st;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (fstatat(p->dirfd, names[i], &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-		    (st.st_gid == p->group && (st.st_mode & S_IRGRP) != 0))
-			continue;
-		if (fchownat(p->dirfd, names[i], (uid_t)-1, p->group, AT_SYMLINK_NOFOLLOW) != 0 ||
-		    fchmodat(p->dirfd, names[i], MAP_MODE, 0) != 0)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "give %s/%s to Postfix",
-					     w->store->conf.map_directory, names[i]);
-	}
+	if (fstatat(p->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+	    (st.st_gid == p->group && (st.st_mode & S_IRGRP) != 0))
+		return PV_OK;
+	if (fchownat(p->dirfd, name, (uid_t)-1, p->group, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fchmodat(p->dirfd, name, MAP_MODE, 0) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "give %s/%s to Postfix",
+				     w->store->conf.map_directory, name);
 	return PV_OK;
+}
+
+static enum pv_class give_files(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
+{
+	enum pv_class c = give_file(w, p, PV_REGEXP_NAME, e);
+	char table[64];
+
+	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++) {
+		(void)snprintf(table, sizeof table, "%s.lmdb", pv_map_name(m));
+		c = give_file(w, p, pv_map_name(m), e);
+		if (c == PV_OK)
+			c = give_file(w, p, table, e);
+	}
+	return c;
 }
 
 enum pv_class pv_install(struct pv_maps_work *w, struct pv_error *e)
@@ -273,7 +361,7 @@ enum pv_class pv_install(struct pv_maps_work *w, struct pv_error *e)
 	/* Texts first: otherwise a postmap by hand would bring deleted users back. */
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
 		c = write_text(w, &p, m, e);
-	if (c == PV_OK)
+	if (c == PV_OK && !w->is_few)
 		c = write_regexp(w, &p, e);
 	if (c == PV_OK)
 		c = write_tables(w, &p, e);

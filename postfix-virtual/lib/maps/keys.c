@@ -114,18 +114,45 @@ const char *pv_key_domain(const char *key)
 	return at == NULL ? key : at + 1;
 }
 
-bool pv_keys_next(const struct pv_keys *old, const struct pv_keys *new, size_t *i, size_t *j,
-		  const struct pv_key **old_r, const struct pv_key **new_r)
+void pv_differences_free(struct pv_differences *d)
 {
-	const struct pv_key *o = *i < old->count ? &old->v[*i] : NULL;
-	const struct pv_key *n = *j < new->count ? &new->v[*j] : NULL;
+	free(d->v);
+	*d = (struct pv_differences){ 0 };
+}
 
-	if (o == NULL && n == NULL)
-		return false;
-	int order = o == NULL ? 1 : n == NULL ? -1 : strcmp(o->key, n->key);
-	*old_r = order <= 0 ? o : NULL;
-	*new_r = order >= 0 ? n : NULL;
-	*i += order <= 0;
-	*j += order >= 0;
-	return true;
+enum pv_class pv_differences_add(struct pv_differences *d, const char *key, const char *value, bool is_change,
+				 struct pv_error *e)
+{
+	if (d->count == d->cap) {
+		size_t cap = d->cap == 0 ? 16 : d->cap * 2;
+		struct pv_difference *v = reallocarray(d->v, cap, sizeof *v);
+		if (v == NULL)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu keys", cap);
+		d->v = v;
+		d->cap = cap;
+	}
+	d->v[d->count++] = (struct pv_difference){ key, value, is_change };
+	return PV_OK;
+}
+
+static int compare_differences(const void *a, const void *b)
+{
+	const struct pv_difference *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+void pv_differences_sort(struct pv_differences *d)
+{
+	if (d->count > 1)
+		qsort(d->v, d->count, sizeof *d->v, compare_differences);
+}
+
+const struct pv_difference *pv_differences_find(const struct pv_differences *d, const char *key)
+{
+	const struct pv_difference wanted = { .key = key };
+
+	if (d->count == 0)
+		return NULL;
+	return bsearch(&wanted, d->v, d->count, sizeof *d->v, compare_differences);
 }

@@ -44,11 +44,24 @@ void pv_keys_squeeze(struct pv_keys *k);
 /* The domain of a key: what stands behind the last `@`, or all of it where there is none. */
 const char *pv_key_domain(const char *key);
 
-/*
- * Go through two sorted sets side by side, key by key: only in old (new_r NULL), only in new (old_r NULL), or
- * in both. Start with *i = *j = 0. Returns false at the end.
- */
-bool pv_keys_next(const struct pv_keys *old, const struct pv_keys *new, size_t *i, size_t *j,
-		  const struct pv_key **old_r, const struct pv_key **new_r);
+/* What has to be done to a table, so that it holds what it should. */
+struct pv_difference {
+	const char *key;
+	const char *value; /* NULL: the key goes */
+	bool is_change;	   /* the key is there already, with another value */
+};
+
+struct pv_differences {
+	struct pv_difference *v; /* sorted by key, each key once */
+	size_t count, cap;
+};
+
+void pv_differences_free(struct pv_differences *d);
+/* PV_TEMPORARY: no memory. */
+enum pv_class pv_differences_add(struct pv_differences *d, const char *key, const char *value, bool is_change,
+				 struct pv_error *e);
+void pv_differences_sort(struct pv_differences *d);
+/* The difference that concerns key, or NULL. */
+const struct pv_difference *pv_differences_find(const struct pv_differences *d, const char *key);
 
 #endif

@@ -2,32 +2,120 @@
 
 #include "maps/report.h"
 
+#include <errno.h>
+
 enum { VANISH_KEYS = 5, VANISH_PERCENT = 10 };
 
-/* What becomes of an old key of this domain, if no new one takes its place? */
-static bool stays(const struct pv_maps_work *w, const struct pv_plan_domain *d)
+/* A key that was made in this run, and for which domain. */
+struct entry {
+	const char *key;
+	const char *value;
+	struct pv_plan_domain *domain;
+};
+
+struct entries {
+	struct entry *v; /* sorted by key */
+	size_t count;
+};
+
+static int compare(const void *a, const void *b)
 {
-	if (d == NULL)
-		return !w->plan.all;
-	return d->state == PV_PLAN_KEEP || d->grows_only;
+	const struct entry *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
 }
 
-static bool is_new(const struct pv_plan_domain *d, const char *key)
+static size_t count_entries(const struct pv_plan *p, enum pv_map m)
 {
-	return d != NULL && d->state == PV_PLAN_READ && pv_keys_find(&d->keys, key) != NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->domains[i].state == PV_PLAN_READ)
+			n += m == PV_MAP_ADDRESSES ? p->domains[i].keys.count : 1;
+	return n;
 }
 
-static void count_vanishing(struct pv_maps_work *w)
+/* Move the keys that were made for m out of the plan. */
+static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct entries *to,
+				  struct pv_error *e)
 {
-	const struct pv_keys *old = &w->old.keys[PV_MAP_ADDRESSES];
+	size_t room = count_entries(&w->plan, m);
 
-	for (size_t i = 0; i < old->count; i++) {
-		struct pv_plan_domain *d = pv_plan_get(&w->plan, pv_key_domain(old->v[i].key));
-		if (d == NULL || d->state == PV_PLAN_KEEP)
+	*to = (struct entries){ .v = reallocarray(NULL, room + 1, sizeof *to->v) };
+	if (to->v == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu keys", room);
+	for (size_t i = 0; i < w->plan.count; i++) {
+		struct pv_plan_domain *d = &w->plan.domains[i];
+		if (d->state != PV_PLAN_READ)
 			continue;
-		d->had++;
-		d->vanishing += !is_new(d, old->v[i].key);
+		if (m == PV_MAP_DOMAINS)
+			to->v[to->count++] = (struct entry){ d->domain.s, d->account, d };
+		for (size_t j = 0; m == PV_MAP_ADDRESSES && j < d->keys.count; j++)
+			to->v[to->count++] = (struct entry){ d->keys.v[j].key, d->keys.v[j].value, d };
+		if (m == PV_MAP_ADDRESSES)
+			pv_keys_free(&d->keys);
 	}
+	if (to->count > 1)
+		qsort(to->v, to->count, sizeof *to->v, compare);
+	return PV_OK;
+}
+
+static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char *key)
+{
+	const char *name = pv_key_domain(key);
+	struct pv_plan_domain *d = pv_plan_get(&w->plan, name);
+
+	return d != NULL ? d : pv_plan_get(&w->strays, name);
+}
+
+/* An old key in whose place no new one came. */
+static enum pv_class lose(struct pv_maps_work *w, enum pv_map m, const char *key, struct pv_error *e)
+{
+	const struct pv_plan_domain *d = domain_of(w, key);
+
+	if (d == NULL ? !w->plan.all : d->state == PV_PLAN_KEEP || d->grows_only)
+		return PV_OK;
+	const char *copy = pv_arena_add(&w->arena, key, strlen(key));
+	if (copy == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys that go");
+	return pv_differences_add(&w->differences[m], copy, NULL, false, e);
+}
+
+static enum pv_class compare_sets(struct pv_maps_work *w, enum pv_map m, const struct entries *new,
+				  struct pv_error *e)
+{
+	struct pv_differences *to = &w->differences[m];
+	enum pv_class c = PV_OK;
+	struct pv_key old;
+	size_t i = 0;
+
+	pv_old_rewind(&w->old, m);
+	bool more = pv_old_step(&w->old, m, &old);
+	while (c == PV_OK && (more || i < new->count)) {
+		const struct entry *n = i < new->count ? &new->v[i] : NULL;
+		int order = !more ? 1 : n == NULL ? -1 : strcmp(old.key, n->key);
+		if (order < 0 || n == NULL)
+			c = lose(w, m, old.key, e);
+		else if (order > 0 || strcmp(old.value, n->value) != 0)
+			c = pv_differences_add(to, n->key, n->value, order == 0, e);
+		if (order == 0 && n != NULL)
+			n->domain->had++;
+		if (order <= 0)
+			more = pv_old_step(&w->old, m, &old);
+		i += order >= 0;
+	}
+	return c;
+}
+
+static enum pv_class compare_map(struct pv_maps_work *w, enum pv_map m, struct pv_error *e)
+{
+	struct entries new;
+
+	enum pv_class c = take_entries(w, m, &new, e);
+	if (c == PV_OK)
+		c = compare_sets(w, m, &new, e);
+	free(new.v);
+	return c;
 }
 
 static enum pv_class limit_vanishing(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
@@ -46,66 +134,148 @@ static enum pv_class limit_vanishing(struct pv_maps_work *w, struct pv_plan_doma
 	return pv_report_complain(w->report, &d->domain, &why, e);
 }
 
-static enum pv_class add_old(struct pv_maps_work *w, enum pv_map m, struct pv_error *e)
-{
-	const struct pv_keys *old = &w->old.keys[m];
-	enum pv_class c = PV_OK;
-
-	for (size_t i = 0; c == PV_OK && i < old->count; i++) {
-		const struct pv_key *k = &old->v[i];
-		const struct pv_plan_domain *d = pv_plan_get(&w->plan, pv_key_domain(k->key));
-		bool replaced =
-			m == PV_MAP_ADDRESSES ? is_new(d, k->key) : d != NULL && d->state == PV_PLAN_READ;
-		if (stays(w, d) && !replaced)
-			c = pv_keys_add(&w->next[m], k->key, k->value, e);
-	}
-	return c;
-}
-
-static enum pv_class add_new(struct pv_maps_work *w, struct pv_error *e)
+/* A domain of which there are addresses, and no folder, no line in `domains`, no key of its own. */
+static enum pv_class find_strays(struct pv_maps_work *w, const struct pv_differences *of, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
+	struct pv_domain d;
 
-	for (size_t i = 0; i < w->plan.count; i++) {
-		const struct pv_plan_domain *d = &w->plan.domains[i];
-		if (d->state != PV_PLAN_READ)
+	for (size_t i = 0; c == PV_OK && i < of->count; i++) {
+		const char *name = pv_key_domain(of->v[i].key);
+		if (of->v[i].value != NULL || pv_plan_get(&w->plan, name) != NULL ||
+		    pv_domain_parse(name, strlen(name), &d, NULL) != PV_OK)
 			continue;
+		c = pv_plan_add(&w->strays, &d, e);
 		if (c == PV_OK)
-			c = pv_keys_add(&w->next[PV_MAP_DOMAINS], d->domain.s, d->account, e);
-		for (size_t j = 0; c == PV_OK && j < d->keys.count; j++)
-			c = pv_keys_add(&w->next[PV_MAP_ADDRESSES], d->keys.v[j].key, d->keys.v[j].value, e);
-		w->report->domains++;
+			w->strays.domains[w->strays.count - 1].state = PV_PLAN_GONE;
 	}
+	pv_plan_sort(&w->strays);
 	return c;
 }
 
-static void count_lines(struct pv_maps_work *w, enum pv_map m)
+/* Of domains that may only grow nothing goes. */
+static void drop_losses(struct pv_maps_work *w, struct pv_differences *of)
 {
-	const struct pv_key *old, *new;
-	size_t i = 0, j = 0;
+	size_t to = 0;
 
-	while (pv_keys_next(&w->old.keys[m], &w->next[m], &i, &j, &old, &new)) {
-		w->report->added += old == NULL;
-		w->report->removed += new == NULL;
-		w->report->changed += old != NULL && new != NULL &&strcmp(old->value, new->value) != 0;
+	for (size_t i = 0; i < of->count; i++) {
+		const struct pv_plan_domain *d = of->v[i].value != NULL ? NULL : domain_of(w, of->v[i].key);
+		if (d == NULL || !d->grows_only)
+			of->v[to++] = of->v[i];
 	}
+	of->count = to;
+}
+
+static void count_losses(struct pv_maps_work *w, const struct pv_differences *of)
+{
+	for (size_t i = 0; i < of->count; i++) {
+		struct pv_plan_domain *d = of->v[i].value != NULL ? NULL : domain_of(w, of->v[i].key);
+		if (d == NULL)
+			continue;
+		d->had++;
+		d->vanishing++;
+	}
+}
+
+static enum pv_class limit_plan(struct pv_maps_work *w, struct pv_plan *p, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < p->count; i++)
+		c = limit_vanishing(w, &p->domains[i], e);
+	return c;
+}
+
+static enum pv_class limit_all(struct pv_maps_work *w, struct pv_error *e)
+{
+	struct pv_differences *of = &w->differences[PV_MAP_ADDRESSES];
+	size_t before = w->report->complaint_count;
+
+	enum pv_class c = find_strays(w, of, e);
+	if (c != PV_OK)
+		return c;
+	count_losses(w, of);
+	c = limit_plan(w, &w->plan, e);
+	if (c == PV_OK)
+		c = limit_plan(w, &w->strays, e);
+	if (w->report->complaint_count > before)
+		drop_losses(w, of);
+	return c;
+}
+
+void pv_merge_count(struct pv_maps_work *w)
+{
+	struct pv_maps_report *r = w->report;
+
+	r->keys = pv_old_count(&w->old, PV_MAP_ADDRESSES);
+	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++) {
+		for (size_t i = 0; i < w->differences[m].count; i++) {
+			const struct pv_difference *d = &w->differences[m].v[i];
+			r->removed += d->value == NULL;
+			r->changed += d->is_change;
+			r->added += d->value != NULL && !d->is_change;
+			if (m == PV_MAP_ADDRESSES && !d->is_change)
+				r->keys += d->value != NULL ? 1 : (size_t)-1;
+		}
+	}
+	for (size_t i = 0; i < w->plan.count; i++)
+		r->domains += w->plan.domains[i].state == PV_PLAN_READ;
 }
 
 enum pv_class pv_merge(struct pv_maps_work *w, struct pv_error *e)
 {
-	enum pv_class c = PV_OK;
+	/* The addresses first: they tell which domains may only grow. */
+	enum pv_class c = compare_map(w, PV_MAP_ADDRESSES, e);
 
-	count_vanishing(w);
-	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++)
-		c = limit_vanishing(w, &w->plan.domains[i], e);
-	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
-		c = add_old(w, m, e);
 	if (c == PV_OK)
-		c = add_new(w, e);
-	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++) {
-		pv_keys_sort(&w->next[m]);
-		count_lines(w, m);
-	}
-	w->report->keys = w->next[PV_MAP_ADDRESSES].count;
+		c = limit_all(w, e);
+	for (enum pv_map m = PV_MAP_ADDRESSES + 1; c == PV_OK && m < PV_MAP_COUNT; m++)
+		c = compare_map(w, m, e);
+	if (c == PV_OK)
+		pv_merge_count(w);
 	return c;
+}
+
+const char *pv_next_find(const struct pv_maps_work *w, enum pv_map m, const char *key)
+{
+	const struct pv_difference *d = pv_differences_find(&w->differences[m], key);
+
+	return d != NULL ? d->value : pv_old_find(&w->old, m, key);
+}
+
+void pv_next_rewind(struct pv_maps_work *w, enum pv_map m)
+{
+	pv_old_rewind(&w->old, m);
+	w->walk[m] = (struct pv_next_walk){ .at = 0 };
+	w->walk[m].has_old = pv_old_step(&w->old, m, &w->walk[m].old);
+}
+
+bool pv_next_step(struct pv_maps_work *w, enum pv_map m, struct pv_key *k)
+{
+	const struct pv_differences *list = &w->differences[m];
+	struct pv_next_walk *walk = &w->walk[m];
+
+	/* The string that was given out last is the table's, up to this step. */
+	if (walk->given) {
+		walk->given = false;
+		walk->has_old = pv_old_step(&w->old, m, &walk->old);
+	}
+	for (;;) {
+		const struct pv_difference *d = walk->at < list->count ? &list->v[walk->at] : NULL;
+		int order = !walk->has_old ? 1 : d == NULL ? -1 : strcmp(walk->old.key, d->key);
+		if (order < 0) {
+			*k = walk->old;
+			walk->given = true;
+			return true;
+		}
+		if (d == NULL)
+			return false;
+		if (order == 0)
+			walk->has_old = pv_old_step(&w->old, m, &walk->old);
+		walk->at++;
+		if (d->value != NULL) {
+			*k = (struct pv_key){ d->key, d->value };
+			return true;
+		}
+	}
 }

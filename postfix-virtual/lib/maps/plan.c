@@ -1,6 +1,7 @@
 #include "maps/plan.h"
 
 #include "maps/postfix.h"
+#include "maps/regexp.h"
 #include "maps/report.h"
 #include "store/conf.h"
 #include "store/folder.h"
@@ -15,7 +16,7 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->domain.s, y->domain.s);
 }
 
-static enum pv_class add(struct pv_plan *p, const struct pv_domain *d, struct pv_error *e)
+enum pv_class pv_plan_add(struct pv_plan *p, const struct pv_domain *d, struct pv_error *e)
 {
 	/* Full at each power of two. */
 	if ((p->count & (p->count - 1)) == 0) {
@@ -30,7 +31,7 @@ static enum pv_class add(struct pv_plan *p, const struct pv_domain *d, struct pv
 	return PV_OK;
 }
 
-static void sort_once(struct pv_plan *p)
+void pv_plan_sort(struct pv_plan *p)
 {
 	size_t to = 0;
 
@@ -66,21 +67,24 @@ enum pv_class pv_plan_keep(struct pv_maps_work *w, struct pv_plan_domain *d, con
 	return pv_report_complain(w->report, &d->domain, why, e);
 }
 
-/* Domains that stood in the old tables, so that one without a folder is seen to be gone. */
+/* Domains that stood in the old table, so that one without a folder is seen to be gone. Both are sorted. */
 static enum pv_class add_old(struct pv_maps_work *w, struct pv_error *e)
 {
-	const struct pv_keys *domains = &w->old.keys[PV_MAP_DOMAINS];
-	const struct pv_keys *addresses = &w->old.keys[PV_MAP_ADDRESSES];
 	enum pv_class c = PV_OK;
 	struct pv_domain d;
+	struct pv_key k;
+	size_t i = 0;
 
-	for (size_t i = 0; c == PV_OK && i < domains->count; i++)
-		if (pv_domain_parse(domains->v[i].key, strlen(domains->v[i].key), &d, NULL) == PV_OK)
-			c = add(&w->plan, &d, e);
-	for (size_t i = 0; c == PV_OK && i < addresses->count; i++) {
-		const char *s = pv_key_domain(addresses->v[i].key);
-		if (pv_keys_find(domains, s) == NULL && pv_domain_parse(s, strlen(s), &d, NULL) == PV_OK)
-			c = add(&w->plan, &d, e);
+	pv_plan_sort(&w->plan);
+	const size_t count = w->plan.count;
+	pv_old_rewind(&w->old, PV_MAP_DOMAINS);
+	while (c == PV_OK && pv_old_step(&w->old, PV_MAP_DOMAINS, &k)) {
+		while (i < count && strcmp(w->plan.domains[i].domain.s, k.key) < 0)
+			i++;
+		if (i < count && strcmp(w->plan.domains[i].domain.s, k.key) == 0)
+			continue;
+		if (pv_domain_parse(k.key, strlen(k.key), &d, NULL) == PV_OK)
+			c = pv_plan_add(&w->plan, &d, e);
 	}
 	return c;
 }
@@ -92,14 +96,14 @@ static enum pv_class add_all(struct pv_maps_work *w, struct pv_error *e)
 
 	enum pv_class c = pv_folder_list(w->store, &list, &count, e);
 	for (size_t i = 0; c == PV_OK && i < count; i++)
-		c = add(&w->plan, &list[i], e);
+		c = pv_plan_add(&w->plan, &list[i], e);
 	free(list);
 	for (size_t i = 0; c == PV_OK && i < w->registry.count; i++) {
 		const struct pv_registry_entry *r = &w->registry.entries[i];
 		if (r->is_alias)
-			c = add(&w->plan, &r->domain, e);
+			c = pv_plan_add(&w->plan, &r->domain, e);
 		if (c == PV_OK && r->is_alias)
-			c = add(&w->plan, &r->alias_of, e);
+			c = pv_plan_add(&w->plan, &r->alias_of, e);
 	}
 	return c == PV_OK ? add_old(w, e) : c;
 }
@@ -112,19 +116,19 @@ static enum pv_class add_asked(struct pv_maps_work *w, const struct pv_domain *d
 
 	for (size_t i = 0; c == PV_OK && i < count; i++) {
 		const struct pv_registry_entry *r = pv_registry_get(&w->registry, &domains[i]);
-		c = add(&w->plan, &domains[i], e);
+		c = pv_plan_add(&w->plan, &domains[i], e);
 		if (c == PV_OK && r != NULL && r->is_alias)
-			c = add(&w->plan, &r->alias_of, e);
+			c = pv_plan_add(&w->plan, &r->alias_of, e);
 	}
-	sort_once(&w->plan);
+	pv_plan_sort(&w->plan);
 	const struct pv_plan asked = w->plan;
 	struct pv_plan grown = { 0 };
 	for (size_t i = 0; c == PV_OK && i < asked.count; i++)
-		c = add(&grown, &asked.domains[i].domain, e);
+		c = pv_plan_add(&grown, &asked.domains[i].domain, e);
 	for (size_t i = 0; c == PV_OK && i < w->registry.count; i++) {
 		const struct pv_registry_entry *r = &w->registry.entries[i];
 		if (r->is_alias && pv_plan_get(&asked, r->alias_of.s) != NULL)
-			c = add(&grown, &r->domain, e);
+			c = pv_plan_add(&grown, &r->domain, e);
 	}
 	free(asked.domains);
 	w->plan = grown;
@@ -166,7 +170,7 @@ static enum pv_class judge_absent(struct pv_maps_work *w, const struct pv_plan_d
 	struct pv_error why;
 
 	if (!w->options->must_exist || !is_asked(&w->plan, &d->domain) ||
-	    pv_keys_find(&w->old.keys[PV_MAP_DOMAINS], d->domain.s) != NULL)
+	    pv_old_find(&w->old, PV_MAP_DOMAINS, d->domain.s) != NULL)
 		return PV_OK;
 	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
 		      "%s is no domain here: %s/%s is missing, and `domains` has no alias_of for it",
@@ -261,13 +265,14 @@ enum pv_class pv_plan_make(struct pv_maps_work *w, const struct pv_domain *domai
 	p->all = domains == NULL;
 	p->asked = domains;
 	p->asked_count = p->all ? 0 : count;
-	sort_once(p);
+	pv_plan_sort(p);
 	for (size_t i = 0; c == PV_OK && i < p->count; i++)
 		c = judge(w, &p->domains[i], e);
 	for (size_t i = 0; c == PV_OK && i < p->count; i++)
 		if (p->domains[i].is_alias)
 			c = judge_alias(w, &p->domains[i], e);
-	return c == PV_OK ? refuse_postfix_domains(w, e) : c;
+	/* That a domain which has its keys came to stand there too is for a run for all to find. */
+	return c == PV_OK && !w->is_few ? refuse_postfix_domains(w, e) : c;
 }
 
 void pv_plan_free(struct pv_plan *p)
@@ -278,4 +283,17 @@ void pv_plan_free(struct pv_plan *p)
 	}
 	free(p->domains);
 	*p = (struct pv_plan){ 0 };
+}
+
+void pv_work_clear(struct pv_maps_work *w)
+{
+	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
+		pv_differences_free(&w->differences[m]);
+	pv_regexp_free(w);
+	pv_plan_free(&w->plan);
+	pv_plan_free(&w->strays);
+	pv_arena_free(&w->arena);
+	pv_old_maps_free(&w->old);
+	pv_hosts_free(&w->hosts);
+	pv_registry_free(&w->registry);
 }

@@ -39,6 +39,13 @@ struct pv_plan {
 	bool all; /* a domain that is not in the plan is gone; otherwise it is not touched */
 };
 
+/* Where a walk through the new keys is (merge.h). */
+struct pv_next_walk {
+	size_t at; /* in the differences */
+	struct pv_key old;
+	bool has_old, given;
+};
+
 /* What every part of a run works on. */
 struct pv_maps_work {
 	const struct pv_store *store;
@@ -48,17 +55,27 @@ struct pv_maps_work {
 	struct pv_old_maps old;
 	struct pv_arena arena; /* the new keys */
 	struct pv_plan plan;
-	struct pv_keys next[PV_MAP_COUNT]; /* the new sets */
-	struct pv_buf regexp;		   /* the new text of virtual_regexp */
-	struct pv_buf old_regexp;	   /* the old one; old_expressions point into it */
+	struct pv_plan strays; /* domains that have old addresses and nothing else; pv_merge() finds them */
+	struct pv_differences differences[PV_MAP_COUNT]; /* what makes the new sets out of the old ones */
+	struct pv_next_walk walk[PV_MAP_COUNT];
+	bool is_few;		  /* only some users of one domain are looked at (few.h) */
+	struct pv_buf regexp;	  /* the new text of virtual_regexp */
+	struct pv_buf old_regexp; /* the old one; old_expressions point into it */
 	struct pv_expressions old_expressions;
 	struct pv_maps_report *report;
 };
+
+/* Free everything that a run has found out. */
+void pv_work_clear(struct pv_maps_work *w);
 
 /* Make the plan for domains[0..count), or for all (NULL). Needs registry and old. */
 enum pv_class pv_plan_make(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
 			   struct pv_error *e);
 void pv_plan_free(struct pv_plan *p);
+
+/* Add a domain at the end; then sort: by name, each once. PV_TEMPORARY: no memory. */
+enum pv_class pv_plan_add(struct pv_plan *p, const struct pv_domain *d, struct pv_error *e);
+void pv_plan_sort(struct pv_plan *p);
 
 /* The domain whose name is s (as it stands in a key), or NULL. */
 struct pv_plan_domain *pv_plan_get(const struct pv_plan *p, const char *s);

@@ -1,5 +1,6 @@
 #include "maps/regexp_cuts.h"
 
+#include "maps/merge.h"
 #include "maps/postfix.h"
 #include "maps/report.h"
 
@@ -14,7 +15,7 @@ struct names {
 
 bool pv_regexp_in_tables(const struct pv_maps_work *w, const char *domain)
 {
-	return pv_keys_find(&w->next[PV_MAP_DOMAINS], domain) != NULL;
+	return pv_next_find(w, PV_MAP_DOMAINS, domain) != NULL;
 }
 
 static void turn(const char *s, size_t len, char *out)
@@ -39,11 +40,12 @@ static enum pv_class add(struct names *n, const char *name, struct pv_error *e)
 
 static enum pv_class add_tables(struct names *n, struct pv_error *e)
 {
-	const struct pv_keys *next = &n->w->next[PV_MAP_DOMAINS];
 	enum pv_class c = PV_OK;
+	struct pv_key k;
 
-	for (size_t i = 0; c == PV_OK && i < next->count; i++)
-		c = add(n, next->v[i].key, e);
+	pv_next_rewind(n->w, PV_MAP_DOMAINS);
+	while (c == PV_OK && pv_next_step(n->w, PV_MAP_DOMAINS, &k))
+		c = add(n, k.key, e);
 	return c;
 }
 

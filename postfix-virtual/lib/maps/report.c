@@ -58,6 +58,12 @@ void pv_report_sort(struct pv_maps_report *r)
 	free(order);
 }
 
+void pv_progress(const struct pv_maps_options *o, enum pv_progress what, size_t done, size_t total)
+{
+	if (o->progress != NULL)
+		o->progress(o->progress_ctx, what, done, total);
+}
+
 const struct pv_error *pv_maps_complaint_about(const struct pv_maps_report *r, const struct pv_domain *d)
 {
 	for (size_t i = 0; i < r->complaint_count; i++)

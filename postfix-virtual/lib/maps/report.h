@@ -12,5 +12,7 @@ enum pv_class pv_report_complain(struct pv_maps_report *r, const struct pv_domai
 				 const struct pv_error *why, struct pv_error *e);
 /* Put the complaints into the order of the domains; those of one domain stay as they came. */
 void pv_report_sort(struct pv_maps_report *r);
+/* Tell the caller how far it is, if it wants to know. */
+void pv_progress(const struct pv_maps_options *o, enum pv_progress what, size_t done, size_t total);
 
 #endif

@@ -1,7 +1,9 @@
 #include "maps/update.h"
 
+#include "base/file.h"
 #include "maps/collide.h"
 #include "maps/diff.h"
+#include "maps/few.h"
 #include "maps/gather.h"
 #include "maps/install.h"
 #include "maps/merge.h"
@@ -9,22 +11,75 @@
 #include "maps/report.h"
 #include "maps/text.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
 
-static enum pv_class diff_map(struct pv_maps_work *w, enum pv_map m, struct pv_error *e)
+static void format_map(struct pv_maps_work *w, enum pv_map m, bool is_new, struct pv_buf *out)
 {
-	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_keys keys = { 0 };
+	struct pv_key k;
+	enum pv_class c = PV_OK;
+
+	/* Nothing is written, so the old keys are copies that stay where they are. */
+	if (is_new)
+		pv_next_rewind(w, m);
+	else
+		pv_old_rewind(&w->old, m);
+	while (c == PV_OK && (is_new ? pv_next_step(w, m, &k) : pv_old_step(&w->old, m, &k)))
+		c = pv_keys_add(&keys, k.key, k.value, NULL);
+	pv_map_head(w->store, m, &head);
+	pv_text_format_below(out, head.s, &keys);
+	out->failed |= c != PV_OK || head.failed;
+	pv_keys_free(&keys);
+	pv_buf_free(&head);
+}
+
+static enum pv_class load_text(const struct pv_store *s, const char *name, struct pv_buf *text, bool *found_r,
+			       struct pv_error *e)
+{
+	const struct pv_trust trust = { geteuid(), s->conf.map_directory };
+
+	*found_r = false;
+	int dirfd = open(s->conf.map_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return PV_OK;
+	enum pv_class c = pv_file_load(dirfd, name, &trust, text, found_r, e);
+	(void)close(dirfd);
+	return c;
+}
+
+static enum pv_class diff_text(struct pv_maps_work *w, const char *name, const char *old,
+			       const struct pv_buf *new, struct pv_error *e)
+{
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "%s/%s", w->store->conf.map_directory, pv_map_name(m));
-	pv_map_format(w->store, m, &w->next[m], &text);
-	enum pv_class c = pv_buf_check(&text, path, e);
-	if (c == PV_OK) {
-		pv_diff(&w->report->diff, path, w->old.has_text[m] ? w->old.text[m].s : NULL, text.s);
-		c = pv_buf_check(&w->report->diff, "the diff", e);
+	(void)snprintf(path, sizeof path, "%s/%s", w->store->conf.map_directory, name);
+	enum pv_class c = pv_buf_check(new, path, e);
+	if (c != PV_OK)
+		return c;
+	pv_diff(&w->report->diff, path, old, new->s);
+	return pv_buf_check(&w->report->diff, "the diff", e);
+}
+
+static enum pv_class diff_map(struct pv_maps_work *w, enum pv_map m, struct pv_error *e)
+{
+	struct pv_buf old = PV_BUF_INIT(PV_TEXT_MAX), new = PV_BUF_INIT(PV_TEXT_MAX);
+	bool found;
+
+	enum pv_class c = load_text(w->store, pv_map_name(m), &old, &found, e);
+	/* A text that was dropped since it is large: what matters is what becomes of the table. */
+	if (c == PV_OK && !found && w->old.state[m] == PV_TABLE_GOOD) {
+		format_map(w, m, false, &old);
+		found = true;
 	}
-	pv_buf_free(&text);
+	if (c == PV_OK) {
+		format_map(w, m, true, &new);
+		c = diff_text(w, pv_map_name(m), found ? old.s : NULL, &new, e);
+	}
+	pv_buf_free(&old);
+	pv_buf_free(&new);
 	return c;
 }
 
@@ -38,12 +93,13 @@ static enum pv_class make_plan(struct pv_maps_work *w, const struct pv_domain *d
 static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *domains, size_t count,
 			     struct pv_error *e)
 {
-	enum pv_class c = pv_registry_load(w->store, &w->registry, e);
+	bool writes = !w->options->check && !w->options->dry_run;
 
+	enum pv_class c = pv_registry_load(w->store, &w->registry, e);
 	if (c == PV_OK)
 		c = pv_hosts_load(w->store, &w->hosts, e);
 	if (c == PV_OK)
-		c = pv_old_maps_load(w->store, &w->old, w->report, e);
+		c = pv_old_maps_load(w->store, writes, &w->old, w->report, e);
 	if (c == PV_OK)
 		c = pv_regexp_load(w, e);
 	if (c == PV_OK)
@@ -72,18 +128,6 @@ static enum pv_class finish(struct pv_maps_work *w, struct pv_error *e)
 	return c == PV_OK ? pv_regexp_diff(w, e) : c;
 }
 
-static void free_work(struct pv_maps_work *w)
-{
-	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++)
-		pv_keys_free(&w->next[m]);
-	pv_regexp_free(w);
-	pv_plan_free(&w->plan);
-	pv_arena_free(&w->arena);
-	pv_old_maps_free(&w->old);
-	pv_hosts_free(&w->hosts);
-	pv_registry_free(&w->registry);
-}
-
 enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *domains, size_t count,
 			     const struct pv_maps_options *options, struct pv_maps_report *r,
 			     struct pv_error *e)
@@ -91,18 +135,21 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 	struct pv_maps_work w = { .store = s, .options = options, .report = r };
 	bool writes = !options->check && !options->dry_run;
 	enum pv_class c = PV_OK;
+	bool done = false;
 	int lock = -1;
 
 	pv_report_start(r);
 	/* An answer from before the lock would undo what another has written meanwhile. */
 	if (writes)
 		c = pv_install_lock(s, &lock, e);
-	if (c == PV_OK)
+	if (c == PV_OK && writes && options->only_user_count > 0 && count == 1)
+		c = pv_few_update(&w, &domains[0], &done, e);
+	if (c == PV_OK && !done)
 		c = compute(&w, domains, count, e);
-	if (c == PV_OK)
+	if (c == PV_OK && !done)
 		c = finish(&w, e);
 	pv_report_sort(r);
-	free_work(&w);
+	pv_work_clear(&w);
 	if (lock >= 0)
 		(void)close(lock);
 	return c;

@@ -18,11 +18,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum pv_progress {
+	PV_PROGRESS_READ,  /* domains */
+	PV_PROGRESS_WRITE, /* keys, into texts and tables */
+};
+
 struct pv_maps_options {
 	bool dry_run;	 /* write nothing; report.diff holds what would change in the texts */
 	bool check;	 /* write nothing and make no diff: only read and judge everything */
 	bool force;	 /* let any share of a domain's keys vanish */
 	bool must_exist; /* complain about a domain that has no folder, no alias_of and no keys */
+
+	/*
+	 * The change is about these users of one domain (the only one that is named) and nothing else: only
+	 * their keys go, and of what else its files newly give. So the time that it takes does not depend on
+	 * how much is in the tables. It is a hint: where something is missing, damaged or doubtful,
+	 * everything is looked at. Not for a dry run or a check. Borrowed.
+	 */
+	const struct pv_user *only_users;
+	size_t only_user_count;
+
+	/* Called now and then, with how much of what is done. */
+	void (*progress)(void *ctx, enum pv_progress what, size_t done, size_t total);
+	void *progress_ctx;
 
 	/* What is about to be deleted and still stands in the files: no key leads to it, however many keys a
 	 * domain loses by that. The caller

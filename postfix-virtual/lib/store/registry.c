@@ -213,7 +213,16 @@ static enum pv_class check_all(const struct pv_registry *r, const char *file, st
 	return PV_OK;
 }
 
-static enum pv_class load_entries(struct reader *rd, struct pv_registry *r, struct pv_error *e)
+/* Is it the line of d, or could it be that of an alias of d? rest: what follows the name. */
+static bool is_about(const struct pv_domain *d, const char *name, const char *rest)
+{
+	return concerns(name, strlen(name), d, false) ||
+	       (strstr(rest, "alias_of=") != NULL && strcasestr(rest, d->s) != NULL);
+}
+
+/* about NULL: all. */
+static enum pv_class load_entries(struct reader *rd, const struct pv_domain *about, struct pv_registry *r,
+				  struct pv_error *e)
 {
 	struct pv_registry_entry entry = { .max_users = 0 };
 	struct pv_line l;
@@ -223,6 +232,8 @@ static enum pv_class load_entries(struct reader *rd, struct pv_registry *r, stru
 	while ((c = pv_lines_next(&rd->it, &l, e)) == PV_OK && l.text != NULL) {
 		char *rest = l.text;
 		const char *name = pv_word(&rest);
+		if (about != NULL && !is_about(about, name, rest))
+			continue;
 		if ((c = parse_entry(&rd->it, &l, name, rest, &entry, e)) != PV_OK)
 			return c;
 		if ((c = add(r, &room, &entry, e)) != PV_OK)
@@ -231,7 +242,8 @@ static enum pv_class load_entries(struct reader *rd, struct pv_registry *r, stru
 	return c;
 }
 
-enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, struct pv_error *e)
+static enum pv_class load(const struct pv_store *s, const struct pv_domain *about, struct pv_registry *r,
+			  struct pv_error *e)
 {
 	struct reader rd = { .text = PV_BUF_INIT(FILE_LIMIT) };
 
@@ -239,7 +251,7 @@ enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, 
 	enum pv_class c = reader_open(&rd, s, e);
 	if (c != PV_OK)
 		return c;
-	c = load_entries(&rd, r, e);
+	c = load_entries(&rd, about, r, e);
 	if (c == PV_OK && r->count > 0) {
 		qsort(r->entries, r->count, sizeof *r->entries, compare);
 		c = check_all(r, rd.file, e);
@@ -248,4 +260,15 @@ enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, 
 	if (c != PV_OK)
 		pv_registry_free(r);
 	return c;
+}
+
+enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, struct pv_error *e)
+{
+	return load(s, NULL, r, e);
+}
+
+enum pv_class pv_registry_load_about(const struct pv_store *s, const struct pv_domain *d,
+				     struct pv_registry *r, struct pv_error *e)
+{
+	return load(s, d, r, e);
 }

@@ -64,6 +64,9 @@ struct pv_registry {
 
 /* Read and check the whole file: also alias of an alias, and duplicates. */
 enum pv_class pv_registry_load(const struct pv_store *s, struct pv_registry *r, struct pv_error *e);
+/* The same for the lines of d and of its aliases alone: the others are passed over, whatever they say. */
+enum pv_class pv_registry_load_about(const struct pv_store *s, const struct pv_domain *d,
+				     struct pv_registry *r, struct pv_error *e);
 const struct pv_registry_entry *pv_registry_get(const struct pv_registry *r, const struct pv_domain *d);
 void pv_registry_free(struct pv_registry *r);
 

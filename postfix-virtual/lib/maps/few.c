@@ -1,0 +1,176 @@
+#include "maps/few.h"
+
+#include "address/extension.h"
+#include "maps/collide.h"
+#include "maps/gather.h"
+#include "maps/install.h"
+#include "maps/merge.h"
+#include "maps/regexp.h"
+
+#include <errno.h>
+
+#define KEY_MAX (PV_USER_MAX + 1 + PV_DOMAIN_MAX)
+#define TARGET_MAX (PV_ACCOUNT_MAX + 1 + PV_EXTENSION_MAX + 1 + sizeof PV_MAP_TARGET_DOMAIN)
+
+/* What is looked at, and whether that is enough. */
+struct few {
+	struct pv_maps_work *w;
+	const struct pv_domain *domain;
+	const char *account; /* to whom it leads in the tables */
+	bool fit;
+};
+
+static enum pv_class add_difference(struct few *f, const char *key, const char *value, bool is_change,
+				    struct pv_error *e)
+{
+	const char *copy = pv_arena_add(&f->w->arena, key, strlen(key));
+
+	if (copy == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys of %s", f->domain->s);
+	return pv_differences_add(&f->w->differences[PV_MAP_ADDRESSES], copy, value, is_change, e);
+}
+
+/* All domains that are looked at have their keys, and lead to one account. */
+static void look_at_domains(struct few *f)
+{
+	struct pv_maps_work *w = f->w;
+
+	f->account = pv_old_find(&w->old, PV_MAP_DOMAINS, f->domain->s);
+	f->fit = f->account != NULL;
+	for (size_t i = 0; f->fit && i < w->plan.count; i++) {
+		const struct pv_plan_domain *d = &w->plan.domains[i];
+		const char *account = pv_old_find(&w->old, PV_MAP_DOMAINS, d->domain.s);
+		f->fit = d->state == PV_PLAN_READ && account != NULL && strcmp(account, f->account) == 0;
+	}
+}
+
+/* Without a look at the files: the key goes if it is the one that this user has. */
+static enum pv_class remove_key(struct few *f, const struct pv_user *u, const struct pv_domain *d,
+				struct pv_error *e)
+{
+	char key[KEY_MAX + 1], target[TARGET_MAX + 1], extension[PV_EXTENSION_SIZE];
+
+	(void)snprintf(key, sizeof key, "%s@%s", u->s, d->s);
+	const char *old = pv_old_find(&f->w->old, PV_MAP_ADDRESSES, key);
+	if (old == NULL)
+		return PV_OK;
+	f->fit = pv_extension_format(u, f->domain, extension, NULL) == PV_OK;
+	if (!f->fit)
+		return PV_OK;
+	(void)snprintf(target, sizeof target, "%s%c%s@" PV_MAP_TARGET_DOMAIN, f->account, PV_DELIMITER,
+		       extension);
+	f->fit = strcmp(old, target) == 0;
+	return f->fit ? add_difference(f, key, NULL, false, e) : PV_OK;
+}
+
+static enum pv_class remove_users(struct few *f, struct pv_error *e)
+{
+	const struct pv_maps_options *o = f->w->options;
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; i < f->w->plan.count; i++)
+		for (size_t j = 0; c == PV_OK && f->fit && j < o->without_user_count; j++)
+			c = remove_key(f, &o->without_users[j].user, &f->w->plan.domains[i].domain, e);
+	return c;
+}
+
+/* What the files give now, and the tables do not. */
+static enum pv_class add_keys(struct few *f, const struct pv_plan_domain *d, struct pv_error *e)
+{
+	struct pv_differences *to = &f->w->differences[PV_MAP_ADDRESSES];
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < d->keys.count; i++) {
+		const struct pv_key *k = &d->keys.v[i];
+		const char *old = pv_old_find(&f->w->old, PV_MAP_ADDRESSES, k->key);
+		if (old == NULL || strcmp(old, k->value) != 0)
+			c = pv_differences_add(to, k->key, k->value, old != NULL, e);
+	}
+	return c;
+}
+
+/* Of the users in question: what the tables have and the files do not give. */
+static enum pv_class drop_keys(struct few *f, const struct pv_plan_domain *d, struct pv_error *e)
+{
+	const struct pv_maps_options *o = f->w->options;
+	char key[KEY_MAX + 1];
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < o->only_user_count; i++) {
+		(void)snprintf(key, sizeof key, "%s@%s", o->only_users[i].s, d->domain.s);
+		if (pv_keys_find(&d->keys, key) == NULL &&
+		    pv_old_find(&f->w->old, PV_MAP_ADDRESSES, key) != NULL)
+			c = add_difference(f, key, NULL, false, e);
+	}
+	return c;
+}
+
+static enum pv_class read_files(struct few *f, struct pv_error *e)
+{
+	struct pv_maps_work *w = f->w;
+
+	enum pv_class c = pv_regexp_load(w, e);
+	if (c == PV_OK)
+		c = pv_gather(w, e);
+	if (c == PV_OK)
+		c = pv_collide(w, e);
+	if (c == PV_OK)
+		c = pv_gather_aliases(w, e);
+	f->fit = !w->old.doubtful;
+	for (size_t i = 0; c == PV_OK && f->fit && i < w->plan.count; i++) {
+		const struct pv_plan_domain *d = &w->plan.domains[i];
+		if (d->state != PV_PLAN_READ)
+			continue;
+		f->fit = f->fit && strcmp(d->account, f->account) == 0 && pv_regexp_keeps(w, d);
+		c = add_keys(f, d, e);
+		if (c == PV_OK)
+			c = drop_keys(f, d, e);
+	}
+	return c;
+}
+
+static enum pv_class find_differences(struct few *f, struct pv_error *e)
+{
+	struct pv_maps_work *w = f->w;
+	enum pv_table_state state = PV_TABLE_GOOD;
+
+	enum pv_class c = pv_registry_load_about(w->store, f->domain, &w->registry, e);
+	if (c == PV_OK)
+		c = pv_hosts_load(w->store, &w->hosts, e);
+	if (c == PV_OK)
+		c = pv_plan_make(w, f->domain, 1, e);
+	if (c != PV_OK)
+		return c;
+	look_at_domains(f);
+	if (f->fit)
+		c = w->options->without_user_count > 0 ? remove_users(f, e) : read_files(f, e);
+	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++) {
+		c = pv_table_judge(w->old.table[m], &state, e);
+		f->fit = f->fit && state == PV_TABLE_GOOD;
+	}
+	pv_differences_sort(&w->differences[PV_MAP_ADDRESSES]);
+	return c;
+}
+
+enum pv_class pv_few_update(struct pv_maps_work *w, const struct pv_domain *d, bool *done_r,
+			    struct pv_error *e)
+{
+	struct few f = { .w = w, .domain = d };
+	size_t complaints = w->report->complaint_count;
+
+	w->is_few = true;
+	enum pv_class c = pv_old_maps_open(w->store, &w->old, &f.fit, e);
+	if (c == PV_OK && f.fit)
+		c = find_differences(&f, e);
+	*done_r = f.fit;
+	if (c == PV_OK && f.fit) {
+		pv_merge_count(w);
+		return pv_install(w, e);
+	}
+	if (c == PV_OK) {
+		pv_work_clear(w);
+		w->report->complaint_count = complaints;
+	}
+	w->is_few = false;
+	return c;
+}
