@@ -195,6 +195,13 @@ static bool is_whole(const struct record *r)
 	return r->magic == MAGIC && r->sum == record_sum(r) && r->lead <= 2 && r->length >= r->lead;
 }
 
+bool pv_journal_is_open(int fd)
+{
+	struct record r;
+
+	return pread(fd, &r, sizeof r, 0) == (ssize_t)sizeof r && is_whole(&r) && r.open == OPEN;
+}
+
 enum pv_class pv_journal_load(int fd, const struct pv_location *l, struct pv_journal *j,
 			      struct pv_content *content, bool *open_r, struct pv_error *e)
 {

@@ -46,6 +46,9 @@ void pv_journal_end(int fd, const struct pv_location *l, bool spooled);
 enum pv_class pv_journal_load(int fd, const struct pv_location *l, struct pv_journal *j,
 			      struct pv_content *content, bool *open_r, struct pv_error *e);
 
+/* Is the append of the journal under way, or was it cut off? For who only looks: nothing is changed. */
+bool pv_journal_is_open(int fd);
+
 /* The checksum of the bytes before `start` in the mailbox. Returns 0, or -1 and errno. tail[] gets the last
  * two of them (NUL where there are fewer). */
 int pv_journal_anchor(int mailbox_fd, uint64_t start, uint64_t *anchor_r, char tail[2]);
