@@ -14,10 +14,16 @@
 #include <stdbool.h>
 
 /* The exit status is a promise to scripts (see --help). */
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_BUG = 70, EXIT_LATER = 75 };
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNKNOWN = 3, EXIT_BUG = 70, EXIT_LATER = 75 };
 
 /* What main() sees to before a command runs. */
-enum { NEED_ROOT = 1, NEED_STORE = 2, NEED_TIDY = 4 /* finish what was interrupted */ };
+enum {
+	NEED_ROOT = 1,
+	NEED_STORE = 2,
+	NEED_TIDY = 4,	/* finish what was interrupted */
+	OWN_STATUS = 8, /* its exit status is admin.status, and 3 where it does not come so far */
+	OR_NONE = 16,	/* its object may be missing */
+};
 
 enum option_id {
 	OPT_ACCOUNT,
@@ -33,10 +39,15 @@ enum option_id {
 	OPT_PLAIN,
 	OPT_YES,
 	OPT_UNDO,
+	OPT_ALL,
+	OPT_FIX,
+	OPT_CHANGES,
+	OPT_MAIL,
+	OPT_PLUGIN,
 	OPT_COUNT
 };
 
-#define OPT(id) (1u << (id))
+#define OPT(id) (1ull << (id))
 
 struct admin;
 
@@ -44,10 +55,10 @@ struct command {
 	const char *noun, *verb; /* verb NULL: the noun alone is the command */
 	enum pv_class (*run)(struct admin *a, struct pv_error *e);
 	unsigned need;
-	int objects;	      /* how many; negative: so many at least */
-	unsigned options;     /* OPT() of those that it takes */
-	const char *synopsis; /* of the objects */
-	const char *help;     /* one line */
+	int objects;		    /* how many; negative: so many at least */
+	unsigned long long options; /* OPT() of those that it takes */
+	const char *synopsis;	    /* of the objects */
+	const char *help;	    /* one line */
 };
 
 struct admin {
@@ -63,6 +74,7 @@ struct admin {
 	struct pv_buf text;	 /* what is printed; or, if empty: */
 	json_t *result; /* an object or a list of objects, printed as text or, with --json, as it is */
 	bool usage;	/* the command line is wrong: e says how */
+	int status;	/* for OWN_STATUS */
 };
 
 /* output.c */
@@ -111,5 +123,6 @@ enum pv_class user_enable(struct admin *a, struct pv_error *e);
 enum pv_class user_delete(struct admin *a, struct pv_error *e);
 enum pv_class config_run(struct admin *a, struct pv_error *e);
 enum pv_class explain_run(struct admin *a, struct pv_error *e);
+enum pv_class doctor_run(struct admin *a, struct pv_error *e);
 
 #endif

@@ -27,9 +27,15 @@ static const struct {
 	[OPT_PLAIN] = { "--plain", NULL, "also what looks like a hash, but may be a password" },
 	[OPT_YES] = { "--yes", NULL, "do not ask" },
 	[OPT_UNDO] = { "--undo", NULL, "take out again what setup put in" },
+	[OPT_ALL] = { "--all", NULL, "all domains, and the network as well" },
+	[OPT_FIX] = { "--fix", NULL, "repair what can be repaired without harm" },
+	[OPT_CHANGES] = { "--changes", NULL, "print only what is new or gone since the last time" },
+	[OPT_MAIL] = { "--mail", "ADDRESS", "send what --changes would print" },
+	[OPT_PLUGIN] = { "--plugin", NULL, "one line, as monitoring plugins print it" },
 };
 
 #define PASSWORD_OPTIONS (OPT(OPT_PASSWORD_STDIN) | OPT(OPT_RANDOM) | OPT(OPT_HASH))
+#define DOCTOR_OPTIONS (OPT(OPT_ALL) | OPT(OPT_FIX) | OPT(OPT_CHANGES) | OPT(OPT_MAIL) | OPT(OPT_PLUGIN))
 #define AS_ROOT (NEED_ROOT | NEED_STORE | NEED_TIDY)
 
 static const struct command commands[] = {
@@ -71,6 +77,8 @@ static const struct command commands[] = {
 	  "print all settings, or with -n those that are not the default" },
 	{ "explain", NULL, explain_run, AS_ROOT, 1, 0, "ADDRESS",
 	  "print what happens to mail for an address" },
+	{ "doctor", NULL, doctor_run, OWN_STATUS | OR_NONE, 1, DOCTOR_OPTIONS, "[DOMAIN]",
+	  "find what is wrong with the host and its domains, and say how to mend it" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -84,7 +92,8 @@ static const char epilogue[] =
 	"  --version   print the version\n"
 	"\n"
 	"Exit status: 0 done, 1 refused (it stays refused until something is changed), 2 wrong\n"
-	"usage, 70 a bug in this program, 75 failed for now: try again.\n";
+	"usage, 70 a bug in this program, 75 failed for now: try again. Of doctor: 0 all is\n"
+	"well, 1 warnings, 2 critical findings, 3 something could not be asked.\n";
 
 /* `domain add NAME [--account USER] ...` */
 static void put_synopsis(struct pv_buf *out, const struct command *cmd)
@@ -99,7 +108,7 @@ static void put_synopsis(struct pv_buf *out, const struct command *cmd)
 
 static void put_help(struct pv_buf *out, const char *noun)
 {
-	unsigned used = 0;
+	unsigned long long used = 0;
 
 	pv_buf_adds(out, "usage: postfix-virtual [-c DIR] [-n] [--json] COMMAND\n\n");
 	for (size_t i = 0; i < COMMANDS; i++) {
@@ -149,7 +158,8 @@ static enum pv_class unknown(struct admin *a, const char *noun, const char *word
 	return c;
 }
 
-static enum pv_class take_option(struct admin *a, char **words, int *at, unsigned *given, struct pv_error *e)
+static enum pv_class take_option(struct admin *a, char **words, int *at, unsigned long long *given,
+				 struct pv_error *e)
 {
 	const char *word = words[*at];
 	size_t n = strcspn(word, "=");
@@ -193,7 +203,7 @@ static bool take_global(struct admin *a, char **words, int *at, bool *help, bool
 struct line {
 	char *words[18]; /* noun, verb, objects */
 	int count;
-	unsigned given;
+	unsigned long long given;
 	bool help, version;
 };
 
@@ -249,7 +259,8 @@ static enum pv_class take_command(struct admin *a, struct line *l, struct pv_err
 			return usage_error(a, e, "%s is no option of this command", options[i].name);
 	a->command = cmd;
 	a->object_count = l->count - used;
-	if (cmd->objects >= 0 ? a->object_count != cmd->objects : a->object_count < -cmd->objects) {
+	bool fits = cmd->objects >= 0 ? a->object_count == cmd->objects : a->object_count >= -cmd->objects;
+	if (!fits && !((cmd->need & OR_NONE) != 0 && a->object_count == 0)) {
 		struct pv_buf synopsis = PV_BUF_INIT(PV_ERROR_TEXT);
 		put_synopsis(&synopsis, cmd);
 		(void)usage_error(a, e, "it is: postfix-virtual %s", synopsis.s);
@@ -327,6 +338,8 @@ static enum pv_class run_command(struct admin *a, struct pv_error *e)
 
 static int exit_status(const struct admin *a, enum pv_class c)
 {
+	if (a->status >= 0)
+		return a->status;
 	if (a->usage)
 		return EXIT_USAGE;
 	return c == PV_OK	   ? EXIT_DONE
@@ -342,6 +355,9 @@ static enum pv_class serve(struct admin *a, char **argv, struct pv_error *e)
 	int used;
 
 	enum pv_class c = split_line(a, argv, &l, e);
+	const struct command *cmd = find_command(&l, &used, &is_noun);
+	if (cmd != NULL && (cmd->need & OWN_STATUS) != 0 && !l.version && !l.help)
+		a->status = EXIT_UNKNOWN;
 	if (c != PV_OK)
 		return c;
 	if (l.version) {
@@ -349,7 +365,6 @@ static enum pv_class serve(struct admin *a, char **argv, struct pv_error *e)
 		return PV_OK;
 	}
 	if (l.help) {
-		(void)find_command(&l, &used, &is_noun);
 		put_help(&a->text, is_noun ? l.words[0] : NULL);
 		return PV_OK;
 	}
@@ -360,6 +375,7 @@ static enum pv_class serve(struct admin *a, char **argv, struct pv_error *e)
 int main(int argc, char **argv)
 {
 	struct admin a = { .store = { .dirfd = -1 },
+			   .status = -1,
 			   .text = PV_BUF_INIT((size_t)256 << 20),
 			   .change = { .notes = PV_BUF_INIT(0), .diff = PV_BUF_INIT(0) } };
 	struct pv_error e = { .class = PV_OK }, print_error;

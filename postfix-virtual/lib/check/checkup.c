@@ -30,7 +30,7 @@ static const struct {
 	{ "reload", pv_check_reload, pv_repair_reload, ROOT, "whether a reload is due" },
 	{ "needed", pv_check_needed, NULL, ROOT, "postmaster and abuse" },
 	{ "disk", pv_check_disk, NULL, 0, NULL },
-	{ "accounts", pv_check_accounts, pv_repair_accounts, 0, NULL },
+	{ "forward", pv_check_accounts, pv_repair_accounts, 0, NULL },
 	{ "queue", pv_check_queue, NULL, ROOT, "the mail queue" },
 };
 
@@ -150,11 +150,13 @@ static enum pv_class list_subjects(struct pv_checkup *u, struct pv_error *e)
 
 static enum pv_class start(struct pv_checkup *u, struct pv_error *e)
 {
-	enum pv_class c = pv_registry_load(u->store, &u->registry, e);
+	struct pv_error why = { .class = PV_OK };
 
-	if (c != PV_OK) {
+	/* All deliveries wait for it; the rest can be asked as if it said nothing. */
+	if (pv_registry_load(u->store, &u->registry, &why) != PV_OK) {
 		u->registry = (struct pv_registry){ .entries = NULL };
-		return c;
+		u->id = "store";
+		pv_found(u, PV_CRITICAL, u->store->dir, "%s", why.text);
 	}
 	return list_subjects(u, e);
 }

@@ -47,7 +47,8 @@ static void judge_journal(struct pv_visit *v, int dirfd, const char *folder, con
 		return;
 	(void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	pv_say(v->out, PV_WARNING, "journal", path,
-	       "a delivery was cut off at %s; the next one to this mailbox repairs it: send a message there", when);
+	       "a delivery was cut off at %s; the next one to this mailbox repairs it: send a message there",
+	       when);
 }
 
 static void go_through(struct pv_visit *v, const char *folder)

@@ -66,16 +66,16 @@ static enum pv_class ask_list(struct pv_checkup *u, const char *dir, const char 
 /* `-o header_checks=...` of services: `cleanup/unix/header_checks = pcre:...`. */
 static enum pv_class ask_services(struct pv_checkup *u, const char *dir, const char *line, struct pv_error *e)
 {
-	const char *const argv[] = { PV_POSTCONF, "-c", dir, "-Px", "*/*/header_checks", NULL };
+	const char *const argv[] = { PV_POSTCONF, "-c", dir, "-Px", NULL };
 	struct pv_buf out = PV_BUF_INIT(VALUE_MAX);
-	char *rest = out.s, *row;
+	char *rest, *row;
 
 	enum pv_class c = pv_postfix_ask(argv, NULL, SECONDS, &out, e);
 	rest = out.s;
 	while (c == PV_OK && (row = strsep(&rest, "\n")) != NULL) {
-		const char *value = strstr(row, " = ");
+		const char *value = strstr(row, "/header_checks = ");
 		if (value != NULL)
-			c = ask_list(u, dir, value + 3, line, e);
+			c = ask_list(u, dir, value + sizeof "/header_checks = " - 1, line, e);
 	}
 	pv_buf_free(&out);
 	return c;

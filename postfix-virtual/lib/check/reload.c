@@ -1,9 +1,9 @@
 /* Do Postfix's daemons know the expressions as they are now? A pcre table is read when a daemon starts. */
 #include "check/checkup.h"
 
-#include "change/postfix_config.h"
 #include "maps/postfix.h"
 #include "maps/regexp.h"
+#include "maps/reload.h"
 #include "store/conf.h"
 
 #include <dirent.h>
@@ -127,7 +127,7 @@ enum pv_class pv_repair_reload(struct pv_checkup *u, struct pv_error *e)
 	for (size_t i = 0; c == PV_OK && pv_conf_instance(&u->store->conf, i, dir, sizeof dir); i++) {
 		c = find_due(u, dir, old, e);
 		if (c == PV_OK && old[0] != '\0' && !u->dry)
-			c = pv_postfix_reload(dir, &runs, e);
+			c = pv_reload_instance(dir, &runs, e);
 		if (c == PV_OK && old[0] != '\0')
 			pv_repaired(u, "postfix -c %s reload", dir);
 	}

@@ -2,9 +2,9 @@
 
 #include "maps/map.h"
 #include "maps/postfix.h"
-#include "maps/reload.h"
 #include "maps/text.h"
 #include "maps/update.h"
+#include "store/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,14 @@ static void first_line(const char *diff, char *out, size_t size)
 	(void)snprintf(out, size, "its comment");
 }
 
+/* Is it said already that the folder cannot be used? */
+static bool is_told(const struct pv_checkup *u, const struct pv_domain *d)
+{
+	const struct pv_subject *s = d->len > 0 ? pv_subject_find(u, d) : NULL;
+
+	return s != NULL && !s->is_alias && !s->has_account;
+}
+
 enum pv_class pv_check_maps(struct pv_checkup *u, struct pv_error *e)
 {
 	const struct pv_maps_options options = { .dry_run = true };
@@ -38,7 +46,7 @@ enum pv_class pv_check_maps(struct pv_checkup *u, struct pv_error *e)
 	for (size_t i = 0; c == PV_OK && i < r.complaint_count; i++) {
 		const struct pv_maps_complaint *p = &r.complaints[i];
 		bool is_asked = one == NULL || p->domain.len == 0 || pv_domain_equal(&p->domain, one);
-		if (is_asked)
+		if (is_asked && !is_told(u, &p->domain))
 			pv_found(u, PV_CRITICAL, p->domain.len > 0 ? p->domain.s : u->store->dir,
 				 "its keys in the tables stay as they were: %s", p->error.text);
 	}

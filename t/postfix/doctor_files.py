@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""postfix-virtual doctor on a real Postfix, the files: each fault is made, is found with its place and
+its mend, is mended, and is gone.
+"""
+import os
+import re
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from doctor import HASH, WELL, Doctor, added, aside, mode, own  # noqa: E402
+from scratch import must, read, run, wait_for, write  # noqa: E402
+from tap import check, done, equal  # noqa: E402
+
+d = Doctor()
+h, a = d.house, d.a
+
+
+def files():
+    uid = a.pw_uid
+    make, mend = mode(f"{h.etc}/domains", 0o666)
+    make()
+    d.find("domains that others may write", "critical", h.etc, "etc/domains has mode 0666")
+    mend()
+    for path, to, severity in ((f"{h.etc}/domains", 0o666, "critical"), (h.map_folder, 0o777, "critical"), (f"{h.map_folder}/virtual", 0o660, "critical"),
+                               (h.path("state"), 0o755, "warning"), (h.path("state", "history", "kvt.dk"), 0o662, "critical")):
+        make, mend = mode(path, to)
+        d.fault(f"{os.path.relpath(path, h.top)} with mode {to:o}", make, mend, severity, path, f"its mode is {to:04o}.*: chmod 0[0-7]+ {re.escape(path)}", alone=False)
+        make()
+        status, out, _ = d.run("--fix")
+        check(f"--fix mends {os.path.relpath(path, h.top)}", (status, out.splitlines()[-1]) == (0, "ok: 3 domains") and f"done: chmod 0{os.stat(path).st_mode & 0o777:o} {path}" in out, out)
+        mend()
+    d.fault("a table's text that is an account's", *own(f"{h.map_folder}/virtual_domains", uid), "critical", f"{h.map_folder}/virtual_domains",
+          rf"belongs to uid {uid} and must be root's", alone=False)
+    d.fault("a domain's folder that others may write", *mode(f"{h.etc}/two.dk", 0o770), "critical", "two.dk", "chmod go-w", alone=False)
+    d.fault("no folder for mail", *aside(f"{h.spool}/two.dk"), "critical", "two.dk", "its mail is deferred: install -d -m 0700")
+    d.fault("somebody else's folder for mail", *own(f"{h.spool}/two.dk", d.b.pw_uid), "critical", "two.dk", "not to its account.*chown -R")
+    d.fault("an open folder for mail", *mode(f"{h.spool}/two.dk", 0o777), "critical", "two.dk", "has mode 0777.*chmod go-w")
+    d.fault("no delivery program", *aside(f"{h.bin}/virtual-deliver"), "critical", f"{h.bin}/virtual-deliver", "cannot be run")
+    write(h.path("state", "pending", "kvt.dk"), "x\n", 0o600)
+    d.find("a change that was begun", "warning", "kvt.dk", "was begun and not ended")
+    os.unlink(h.path("state", "pending", "kvt.dk"))
+    d.well("no change that was begun")
+
+
+def forwards():
+    home = a.pw_dir
+    path = os.path.join(home, ".forward+abc--kvt.dk")
+    text = read(path)
+    make, mend = aside(path)
+    make()
+    d.well("a missing .forward file is no fault")
+    mend()
+    nobody = os.path.join(home, ".forward+nosuch--kvt.dk")
+    d.fault("a .forward file of nobody", *added(nobody, text, 0o600, a), "warning", "nosuch@kvt.dk", rf"{re.escape(nobody)} is of no user: remove it")
+    for sentence, name in (("with a tag", "abc+tag--kvt.dk"), ("of a sub-domain", "abc--y.z.kvt.dk"), ("of a catch-all", "--kvt.dk"),
+                           ("of the account itself", "tag"), ("of another host's domain", "abc--elsewhere.dk")):
+        make, mend = added(os.path.join(home, ".forward+" + name), text, 0o600, a)
+        make()
+        d.well(f"a .forward file {sentence} is nobody's business")
+        mend()
+    d.fault("one that all may write", *mode(path, 0o666), "warning", "abc@kvt.dk", "Postfix passes it by.*writable by all: chmod 600")
+    os.chmod(path, 0o666)
+    equal("--fix mends it as the account", d.run("--fix"), (0, f"done: chmod 0600 {path}\nok: 3 domains\n", ""))
+    equal("its mode", oct(os.stat(path).st_mode & 0o777), "0o600")
+    d.fault("another's", *own(path, d.b.pw_uid), "warning", "abc@kvt.dk", "belongs to another user")
+
+    def replace(how):
+        os.rename(path, path + ".aside")
+        how()
+
+    def restore():
+        os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+        os.rename(path + ".aside", path)
+    for sentence, how, part in (
+            ("a symlink", lambda: os.symlink(path + ".aside", path), "is a symlink"), ("a folder", lambda: os.mkdir(path), "is no regular file"),
+            ("a FIFO", lambda: os.mkfifo(path), "is no regular file"), ("empty", lambda: write(path, "", 0o600, a), "says nothing"),
+            ("with comments alone", lambda: write(path, "# x\n\n", 0o600, a), "says nothing"),
+            ("with two lines", lambda: write(path, text + text, 0o600, a), "has several lines"),
+            ("for another user", lambda: write(path, text.replace(b"abc@kvt.dk", b"abc@two.dk"), 0o600, a), "delivers to abc@two.dk instead: write abc@kvt.dk"),
+            ("of 2002", lambda: write(path, '"|/usr/local/bin/virtual abc@kvt.dk"\n', 0o600, a), None),
+            ("that does something else", lambda: write(path, "/home/x/Mail/mailbox\n", 0o600, a), None)):
+        replace(how)
+        if part:
+            d.find(f"one that is {sentence}", "warning", "abc@kvt.dk", part)
+        elif "else" in sentence:
+            d.find(f"one {sentence}", "note", "abc@kvt.dk", "does something else: `/home/x/Mail/mailbox`")
+            equal("which is a note, and no warning", d.run(), (0, "ok: 3 domains, 1 note (--json prints them)\n", ""))
+        else:
+            d.well(f"one {sentence} is as good")
+        restore()
+    d.well("all .forward files as they were")
+    d.fault("a home that others may write", *mode(home, 0o777), "warning", a.pw_name, "so others could put .forward files there")
+    d.fault("no home", *aside(home), "critical", a.pw_name, "cannot be used")
+
+
+def users():
+    passwd = f"{h.etc}/kvt.dk/passwd"
+    before = read(passwd)
+
+    def put(field):
+        return lambda: write(passwd, before.replace(HASH.encode(), field), 0o600, a)
+    back = lambda: write(passwd, before, 0o600, a)  # noqa: E731
+    d.fault("no password", put(b""), back, "warning", "kvt.dk", rf"{re.escape(passwd)}, line 2: user abc has no password")
+    d.fault("a password in plain text", put(b"secret"), back, "warning", "kvt.dk", "line 2: the password of abc is no hash")
+    check("the password itself is never shown", "secret" not in (put(b"secret")() and "") + d.run("--json")[1])
+    h.write_settings(plain_text_passwords="yes")
+    d.find("where plain text is taken", "warning", "kvt.dk", "stands in plain text.*user password kvt.dk --hash-all")
+    h.write_settings(plain_text_passwords="no")
+    for good in (b"*", b"!x", b"x"):
+        put(good)()
+        d.well(f"`{good.decode()}` is no password, and none is meant")
+    back()
+    both = f"abc--two:*:{a.pw_uid}:{a.pw_gid}::.:\n"
+    # abc--two@kvt.dk and abc@two--kvt.dk would be one name to Postfix
+    h.must_admin("domain", "add", "two--kvt.dk", "--account", a.pw_name)
+    h.must_admin("user", "add", "abc@two--kvt.dk", "--hash", HASH)
+    write(passwd, before + both.encode(), 0o600, a)
+    status, out, _ = d.run("--json")
+    check("two names that are one to Postfix", "abc--two" in out and status == 2, out)
+    back()
+    h.must_admin("domain", "delete", "two--kvt.dk", "--yes")
+    d.well("and without the one")
+
+
+def journal():
+    """A delivery that was killed in the middle of its append, and then grew old."""
+    message = b"Subject: x\nMessage-ID: <j@example.org>\n\n" + b"x\n" * 1000
+    env = {"HOME": a.pw_dir, "EXTENSION": "abc--kvt.dk"}
+    top = f"From s@e.org  Fri Nov 20 10:00:00 2026\nDelivered-To: {a.pw_name}+abc--kvt.dk@virtual.invalid\n".encode()
+    for when in range(1, 9):
+        run(["/usr/bin/strace", "-f", "-o", "/dev/null", "-e", f"inject=pwrite64,pwritev:signal=KILL:when={when}", f"{h.bin}/virtual-deliver",
+             "-c", h.etc, "abc@kvt.dk"], data=top + message, env=env, user=a.pw_uid, group=a.pw_gid, extra_groups=[])
+        path = f"{h.spool}/kvt.dk/.abc.journal"
+        if read(path)[8:12] == b"\1\0\0\0":
+            break
+    d.well("a delivery under way is no fault")
+    old = time.time() - 3600
+    os.utime(path, (old, old))
+    d.find("a delivery that was cut off", "warning", f"{h.spool}/kvt.dk/abc", r"was cut off at \d{4}-.*Z; the next one")
+    equal("and looking changes nothing", read(path)[8:12], b"\1\0\0\0")
+    h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n")
+    d.well("the next delivery repairs it")
+
+
+def main():
+    files()
+    forwards()
+    users()
+    journal()
+    done()
+
+
+main()
