@@ -22,7 +22,7 @@ NOT_SET_UP = "main.cf does not name our tables yet: postfix-virtual setup puts t
 OTHER = HASH[:-1] + "."
 
 # Rows with a test of their own.
-ELSEWHERE = {"doctor", "setup": "postfix/setup.py", "domain set": "whole/domain.py", "domain alias": "whole/domain.py",
+ELSEWHERE = {"doctor": "postfix/doctor.py", "setup": "postfix/setup.py", "domain set": "whole/domain.py", "domain alias": "whole/domain.py",
              "host-addresses list": "whole/domain.py", "host-addresses set": "whole/domain.py",
              "host-addresses delete": "whole/domain.py"}
 
