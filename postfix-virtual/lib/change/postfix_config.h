@@ -19,6 +19,7 @@ enum pv_parameter {
 	PV_TRANSPORT_MAPS,
 	PV_RECIPIENT_LIMIT,
 	PV_CONCURRENCY_LIMIT,
+	PV_SENDER_TRANSPORTS, /* only where a domain has one */
 	PV_PARAMETERS
 };
 

@@ -24,7 +24,8 @@ struct pv_setup_instance {
 
 struct pv_setup {
 	bool undo;
-	bool nothing; /* everything is as it should be */
+	bool nothing;	  /* everything is as it should be */
+	bool has_senders; /* a domain has a sender_transport */
 	struct pv_setup_instance *instances;
 	size_t count;
 	struct pv_buf conf_before, conf; /* the text of virtual.conf, and the new one */

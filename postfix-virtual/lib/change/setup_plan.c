@@ -3,6 +3,7 @@
 #include "change/words.h"
 #include "maps/postfix.h"
 #include "store/conf.h"
+#include "store/registry.h"
 
 #include <unistd.h>
 
@@ -158,6 +159,21 @@ static enum pv_class plan_instance(const struct pv_store *s, struct pv_setup *p,
 	return c;
 }
 
+/* Before there is a folder for it there is no domain. */
+static enum pv_class look_for_senders(const struct pv_store *s, struct pv_setup *p, struct pv_error *e)
+{
+	struct pv_registry r;
+
+	if (s->dirfd < 0)
+		return PV_OK;
+	enum pv_class c = pv_registry_load(s, &r, e);
+	for (size_t i = 0; c == PV_OK && i < r.count; i++)
+		p->has_senders = p->has_senders || r.entries[i].sender_transport[0] != '\0';
+	if (c == PV_OK)
+		pv_registry_free(&r);
+	return c;
+}
+
 static bool is_nothing(const struct pv_setup *p)
 {
 	for (size_t i = 0; i < p->count; i++) {
@@ -176,6 +192,8 @@ enum pv_class pv_setup_plan(const struct pv_store *s, bool undo, struct pv_setup
 				.diff = PV_BUF_INIT(64 << 20),
 				.notes = PV_BUF_INIT(65536) };
 	enum pv_class c = check_paths(s, e);
+	if (c == PV_OK && !undo)
+		c = look_for_senders(s, p, e);
 	if (c == PV_OK)
 		c = load_instances(s, p, e);
 	for (size_t i = 0; c == PV_OK && i < p->count; i++)

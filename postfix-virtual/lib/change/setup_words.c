@@ -1,6 +1,7 @@
 #include "change/setup_plan.h"
 
 #include "change/words.h"
+#include "maps/senders.h"
 
 enum { VALUE_MAX = 1 << 20 };
 
@@ -9,7 +10,7 @@ enum place { BEHIND, IN_FRONT, WHOLE };
 
 static const enum place places[PV_PARAMETERS] = {
 	[PV_ALIAS_MAPS] = BEHIND,     [PV_ALIAS_DOMAINS] = BEHIND,    [PV_TRANSPORT_MAPS] = IN_FRONT,
-	[PV_RECIPIENT_LIMIT] = WHOLE, [PV_CONCURRENCY_LIMIT] = WHOLE,
+	[PV_RECIPIENT_LIMIT] = WHOLE, [PV_CONCURRENCY_LIMIT] = WHOLE, [PV_SENDER_TRANSPORTS] = BEHIND,
 };
 
 static enum pv_class no_memory(struct pv_error *e)
@@ -36,6 +37,10 @@ static enum pv_class our_words(const struct pv_store *s, enum pv_parameter i, ch
 
 	if (i == PV_TRANSPORT_MAPS) {
 		pv_buf_adds(&one, "inline:{virtual.invalid=" PV_VLOCAL ":}");
+		return detach(&one, &words[0], e);
+	}
+	if (i == PV_SENDER_TRANSPORTS) {
+		pv_buf_addf(&one, "%s:%s/" PV_SENDERS_NAME, type, dir);
 		return detach(&one, &words[0], e);
 	}
 	const char *table = i == PV_ALIAS_MAPS ? "virtual" : "virtual_domains";
@@ -161,7 +166,7 @@ static enum pv_class wanted_list(const struct pv_setup_instance *it, enum pv_par
 		put_word(&out, words[0]);
 	put_word(&out, old.s);
 	for (size_t w = 0; places[i] == BEHIND && w < 2; w++)
-		if (!pv_words_have(old.s, words[w]))
+		if (words[w] != NULL && !pv_words_have(old.s, words[w]))
 			put_word(&out, words[w]);
 	pv_buf_free(&old);
 	if (c == PV_OK)
@@ -226,16 +231,23 @@ static enum pv_class plan_undo_parameter(struct pv_setup_instance *it, enum pv_p
 	return PV_OK;
 }
 
-static enum pv_class plan_parameters(const struct pv_store *s, bool undo, struct pv_setup_instance *it,
-				     struct pv_error *e)
+/* Which service mail leaves by is for the main instance to say, and nothing that others need. */
+static bool is_wanted(const struct pv_setup *p, const struct pv_setup_instance *it, enum pv_parameter i)
+{
+	return !p->undo && (i != PV_SENDER_TRANSPORTS || (p->has_senders && it == p->instances));
+}
+
+static enum pv_class plan_parameters(const struct pv_store *s, const struct pv_setup *p,
+				     struct pv_setup_instance *it, struct pv_error *e)
 {
 	char *base[PV_PARAMETERS] = { NULL };
 	enum pv_class c = PV_OK;
 
 	for (size_t i = 0; c == PV_OK && i < PV_PARAMETERS; i++)
-		c = base_of(it, undo, i, &base[i], e);
+		c = base_of(it, !is_wanted(p, it, i), i, &base[i], e);
 	for (size_t i = 0; c == PV_OK && i < PV_PARAMETERS; i++)
-		c = undo ? plan_undo_parameter(it, i, base, e) : plan_parameter(s, it, i, base, e);
+		c = is_wanted(p, it, i) ? plan_parameter(s, it, i, base, e)
+					: plan_undo_parameter(it, i, base, e);
 	for (size_t i = 0; i < PV_PARAMETERS; i++)
 		free(base[i]);
 	return c;
@@ -273,7 +285,7 @@ static enum pv_class plan_service(const struct pv_store *s, struct pv_setup *p, 
 enum pv_class pv_setup_plan_words(const struct pv_store *s, struct pv_setup *p, struct pv_setup_instance *it,
 				  struct pv_error *e)
 {
-	enum pv_class c = plan_parameters(s, p->undo, it, e);
+	enum pv_class c = plan_parameters(s, p, it, e);
 
 	return c == PV_OK ? plan_service(s, p, it, e) : c;
 }
