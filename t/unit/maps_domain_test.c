@@ -136,6 +136,55 @@ static void a_domains_files_make_exactly_these_keys(void **state)
 	}
 }
 
+/* A standard domain of Postfix's: from `virtual` alone, and (in the last column) what is wrong with it. */
+static void a_standard_domain_has_the_keys_of_its_file(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned own;
+		unsigned long max_users;
+		const char *keys, *why;
+	} rows[] = {
+		{ "b x@example.org, root\na b@kvt.dk\n", 0, 0,
+		  "a@kvt.dk>b@kvt.dk b@kvt.dk>x@example.org, root ", NULL },
+		{ "@ x@example.org\n", 0, 1, "@kvt.dk>x@example.org ", NULL },
+		{ "# nobody\n", 0, 0, "", NULL },
+		{ "abuse x@example.org\n", PV_OWN_ABUSE, 0, "abuse@kvt.dk>x@example.org ", NULL },
+		{ "a b+tag@kvt.dk\nb root\n", 0, 0, "a@kvt.dk>b+tag@kvt.dk b@kvt.dk>root ", NULL },
+		{ "a c@kvt.dk\n@ root\n", 0, 0, "@kvt.dk>root a@kvt.dk>c@kvt.dk ", NULL },
+		{ "a root, B@Kvt.dk\n", 0, 0, NULL,
+		  "virtual, line 1: B@kvt.dk is no address of this domain" },
+		{ "# c\n@ b@kvt.dk\n", 0, 0, NULL, "virtual, line 2: b@kvt.dk is no address of this domain" },
+		{ "a root\nb root\n", 0, 1, NULL, "virtual holds 2 addresses, `domains` allows 1" },
+		{ "a |/bin/sh\n", 0, 0, NULL, "/etc/virtual/kvt.dk/virtual, line 1: " },
+		{ "", 0, 0, NULL, "virtual is empty" },
+	};
+	static const char *const kvt[] = { "kvt.dk" };
+	struct pv_registry_entry entry;
+	struct pv_error e;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct pv_domain_files files = { .ok = true,
+						       .standard = { rows[i].text, strlen(rows[i].text) } };
+		start(state);
+		plan(kvt, 1);
+		pv_registry_default(&work.plan.domains[0].domain, &entry);
+		entry.standard = true;
+		entry.own = rows[i].own;
+		entry.max_users = rows[i].max_users;
+		work.registry = (struct pv_registry){ &entry, 1 };
+		enum pv_class c = pv_domain_keys_make(&work, &work.plan.domains[0], &files, &e);
+		work.registry = (struct pv_registry){ .count = 0 };
+		if (c != (rows[i].why == NULL ? PV_OK : PV_TEMPORARY))
+			fail_msg("row %zu: %s", i, c == PV_OK ? "taken" : e.text);
+		if (c == PV_OK)
+			assert_string_equal(print(&work.plan.domains[0].keys), rows[i].keys);
+		else if (strstr(e.text, rows[i].why) == NULL)
+			fail_msg("row %zu: %s", i, e.text);
+		stop(state);
+	}
+}
+
 static void what_cannot_be_parsed_fails_the_domain_with_file_and_line(void **state)
 {
 	static const struct {
@@ -478,6 +527,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_domains_files_make_exactly_these_keys),
+		cmocka_unit_test(a_standard_domain_has_the_keys_of_its_file),
 		cmocka_unit_test(what_cannot_be_parsed_fails_the_domain_with_file_and_line),
 		cmocka_unit_test(a_fallback_that_gets_no_mail_makes_no_key_but_takes_none_away),
 		cmocka_unit_test(the_hosts_addresses_are_the_hosts_unless_own_says_otherwise),

@@ -96,10 +96,11 @@ class Domains(House):
 def domain_files():
     h = Domains("s")
     h.make("example.org", sample("passwd"))
+    h.make("example.edu", "# no users\n")
     h.make("example.net", "carol:*:1201:1201::.:\n")
     os.mkdir(os.path.join(h.etc, "example.org", "users"), 0o700)
     shutil.chown(os.path.join(h.etc, "example.org", "users"), h.owner.pw_name)
-    files = {"domains": (), "host-addresses": (), "domain.conf": ("example.org",)}
+    files = {"domains": (), "host-addresses": (), "domain.conf": ("example.org",), "virtual": ("example.edu",)}
     for name, where in files.items():
         h.put(name, sample(name), *where)
     h.put("bob.miller", sample("user.conf"), "example.org", "users")
@@ -112,11 +113,13 @@ def domain_files():
     equal("a user of the sample passwd has a key", keys.get("alice@example.org"), target)
     equal("the alias domain of the sample leads to the same", keys.get("alice@example.com"), target)
     equal("the sample's host addresses are in every domain", keys.get("webmaster@example.net"), "www-admin@example.org")
+    equal("an address of the sample virtual leads where it says", keys.get("sales@example.edu"),
+          "info@example.net, bob.miller@example.org, someone@elsewhere.example.com")
     check("own=abuse takes that address from the host", "abuse@example.net" not in keys and
           keys.get("abuse@example.org") == "postmaster, abuse-desk@example.org", keys)
     check("without a fallback there is no catch-all", not any(k.startswith("@") for k in keys), keys)
     equal("the domains are those of the sample", sorted(h.keys("virtual_domains")),
-          ["example.com", "example.net", "example.org"])
+          ["example.com", "example.edu", "example.net", "example.org"])
     for name, where in files.items():
         h.put(name, sample(name) + "no such thing here = at all ?\n", *where)
         r = h.check()

@@ -7,6 +7,7 @@
 #include "change/state.h"
 #include "store/passwd_write.h"
 #include "store/registry_write.h"
+#include "store/standard.h"
 #include "store/trash.h"
 
 #include <dirent.h>
@@ -22,8 +23,9 @@ static enum pv_class fail(struct pv_error *e, const char *verb, const char *wher
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "%s %s/%s", verb, where, name);
 }
 
-/* The folder under a name that no domain has, root's, with an empty passwd in it. */
-static enum pv_class prepare_folder(int dirfd, const char *where, const char *temp,
+/* The folder under a name that no domain has, root's, with an empty passwd in it, and for a standard domain
+ * of Postfix's the file of its addresses. */
+static enum pv_class prepare_folder(int dirfd, const char *where, const char *temp, bool standard,
 				    const struct pv_account *a, struct pv_error *e)
 {
 	if (mkdirat(dirfd, temp, 0700) != 0 && errno != EEXIST)
@@ -37,6 +39,9 @@ static enum pv_class prepare_folder(int dirfd, const char *where, const char *te
 	if (c == PV_OK)
 		c = pv_file_replace(fd, "passwd", PV_PASSWD_HEAD, sizeof PV_PASSWD_HEAD - 1, 0600, a->uid,
 				    a->gid, e);
+	if (c == PV_OK && standard)
+		c = pv_file_replace(fd, PV_STANDARD_FILE, PV_STANDARD_HEAD, sizeof PV_STANDARD_HEAD - 1, 0600,
+				    a->uid, a->gid, e);
 	(void)close(fd);
 	return c;
 }
@@ -82,7 +87,8 @@ static enum pv_class make_settings(struct pv_step *s, struct pv_error *e)
 	}
 	if (!there) {
 		(void)snprintf(temp, sizeof temp, ".%.*s.new", PV_EXTENSION_MAX, name);
-		enum pv_class c = prepare_folder(dirfd, s->store->dir, temp, s->account, e);
+		bool standard = strstr(s->mark->words, "postfix=yes") != NULL;
+		enum pv_class c = prepare_folder(dirfd, s->store->dir, temp, standard, s->account, e);
 		if (c != PV_OK)
 			return c;
 		if (renameat2(dirfd, temp, dirfd, name, RENAME_NOREPLACE) != 0)

@@ -6,6 +6,7 @@
 #include "change/work.h"
 #include "store/hosts.h"
 #include "store/passwd_write.h"
+#include "store/standard.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -33,6 +34,11 @@ static enum pv_class begin(struct view *v, struct pv_change *c, const struct pv_
 	if (r == PV_OK && v->entry.is_alias)
 		r = pv_fail(e, PV_PERMANENT, "5.1.2", "%s is an alias of %s: its users are there",
 			    a->domain.s, v->entry.alias_of.s);
+	if (r == PV_OK && v->entry.standard)
+		r = pv_fail(e, PV_PERMANENT, "5.1.2",
+			    "%s is a standard domain of Postfix's, without users: its addresses are lines of "
+			    "%s/%s/" PV_STANDARD_FILE "; after an edit run make-postfix-maps %s",
+			    a->domain.s, c->store->dir, a->domain.s, a->domain.s);
 	if (r == PV_OK)
 		r = pv_work_need_domain(&v->work, e);
 	if (r == PV_OK)

@@ -3,6 +3,7 @@
 #include "address/extension.h"
 #include "maps/domain_patterns.h"
 #include "maps/report.h"
+#include "maps/standard_keys.h"
 #include "store/folder.h"
 #include "store/passwd.h"
 
@@ -233,6 +234,16 @@ static enum pv_class add_host_addresses(struct making *m, struct pv_error *e)
 	return c;
 }
 
+/* The users, and a fallback, who must be one. */
+static enum pv_class read_users(struct making *m, const struct pv_domain_files *files, struct pv_error *e)
+{
+	enum pv_class c = read_user_confs(m, files, e);
+
+	if (c == PV_OK)
+		c = read_passwd(m, &files->passwd, e);
+	return c == PV_OK ? read_conf(m, &files->conf, e) : c;
+}
+
 enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain *d,
 				  const struct pv_domain_files *files, struct pv_error *e)
 {
@@ -245,15 +256,11 @@ enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain 
 		pv_registry_default(&d->domain, &defaults);
 		m.says = &defaults;
 	}
-	enum pv_class c = read_user_confs(&m, files, e);
-	if (c == PV_OK)
-		c = read_passwd(&m, &files->passwd, e);
-	/* Before the host's addresses: a fallback must be a user. */
-	if (c == PV_OK)
-		c = read_conf(&m, &files->conf, e);
+	enum pv_class c = m.says->standard ? pv_standard_keys_add(w, d, m.says, &files->standard, e)
+					   : read_users(&m, files, e);
 	if (c == PV_OK)
 		c = add_host_addresses(&m, e);
-	if (c == PV_OK)
+	if (c == PV_OK && !m.says->standard)
 		c = pv_domain_patterns(w, d, &files->aliases, e);
 	pv_keys_sort(&d->keys);
 	free(m.closed);

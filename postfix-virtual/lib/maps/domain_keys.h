@@ -14,6 +14,8 @@
  *     abuse@domain  the host's                             unless `own=` says otherwise
  *     @domain       account+--domain@virtual.invalid       where there is a fallback
  *
+ * or, for a standard domain of Postfix's, those of its file `virtual` in place of the first and the last.
+ *
  * PV_OK: they are made, but for names that were refused (complaints). PV_TEMPORARY: a file cannot be
  * parsed; *e names file, line, reason and mend. files is changed on the way.
  */

@@ -145,6 +145,7 @@ struct gathering {
 	struct pv_maps_work *w;
 	struct pv_plan_domain **list;
 	const struct pv_domain **names;
+	bool *standard; /* [i]: names[i] is a standard domain of Postfix's */
 	struct pv_readers_account *accounts;
 	struct pv_plan_domain ***at;
 	size_t count;	    /* of accounts */
@@ -159,6 +160,14 @@ static enum pv_class take_domain(void *ctx, size_t account, size_t domain,
 	if (++g->done % PROGRESS_DOMAINS == 0 || g->done == g->total)
 		pv_progress(g->w->options, PV_PROGRESS_READ, g->done, g->total);
 	return make_keys(g->w, g->at[account][domain], files, e);
+}
+
+static void note_domain(struct gathering *g, size_t i, const struct pv_domain *d)
+{
+	const struct pv_registry_entry *r = pv_registry_get(&g->w->registry, d);
+
+	g->names[i] = d;
+	g->standard[i] = r != NULL && r->standard;
 }
 
 /* Fill in g->accounts from the first `count` of g->list. */
@@ -176,10 +185,11 @@ static enum pv_class find_accounts(struct gathering *g, size_t count, struct pv_
 		if (group.count == 0)
 			continue;
 		for (size_t j = 0; j < group.count; j++)
-			g->names[i + j] = &group.list[j]->domain;
+			note_domain(g, i + j, &group.list[j]->domain);
 		g->at[g->count] = group.list;
 		g->accounts[g->count++] = (struct pv_readers_account){ .ids = group.account,
 								       .domains = g->names + i,
+								       .standard = g->standard + i,
 								       .count = group.count };
 	}
 	return c;
@@ -201,6 +211,7 @@ static void free_gathering(struct gathering *g)
 {
 	free(g->list);
 	free(g->names);
+	free(g->standard);
 	free(g->accounts);
 	free(g->at);
 }
@@ -210,9 +221,11 @@ static enum pv_class make_room(struct gathering *g, size_t count, struct pv_erro
 {
 	g->list = calloc(count, sizeof *g->list);
 	g->names = calloc(count, sizeof *g->names);
+	g->standard = calloc(count, sizeof *g->standard);
 	g->accounts = calloc(count, sizeof *g->accounts);
 	g->at = calloc(count, sizeof *g->at);
-	if (g->list != NULL && g->names != NULL && g->accounts != NULL && g->at != NULL)
+	if (g->list != NULL && g->names != NULL && g->standard != NULL && g->accounts != NULL &&
+	    g->at != NULL)
 		return PV_OK;
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", count);
 }

@@ -36,6 +36,11 @@ static void take_error(struct pv_domain_files *d, const struct pv_slice *data)
 static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 {
 	switch (f->type) {
+	case PV_FRAME_STANDARD:
+		if (d->standard.s != NULL)
+			return false;
+		d->standard = f->data;
+		return true;
 	case PV_FRAME_PASSWD:
 		if (d->passwd.s != NULL)
 			return false;
@@ -62,7 +67,7 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 		take_error(d, &f->data);
 		return true;
 	case PV_FRAME_END:
-		d->ok = d->error.class == PV_OK && d->passwd.s != NULL;
+		d->ok = d->error.class == PV_OK && (d->passwd.s != NULL || d->standard.s != NULL);
 		/* A child of ours says why. */
 		return d->ok || d->error.class != PV_OK;
 	default:

@@ -33,12 +33,13 @@ struct pv_slice {
 
 /* What came of one domain. */
 struct pv_domain_files {
-	bool ok;		 /* all of it, and passwd is there */
-	struct pv_error error;	 /* where it is not ok */
-	struct pv_slice passwd;	 /* the whole file, with `*` for each hash */
-	struct pv_slice conf;	 /* domain.conf; s NULL: none */
-	struct pv_slice aliases; /* s NULL: none */
-	struct pv_slice users;	 /* frames: go through them with pv_files_next_user() */
+	bool ok;		  /* all of it, and passwd (or `virtual`) is there */
+	struct pv_error error;	  /* where it is not ok */
+	struct pv_slice standard; /* of a standard domain: `virtual`, and none of the others */
+	struct pv_slice passwd;	  /* the whole file, with `*` for each hash */
+	struct pv_slice conf;	  /* domain.conf; s NULL: none */
+	struct pv_slice aliases;  /* s NULL: none */
+	struct pv_slice users;	  /* frames: go through them with pv_files_next_user() */
 };
 
 /* What came of a row of domains of one account. */

@@ -4,6 +4,7 @@
 #include "maps/reader.h"
 #include "store/folder.h"
 #include "store/passwd.h"
+#include "store/standard.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,26 +132,42 @@ static enum pv_class send_users(struct sender *s, const struct pv_folder *f, str
 	return c;
 }
 
-static enum pv_class send_files(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+/* Send a file without which there is no domain. */
+static enum pv_class send_main_file(struct sender *s, const struct pv_folder *f, const struct wanted *w,
+				    const char *mend, struct pv_error *e)
 {
-	static const struct wanted files[] = { { "passwd", PV_FRAME_PASSWD, PV_READER_PASSWD_MAX, NULL },
-					       { "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL },
-					       { "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL } };
 	bool found;
 
-	enum pv_class c = send_file(s, f->fd, &f->trust, &files[0], &found, e);
+	enum pv_class c = send_file(s, f->fd, &f->trust, w, &found, e);
 	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_TEMPORARY, "4.3.5",
-			    "%s/passwd is missing: restore it, or delete the domain", f->path);
-	for (size_t i = 1; c == PV_OK && i < sizeof files / sizeof *files; i++)
-		c = send_file(s, f->fd, &f->trust, &files[i], &found, e);
-	if (c == PV_OK)
-		c = send_users(s, f, e);
+		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s/%s is missing: %s", f->path, w->file, mend);
 	return c;
 }
 
+static enum pv_class send_files(struct sender *s, const struct pv_folder *f, bool standard,
+				struct pv_error *e)
+{
+	static const struct wanted addresses = { PV_STANDARD_FILE, PV_FRAME_STANDARD, PV_STANDARD_FILE_MAX,
+						 NULL };
+	static const struct wanted passwd = { "passwd", PV_FRAME_PASSWD, PV_READER_PASSWD_MAX, NULL };
+	static const struct wanted conf = { "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL };
+	static const struct wanted aliases = { "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL };
+	bool found;
+
+	if (standard)
+		return send_main_file(s, f, &addresses, "write it, or take postfix=yes away from `domains`",
+				      e);
+	enum pv_class c = send_main_file(s, f, &passwd, "restore it, or delete the domain", e);
+	if (c == PV_OK)
+		c = send_file(s, f->fd, &f->trust, &conf, &found, e);
+	if (c == PV_OK)
+		c = send_file(s, f->fd, &f->trust, &aliases, &found, e);
+	return c == PV_OK ? send_users(s, f, e) : c;
+}
+
 /* The folder may have changed since root looked at it. */
-static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, struct pv_error *e)
+static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, bool standard,
+				 struct pv_error *e)
 {
 	struct pv_folder f;
 
@@ -162,19 +179,20 @@ static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, st
 	if (f.uid != s->uid)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.0", "%s changed its owner meanwhile", f.path);
 	if (c == PV_OK)
-		c = send_files(s, &f, e);
+		c = send_files(s, &f, standard, e);
 	pv_folder_close(&f);
 	return c;
 }
 
 /* One domain: its files, or why not, and its end. */
-static enum pv_class send_domain(struct sender *s, const struct pv_domain *d, struct pv_error *e)
+static enum pv_class send_domain(struct sender *s, const struct pv_domain *d, bool standard,
+				 struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
 	struct pv_error why;
 
 	s->sent_before = s->sent;
-	if (send_folder(s, d, &why) != PV_OK)
+	if (send_folder(s, d, standard, &why) != PV_OK)
 		c = send_frame(s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
 	return c == PV_OK ? send_frame(s, PV_FRAME_END, NULL, "", 0, e) : c;
 }
@@ -192,7 +210,8 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s as uid %lu",
 				     s.store.dir, (unsigned long)order->uid);
 	for (; c == PV_OK && s.domain < order->count && s.sent < PV_READER_ENOUGH; s.domain++)
-		c = send_domain(&s, order->domains[s.domain], e);
+		c = send_domain(&s, order->domains[s.domain],
+				order->standard != NULL && order->standard[s.domain], e);
 	pv_buf_free(&s.text);
 	(void)close(s.store.dirfd);
 	return c;

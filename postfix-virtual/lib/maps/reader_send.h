@@ -9,11 +9,13 @@
 #include "base/error.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum pv_frame_type {
+	PV_FRAME_STANDARD = 'V',
 	PV_FRAME_PASSWD = 'P',
 	PV_FRAME_CONF = 'C',
 	PV_FRAME_ALIASES = 'A',
@@ -34,6 +36,7 @@ struct pv_send_order {
 	const struct pv_store *store;
 	uid_t uid;
 	const struct pv_domain *const *domains;
+	const bool *standard; /* [i]: domains[i] is a standard domain of Postfix's; NULL: none is */
 	size_t count;
 };
 

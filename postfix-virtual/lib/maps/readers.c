@@ -57,7 +57,8 @@ static enum pv_class start_row(struct readers *r, size_t i, size_t account, stru
 			     .count = left < PV_READERS_ROW ? left : PV_READERS_ROW,
 			     .begun = pv_now_ms(),
 			     .files = { .bytes = PV_BUF_INIT(PV_READERS_CHILD_MAX) } };
-	struct pv_send_order order = { r->store, a->ids.uid, a->domains + row->first, row->count };
+	struct pv_send_order order = { r->store, a->ids.uid, a->domains + row->first,
+				       a->standard == NULL ? NULL : a->standard + row->first, row->count };
 	return pv_child_start(a->ids.uid, a->ids.gid, &limits, send_all, &order, &row->files.bytes,
 			      &r->children[i], e);
 }

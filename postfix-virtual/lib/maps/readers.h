@@ -31,6 +31,7 @@ enum {
 struct pv_readers_account {
 	struct pv_reader_account ids;
 	const struct pv_domain *const *domains;
+	const bool *standard; /* [i]: domains[i] is a standard domain of Postfix's; NULL: none is */
 	size_t count;
 	/* Of pv_readers_run() alone. */
 	size_t next;	  /* the first domain that no child has read */
