@@ -73,6 +73,8 @@ struct admin {
 	struct pv_change change; /* likewise: notes and diff of a change */
 	struct pv_buf text;	 /* what is printed; or, if empty: */
 	json_t *result; /* an object or a list of objects, printed as text or, with --json, as it is */
+	bool quiet;	/* print nothing, where there is no text, but with --json */
+	bool not_well;	/* it was done, and what the notes say is to be mended: exit status 75 */
 	bool usage;	/* the command line is wrong: e says how */
 	int status;	/* for OWN_STATUS */
 };
@@ -121,6 +123,7 @@ enum pv_class user_rename(struct admin *a, struct pv_error *e);
 enum pv_class user_disable(struct admin *a, struct pv_error *e);
 enum pv_class user_enable(struct admin *a, struct pv_error *e);
 enum pv_class user_delete(struct admin *a, struct pv_error *e);
+enum pv_class nightly_run(struct admin *a, struct pv_error *e);
 enum pv_class config_run(struct admin *a, struct pv_error *e);
 enum pv_class explain_run(struct admin *a, struct pv_error *e);
 enum pv_class doctor_run(struct admin *a, struct pv_error *e);

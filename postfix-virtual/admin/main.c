@@ -4,6 +4,7 @@
  */
 #include "admin.h"
 
+#include "base/log.h"
 #include "maps/reload.h"
 
 #include <signal.h>
@@ -73,6 +74,8 @@ static const struct command commands[] = {
 	{ "user", "enable", user_enable, AS_ROOT, 1, 0, "ADDRESS", "take a user's mail and login again" },
 	{ "user", "delete", user_delete, AS_ROOT, 1, OPT(OPT_YES), "ADDRESS",
 	  "delete a user; the mailbox stays in the trash for 30 days" },
+	{ "nightly", NULL, nightly_run, AS_ROOT, 0, 0, "",
+	  "do what is due each night: trash, history, tables, unfinished changes" },
 	{ "config", NULL, config_run, NEED_STORE, 0, 0, "",
 	  "print all settings, or with -n those that are not the default" },
 	{ "explain", NULL, explain_run, AS_ROOT, 1, 0, "ADDRESS",
@@ -323,6 +326,7 @@ static enum pv_class run_command(struct admin *a, struct pv_error *e)
 	if ((cmd->need & NEED_STORE) != 0) {
 		if ((c = pv_store_open(a->dir, &a->store, e)) != PV_OK)
 			return c;
+		pv_log_open("postfix-virtual", a->store.conf.log_socket);
 		pv_change_start(&a->change, &a->store, person(), origin());
 		a->change.dry = a->dry;
 	}
@@ -342,6 +346,8 @@ static int exit_status(const struct admin *a, enum pv_class c)
 		return a->status;
 	if (a->usage)
 		return EXIT_USAGE;
+	if (c == PV_OK && a->not_well)
+		return EXIT_LATER;
 	return c == PV_OK	   ? EXIT_DONE
 	       : c == PV_PERMANENT ? EXIT_REFUSED
 	       : c == PV_TEMPORARY ? EXIT_LATER

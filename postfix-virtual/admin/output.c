@@ -155,7 +155,7 @@ static void fill_text(struct admin *a)
 		else
 			pv_buf_addf(&a->text, "%s\n", dump);
 		free(dump);
-	} else if (a->text.len == 0 && json_is_object(a->result)) {
+	} else if (a->text.len == 0 && !a->quiet && json_is_object(a->result)) {
 		text_of_object(a->result, &a->text);
 	} else if (a->text.len == 0 && json_is_array(a->result)) {
 		text_of_list(a->result, &a->text);

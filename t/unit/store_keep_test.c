@@ -187,6 +187,7 @@ static void the_date_is_in_the_name(void **state)
 static void thirty_days_later_it_is_gone(void **state)
 {
 	const struct scratch *s = *state;
+	size_t count;
 	bool moved;
 
 	assert_int_equal(mkdirat(s->fd, "dir", 0700), 0);
@@ -198,15 +199,41 @@ static void thirty_days_later_it_is_gone(void **state)
 	assert_int_equal(pv_trash_put(s->fd, s->path, "dir", NOON, &moved, NULL), PV_OK);
 	assert_int_equal(pv_trash_put(s->fd, s->path, "abc", NOON + 86400, &moved, NULL), PV_OK);
 	scratch_write(s, ".trash/other", "1", 1);
-	assert_int_equal(pv_trash_purge(s->fd, s->path, NOON + 30 * 86400 - 1, NULL), PV_OK);
+	assert_int_equal(pv_trash_purge(s->fd, s->path, NOON + 30 * 86400 - 1, false, &count, NULL), PV_OK);
+	assert_int_equal(count, 0);
 	assert_int_equal(scratch_count(s->path), 2);
 	char trash[600];
 	(void)snprintf(trash, sizeof trash, "%s/.trash", s->path);
 	assert_int_equal(scratch_count(trash), 3);
-	assert_int_equal(pv_trash_purge(s->fd, s->path, NOON + 30 * 86400, NULL), PV_OK);
+	assert_int_equal(pv_trash_purge(s->fd, s->path, NOON + 30 * 86400, true, &count, NULL), PV_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(scratch_count(trash), 3);
+	assert_int_equal(pv_trash_purge(s->fd, s->path, NOON + 30 * 86400, false, &count, NULL), PV_OK);
+	assert_int_equal(count, 1);
 	assert_int_equal(scratch_count(trash), 2);
 	assert_true(scratch_holds(s, "keep", "1", 1));
 	assert_true(scratch_holds(s, ".trash/other", "1", 1));
+}
+
+/* A thousand folders one in the other, the last closed to its owner. */
+static void a_deep_tree_goes_too(void **state)
+{
+	const struct scratch *s = *state;
+
+	assert_int_equal(mkdirat(s->fd, "top", 0700), 0);
+	int fd = openat(s->fd, "top", O_RDONLY | O_DIRECTORY);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(mkdirat(fd, "d", 0700), 0);
+		assert_int_equal(mkdirat(fd, "beside", 0), 0);
+		int next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+		assert_true(next >= 0);
+		(void)close(fd);
+		fd = next;
+	}
+	(void)close(fd);
+	assert_int_equal(mkdirat(s->fd, "deep-0.19700101T000000Z", 0700), 0);
+	assert_int_equal(pv_tree_remove(s->fd, s->path, "top", NULL), PV_OK);
+	assert_int_equal(scratch_count(s->path), 0);
 }
 
 static enum pv_class trash_once(void *ctx, struct pv_error *e)
@@ -257,6 +284,7 @@ int main(void)
 						scratch_remove),
 		cmocka_unit_test(the_date_is_in_the_name),
 		cmocka_unit_test_setup_teardown(thirty_days_later_it_is_gone, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(a_deep_tree_goes_too, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(a_move_to_the_trash_loses_nothing, scratch_make,
 						scratch_remove),
 	};

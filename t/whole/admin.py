@@ -24,7 +24,8 @@ OTHER = HASH[:-1] + "."
 # Rows with a test of their own.
 ELSEWHERE = {"doctor": "postfix/doctor.py", "setup": "postfix/setup.py", "domain set": "whole/domain.py", "domain alias": "whole/domain.py",
              "host-addresses list": "whole/domain.py", "host-addresses set": "whole/domain.py",
-             "host-addresses delete": "whole/domain.py"}
+             "host-addresses delete": "whole/domain.py",
+             "nightly": "whole/nightly.py"}
 
 exercised = set()
 
@@ -249,7 +250,7 @@ def refusals(h):
 
 
 def command_line(h):
-    words = "setup, domain, host-addresses, user, config, explain"
+    words = "setup, domain, host-addresses, user, nightly, config, explain"
     verbs = "add, list, show, password, rename, disable, enable, delete"
     table(h, [
         ("frob", (2, "", usage(f"`frob` is no command; possible are: {words}"))),

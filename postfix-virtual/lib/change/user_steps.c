@@ -289,12 +289,13 @@ static void purge(const struct pv_step *s)
 {
 	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
 	char path[PATH_MAX];
+	size_t count;
 	int fd;
 
 	(void)snprintf(path, sizeof path, "%s/%s", s->store->conf.spool_directory, s->mark->domain.s);
 	if (s->edit.dry || pv_dir_open(AT_FDCWD, path, &trust, &fd, NULL, NULL) != PV_OK || fd < 0)
 		return;
-	(void)pv_trash_purge(fd, path, time(NULL), NULL);
+	(void)pv_trash_purge(fd, path, time(NULL), false, &count, NULL);
 	(void)close(fd);
 }
 

@@ -17,6 +17,7 @@ enum kind {
 	DOMAIN, /* a domain, or nothing */
 	HOST,	/* a host's name, or nothing */
 	DELIMITERS,
+	DAYS, /* a number */
 	SWITCH,
 };
 
@@ -25,6 +26,7 @@ static const struct pv_conf_item items[] = {
 	{ "default_domain", "", "The domain of a user who logs in without one." },
 	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
 	{ "fcntl_only", "no", "Append to a mailbox also where no NAME.lock can be made beside it." },
+	{ "history_days", "400", "How long a line of the history is kept." },
 	{ "log_socket", "/dev/log", "Where log lines go." },
 	{ "mail_directory", "/var/mail",
 	  "Old mailboxes of users, where they are the account's; may be empty." },
@@ -49,6 +51,7 @@ static const struct place {
 	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
 	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
 	{ SWITCH, offsetof(struct pv_conf, fcntl_only) },
+	{ DAYS, offsetof(struct pv_conf, history_days) },
 	{ FOLDER, offsetof(struct pv_conf, log_socket) },
 	{ FOLDER_OR_NONE, offsetof(struct pv_conf, mail_directory) },
 	{ BELOW_HOME, offsetof(struct pv_conf, mail_spool_home) },
@@ -167,6 +170,7 @@ static const char *fault(enum kind kind, const char *value)
 	static const char not_absolute[] = "write an absolute path of letters, digits and `._-+@%=~`, "
 					   "without `..`";
 	struct pv_domain d;
+	unsigned long days;
 	bool on;
 
 	switch (kind) {
@@ -193,6 +197,10 @@ static const char *fault(enum kind kind, const char *value)
 		return is_host(value) ? NULL : "write a host's name";
 	case DELIMITERS:
 		return are_delimiters(value) ? NULL : "write + or what Postfix's recipient_delimiter says";
+	case DAYS:
+		return pv_parse_number(value, strlen(value), 100000, &days) && days > 0
+			       ? NULL
+			       : "write a number of days";
 	case SWITCH:
 		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
 	}

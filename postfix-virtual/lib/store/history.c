@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 2048 };
+enum { LINE_MAX_BYTES = 2048, STAMP = sizeof "2026-11-20T10:56:12Z" - 1 };
+
+#define FILE_MAX_BYTES ((size_t)256 << 20)
 
 static void make_word(char *s)
 {
@@ -98,5 +100,70 @@ enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, 
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "close history/%s", d->s);
 	if (c == PV_OK && is_new && pv_dir_sync(dirfd) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of history/%s", d->s);
+	return c;
+}
+
+/* Does the line begin with a date, and with one of before `since`? (Both are written so that text sorts.) */
+static bool is_dated(const char *line, size_t len)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+
+	for (size_t i = 0; i < STAMP; i++)
+		if (len < STAMP || (form[i] == 'd' ? line[i] < '0' || line[i] > '9' : line[i] != form[i]))
+			return false;
+	return true;
+}
+
+/* How many bytes at the front are lines of before `since`. What bears no date goes with the line before. */
+static size_t old_part(const struct pv_buf *text, const char *since, size_t *lines_r)
+{
+	size_t at = 0;
+
+	*lines_r = 0;
+	while (at < text->len) {
+		const char *line = text->s + at;
+		size_t len = strcspn(line, "\n");
+		if (is_dated(line, len) ? strncmp(line, since, STAMP) >= 0 : *lines_r == 0)
+			return at;
+		at += len + (line[len] == '\n');
+		++*lines_r;
+	}
+	return at;
+}
+
+static enum pv_class replace(int dirfd, const struct pv_domain *d, const struct pv_buf *text, size_t from,
+			     struct pv_error *e)
+{
+	struct stat st;
+
+	if (from == text->len)
+		return pv_file_remove(dirfd, d->s, e);
+	if (fstatat(dirfd, d->s, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat history/%s", d->s);
+	return pv_file_replace(dirfd, d->s, text->s + from, text->len - from, 0640, (uid_t)-1, st.st_gid, e);
+}
+
+enum pv_class pv_history_trim(int dirfd, const struct pv_domain *d, time_t since, bool dry, size_t *dropped_r,
+			      struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = geteuid(), .where = "history" };
+	struct pv_buf text = PV_BUF_INIT(FILE_MAX_BYTES);
+	char stamp[32];
+	struct tm utc;
+	bool found;
+
+	*dropped_r = 0;
+	if (gmtime_r(&since, &utc) == NULL ||
+	    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc) != STAMP)
+		return pv_fail(e, PV_BUG, "4.3.0", "a date that cannot be written");
+	enum pv_class c = pv_file_load(dirfd, d->s, &trust, &text, &found, e);
+	if (c == PV_OK && found) {
+		size_t from = old_part(&text, stamp, dropped_r);
+		if (from > 0 && !dry)
+			c = replace(dirfd, d, &text, from, e);
+	}
+	if (c != PV_OK)
+		*dropped_r = 0;
+	pv_buf_free(&text);
 	return c;
 }

@@ -10,6 +10,7 @@
 #include "address/address.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -25,5 +26,12 @@ void pv_history_format(time_t when, const char *who, const char *where, const ch
  */
 enum pv_class pv_history_add(int dirfd, const struct pv_domain *d, gid_t group, const char *line, bool again,
 			     struct pv_error *e);
+
+/*
+ * Drop the lines of before `since` from the front of d's file in dirfd; a file with none left goes. (dry:
+ * count them only.) Under d's lock. PV_TEMPORARY: it is as it was.
+ */
+enum pv_class pv_history_trim(int dirfd, const struct pv_domain *d, time_t since, bool dry, size_t *dropped_r,
+			      struct pv_error *e);
 
 #endif

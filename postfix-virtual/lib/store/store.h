@@ -29,6 +29,7 @@ struct pv_conf {
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
 	const char *recipient_delimiter; /* +; one character or more, each of them one */
 	const char *log_socket;		 /* /dev/log */
+	const char *history_days;	 /* 400; digits */
 	bool fcntl_only;		 /* no: append where no dotlock can be made */
 	bool plain_text_passwords;	 /* no */
 	struct pv_buf text;		 /* the strings above may point into it */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
 #define PV_TRASH_FOLDER ".trash"
@@ -22,14 +23,15 @@
 enum pv_class pv_trash_put(int dirfd, const char *where, const char *name, time_t now, bool *moved_r,
 			   struct pv_error *e);
 
-/* Remove for good what has been in the trash of the folder dirfd for over 30 days. A file that cannot be
- * removed stays, and is the error; the others go. */
-enum pv_class pv_trash_purge(int dirfd, const char *where, time_t now, struct pv_error *e);
+/* Remove for good what has been in the trash of the folder dirfd for over 30 days (dry: count it only). What
+ * cannot be removed stays, and is the error; the others go. *count_r: how many went. */
+enum pv_class pv_trash_purge(int dirfd, const char *where, time_t now, bool dry, size_t *count_r,
+			     struct pv_error *e);
 
 /* When was the entry `name` of a trash put there? Returns false where its name does not say. */
 bool pv_trash_time(const char *name, time_t *when_r);
 
-/* Remove `name` in dirfd with everything below it, without following a symlink. */
+/* Remove `name` in dirfd with everything below it, however deep, without following a symlink. */
 enum pv_class pv_tree_remove(int dirfd, const char *where, const char *name, struct pv_error *e);
 
 #endif
