@@ -128,7 +128,7 @@ def worked_example():
     contains("the text begins with who wrote it", head.splitlines()[0], "make-postfix-maps")
     contains("the text says where own lines belong", head.splitlines()[1], t.path("postfix", "virtual"))
     equal("the folder of maps holds these files and no other", sorted(os.listdir(t.maps)),
-          ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp"])
+          ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp", "virtual_senders", "virtual_senders.lmdb"])
     modes = {f: (os.stat(os.path.join(t.maps, f)).st_mode & 0o7777) for f in os.listdir(t.maps)}
     equal("all are 0640", set(modes.values()), {0o640})
     equal("the folder is 0750", os.stat(t.maps).st_mode & 0o7777, 0o750)
@@ -564,7 +564,7 @@ class Kills:
         if r.returncode or self.tree.all() != self.new:
             return f"the next run does not mend it: {r.returncode} {r.stderr} {self.tree.all()}"
         files = sorted(os.listdir(self.tree.maps)) + sorted(os.listdir(self.tree.path("run")))
-        want = ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp", "maps.lock"]
+        want = ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp", "virtual_senders", "virtual_senders.lmdb", "maps.lock"]
         # which text Postfix has read, where one was replaced; what is torn of it goes with the next one
         if [f for f in files if f not in ("reload", "reload.lock", ".reload.new")] != want:
             return f"left over: {files}"

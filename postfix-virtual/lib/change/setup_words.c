@@ -1,7 +1,7 @@
 #include "change/setup_plan.h"
 
 #include "change/words.h"
-#include "maps/senders.h"
+#include "maps/map.h"
 
 enum { VALUE_MAX = 1 << 20 };
 
@@ -40,7 +40,7 @@ static enum pv_class our_words(const struct pv_store *s, enum pv_parameter i, ch
 		return detach(&one, &words[0], e);
 	}
 	if (i == PV_SENDER_TRANSPORTS) {
-		pv_buf_addf(&one, "%s:%s/" PV_SENDERS_NAME, type, dir);
+		pv_buf_addf(&one, "%s:%s/%s", type, dir, pv_map_name(PV_MAP_SENDERS));
 		return detach(&one, &words[0], e);
 	}
 	const char *table = i == PV_ALIAS_MAPS ? "virtual" : "virtual_domains";

@@ -35,6 +35,28 @@ static size_t count_entries(const struct pv_plan *p, enum pv_map m)
 	return n;
 }
 
+/* Mail of d, and of its aliases, leaves by a service of its own where root said so. */
+static enum pv_class add_sender(struct pv_maps_work *w, struct pv_plan_domain *d, struct entries *to,
+				struct pv_error *e)
+{
+	const struct pv_domain *owner = d->is_alias ? &w->plan.domains[d->target].domain : &d->domain;
+	const struct pv_registry_entry *entry = pv_registry_get(&w->registry, owner);
+	char key[PV_DOMAIN_MAX + 2], value[PV_TRANSPORT_MAX + 2];
+
+	if (entry == NULL || entry->sender_transport[0] == '\0')
+		return PV_OK;
+	int key_len = snprintf(key, sizeof key, "@%s", d->domain.s);
+	/* Without a colon it would be the next host, not the service. */
+	int len = snprintf(value, sizeof value, "%s%s", entry->sender_transport,
+			   strchr(entry->sender_transport, ':') == NULL ? ":" : "");
+	const char *k = pv_arena_add(&w->arena, key, (size_t)key_len);
+	const char *v = pv_arena_add(&w->arena, value, (size_t)len);
+	if (k == NULL || v == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the senders");
+	to->v[to->count++] = (struct entry){ k, v, d };
+	return PV_OK;
+}
+
 /* Move the keys that were made for m out of the plan. */
 static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct entries *to,
 				  struct pv_error *e)
@@ -44,10 +66,13 @@ static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct 
 	*to = (struct entries){ .v = reallocarray(NULL, room + 1, sizeof *to->v) };
 	if (to->v == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu keys", room);
-	for (size_t i = 0; i < w->plan.count; i++) {
+	enum pv_class c = PV_OK;
+	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++) {
 		struct pv_plan_domain *d = &w->plan.domains[i];
 		if (d->state != PV_PLAN_READ)
 			continue;
+		if (m == PV_MAP_SENDERS)
+			c = add_sender(w, d, to, e);
 		if (m == PV_MAP_DOMAINS)
 			to->v[to->count++] = (struct entry){ d->domain.s, d->account, d };
 		for (size_t j = 0; m == PV_MAP_ADDRESSES && j < d->keys.count; j++)
@@ -57,7 +82,7 @@ static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct 
 	}
 	if (to->count > 1)
 		qsort(to->v, to->count, sizeof *to->v, compare);
-	return PV_OK;
+	return c;
 }
 
 static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char *key)
