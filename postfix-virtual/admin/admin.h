@@ -37,6 +37,7 @@ enum option_id {
 	OPT_HASH,
 	OPT_HASH_ALL,
 	OPT_PLAIN,
+	OPT_VIRTUALDOMAINS,
 	OPT_YES,
 	OPT_UNDO,
 	OPT_ALL,
@@ -106,6 +107,7 @@ enum pv_class usage_error(struct admin *a, struct pv_error *e, const char *fmt, 
 
 /* One file per noun. */
 enum pv_class setup_run(struct admin *a, struct pv_error *e);
+enum pv_class adopt_run(struct admin *a, struct pv_error *e);
 enum pv_class domain_add(struct admin *a, struct pv_error *e);
 enum pv_class domain_list(struct admin *a, struct pv_error *e);
 enum pv_class domain_show(struct admin *a, struct pv_error *e);

@@ -26,6 +26,7 @@ static const struct {
 	[OPT_HASH] = { "--hash", "HASH", "take this hash of crypt(3)" },
 	[OPT_HASH_ALL] = { "--hash-all", NULL, "hash every password of a domain that is plain text" },
 	[OPT_PLAIN] = { "--plain", NULL, "also what looks like a hash, but may be a password" },
+	[OPT_VIRTUALDOMAINS] = { "--virtualdomains", "FILE", "a file of qmail's that names the account" },
 	[OPT_YES] = { "--yes", NULL, "do not ask" },
 	[OPT_UNDO] = { "--undo", NULL, "take out again what setup put in" },
 	[OPT_ALL] = { "--all", NULL, "all domains, and the network as well" },
@@ -42,6 +43,8 @@ static const struct {
 static const struct command commands[] = {
 	{ "setup", NULL, setup_run, NEED_ROOT, 0, OPT(OPT_UNDO) | OPT(OPT_YES), "",
 	  "add our words to Postfix's main.cf and master.cf, after showing them" },
+	{ "adopt", NULL, adopt_run, AS_ROOT, 1, OPT(OPT_ACCOUNT) | OPT(OPT_VIRTUALDOMAINS), "DOMAIN",
+	  "take over a domain that is there since 2002, as it stands" },
 	{ "domain", "add", domain_add, AS_ROOT, 1,
 	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_SUB_DOMAINS) | OPT(OPT_POSTFIX), "NAME",
 	  "make a domain" },

@@ -250,7 +250,7 @@ def refusals(h):
 
 
 def command_line(h):
-    words = "setup, domain, host-addresses, user, nightly, config, explain, doctor"
+    words = "setup, adopt, domain, host-addresses, user, nightly, config, explain, doctor"
     verbs = "add, list, show, password, rename, disable, enable, delete"
     table(h, [
         ("frob", (2, "", usage(f"`frob` is no command; possible are: {words}"))),

@@ -117,7 +117,7 @@ def refusals(h, a):
 
 def kills(h, a):
     """Killed before the nth call of each kind, in root's process and in the child alike."""
-    parts, saved = ("etc", "state"), h.path("saved")
+    parts, saved = ("etc", "state", "run"), h.path("saved")
     old = passwd(a, LINES[:2] + LINES[4:5])
     write(f"{h.etc}/kvt.dk/passwd", old, 0o600, a)
     os.mkdir(saved, 0o700)

@@ -74,6 +74,29 @@ enum pv_class pv_host_address_set(struct pv_change *c, const struct pv_user *nam
 				  struct pv_error *e);
 enum pv_class pv_host_address_delete(struct pv_change *c, const struct pv_user *name, struct pv_error *e);
 
+struct pv_adopt {
+	const char *account;	    /* whose the domain is; NULL: what the old site says */
+	const char *virtualdomains; /* the path of qmail's file; NULL: none */
+
+	/* Out, a line each: */
+	struct pv_buf summary;
+	struct pv_buf
+		remove;	    /* `FILE:LINE: TEXT` of what stands in the way, in the order in which it may go */
+	struct pv_buf todo; /* the same with what has to be done between, for people */
+	struct pv_buf know; /* what else the administrator of such a site should know */
+};
+
+void pv_adopt_start(struct pv_adopt *o);
+void pv_adopt_free(struct pv_adopt *o);
+
+/*
+ * Take over a domain as it stands on this host since 2002 (or with qmail's virtualdomains): its folder,
+ * users, .forward files and mail stay, byte for byte. No table of the administrator's, and not main.cf, is
+ * changed. Nothing to do: c->already, and the advice is given all the same.
+ */
+enum pv_class pv_domain_adopt(struct pv_change *c, const struct pv_domain *d, struct pv_adopt *o,
+			      struct pv_error *e);
+
 /* Users. */
 
 struct pv_user_add {

@@ -72,7 +72,7 @@ enum pv_class pv_refuse_postfix(const struct pv_store *s, const struct pv_domain
 	return c;
 }
 
-static enum pv_class refuse_name(const struct pv_change *c, const struct pv_domain *d, struct pv_error *e)
+enum pv_class pv_domain_refuse_name(const struct pv_change *c, const struct pv_domain *d, struct pv_error *e)
 {
 	struct pv_registry_entry entry;
 	bool found;
@@ -152,7 +152,7 @@ static enum pv_class add(struct pv_work *w, const struct pv_domain_add *o, struc
 {
 	char what[PV_DOMAIN_MAX + PV_ACCOUNT_MAX + 64];
 
-	enum pv_class c = refuse_name(w->c, &w->domain, e);
+	enum pv_class c = pv_domain_refuse_name(w->c, &w->domain, e);
 	if (c == PV_OK)
 		c = choose_account(w, o, e);
 	if (c != PV_OK)

@@ -23,11 +23,15 @@ static enum pv_class fail(struct pv_error *e, const char *verb, const char *wher
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "%s %s/%s", verb, where, name);
 }
 
-/* The folder under a name that no domain has, root's, with an empty passwd in it, and for a standard domain
+/* The folder under a name that no domain has, root's, with a passwd in it, and for a standard domain
  * of Postfix's the file of its addresses. */
 static enum pv_class prepare_folder(int dirfd, const char *where, const char *temp, bool standard,
-				    const struct pv_account *a, struct pv_error *e)
+				    const struct pv_buf *passwd, const struct pv_account *a,
+				    struct pv_error *e)
 {
+	const char *text = passwd != NULL ? passwd->s : PV_PASSWD_HEAD;
+	size_t len = passwd != NULL ? passwd->len : sizeof PV_PASSWD_HEAD - 1;
+
 	if (mkdirat(dirfd, temp, 0700) != 0 && errno != EEXIST)
 		return fail(e, "make the folder", where, temp);
 	int fd = openat(dirfd, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -37,8 +41,7 @@ static enum pv_class prepare_folder(int dirfd, const char *where, const char *te
 	if (fchmod(fd, 0700) != 0)
 		c = fail(e, "set the mode of", where, temp);
 	if (c == PV_OK)
-		c = pv_file_replace(fd, "passwd", PV_PASSWD_HEAD, sizeof PV_PASSWD_HEAD - 1, 0600, a->uid,
-				    a->gid, e);
+		c = pv_file_replace(fd, "passwd", text, len, 0600, a->uid, a->gid, e);
 	if (c == PV_OK && standard)
 		c = pv_file_replace(fd, PV_STANDARD_FILE, PV_STANDARD_HEAD, sizeof PV_STANDARD_HEAD - 1, 0600,
 				    a->uid, a->gid, e);
@@ -82,13 +85,15 @@ static enum pv_class make_settings(struct pv_step *s, struct pv_error *e)
 	if (there && st.st_uid == s->account->uid)
 		return PV_OK;
 	if (s->edit.dry) {
-		pv_edit_note(&s->edit, "%s would be made for account %s", s->where, s->account->name);
+		pv_edit_note(&s->edit, "%s would be %s account %s", s->where, there ? "given to" : "made for",
+			     s->account->name);
 		return PV_OK;
 	}
 	if (!there) {
 		(void)snprintf(temp, sizeof temp, ".%.*s.new", PV_EXTENSION_MAX, name);
 		bool standard = strstr(s->mark->words, "postfix=yes") != NULL;
-		enum pv_class c = prepare_folder(dirfd, s->store->dir, temp, standard, s->account, e);
+		enum pv_class c =
+			prepare_folder(dirfd, s->store->dir, temp, standard, s->passwd, s->account, e);
 		if (c != PV_OK)
 			return c;
 		if (renameat2(dirfd, temp, dirfd, name, RENAME_NOREPLACE) != 0)
@@ -101,10 +106,16 @@ static enum pv_class make_settings(struct pv_step *s, struct pv_error *e)
 static enum pv_class make_spool(struct pv_step *s, struct pv_error *e)
 {
 	const char *name = s->mark->domain.s, *where = s->store->conf.spool_directory;
+	char path[PATH_MAX];
+	struct stat st;
 	int spool;
 
 	if (s->edit.dry) {
-		pv_edit_note(&s->edit, "%s/%s would be made for account %s", where, name, s->account->name);
+		(void)snprintf(path, sizeof path, "%s/%s", where, name);
+		bool there = lstat(path, &st) == 0;
+		if (!there || st.st_uid != s->account->uid)
+			pv_edit_note(&s->edit, "%s would be %s account %s", path,
+				     there ? "given to" : "made for", s->account->name);
 		return PV_OK;
 	}
 	enum pv_class c = pv_state_open(where, NULL, 0755, &spool, e);
@@ -152,8 +163,8 @@ enum pv_class pv_step_domain_make(struct pv_step *s, struct pv_error *e)
 	bool found;
 
 	if (s->account->uid == 0)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the account %s is gone: make it again",
-			       s->mark->account);
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the account of %s, uid %lu, is gone: make it again",
+			       s->mark->domain.s, (unsigned long)s->mark->uid);
 	enum pv_class c = pv_registry_find(s->store, &s->mark->domain, &entry, &found, e);
 	if (c != PV_OK)
 		return c;

@@ -10,6 +10,7 @@ enum { FILE_MAX = 32 * 1024 };
 static const char *const words[] = {
 	[PV_MARK_DOMAIN_ADD] = "domain add",
 	[PV_MARK_DOMAIN_DELETE] = "domain delete",
+	[PV_MARK_ADOPT] = "adopt",
 	[PV_MARK_USER_HASH_ALL] = "user password --hash-all",
 	[PV_MARK_USER_ADD] = "user add",
 	[PV_MARK_USER_PASSWORD] = "user password",

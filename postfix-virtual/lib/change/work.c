@@ -34,6 +34,7 @@ static const struct recipe {
 	[PV_MARK_USER_ENABLE] = { .as_account = pv_step_user_switch, .keys_last = true },
 	[PV_MARK_USER_DELETE] = { .keys_first = true, .as_account = pv_step_user_delete, .keys_last = true },
 	[PV_MARK_DOMAIN_ADD] = { .as_root = pv_step_domain_make, .keys_last = true },
+	[PV_MARK_ADOPT] = { .as_root = pv_step_adopt, .keys_last = true },
 	[PV_MARK_DOMAIN_DELETE] = { .keys_first = true,
 				    .as_account = pv_step_domain_forwards,
 				    .as_root = pv_step_domain_trash,

@@ -69,6 +69,9 @@ bool pv_work_is_hosts(const struct pv_work *w);
 enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error *e);
 /* In a dry run nothing is there yet from which the tables could be made: a note must do. */
 void pv_work_tell_keys(struct pv_work *w);
+/* PV_PERMANENT where d cannot be a domain here: it is too long, an alias, or one of Postfix's other domains
+ * (domain.c). */
+enum pv_class pv_domain_refuse_name(const struct pv_change *c, const struct pv_domain *d, struct pv_error *e);
 
 /* One step's surroundings in the child, or in root's own steps. */
 struct pv_step {
@@ -76,7 +79,8 @@ struct pv_step {
 	const struct pv_mark *mark;
 	const struct pv_account *account;
 	struct pv_edit edit;
-	char where[4096]; /* the domain's folder */
+	const struct pv_buf *passwd; /* of a domain that is made; NULL: no user */
+	char where[4096];	     /* the domain's folder */
 };
 
 /* The files of a user, as the account (user_steps.c): for each kind of mark. */
@@ -92,6 +96,8 @@ enum pv_class pv_step_domain_forwards(struct pv_step *s, struct pv_error *e);
 
 /* A domain's folders and its line in `domains`, as root (domain_steps.c). */
 enum pv_class pv_step_domain_make(struct pv_step *s, struct pv_error *e);
+/* The same for a domain that is taken over (adopt.c). */
+enum pv_class pv_step_adopt(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_domain_trash(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_domain_set(struct pv_step *s, struct pv_error *e);
 /* A line of host-addresses, as root (host_addresses.c). */
