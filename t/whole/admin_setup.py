@@ -60,6 +60,7 @@ def values(h):
         ("domains by name", "virtual_alias_domains = $virtual_alias_maps b.dk\nvirtual_alias_maps = hash:/x/a hash:/x/b\n",
          (f"hash:/x/a hash:/x/b b.dk, {domains}", f"hash:/x/a hash:/x/b, {maps}", transport)),
         ("domains without maps", "virtual_alias_domains =\n", (domains, maps, transport)),
+        ("the old name is used", "virtual_maps = hash:/x/virtual\n", (f"$virtual_maps, {domains}", f"$virtual_maps, {maps}", transport)),
         ("on several lines, with braces", "transport_maps = inline:{{a=b:},\n  {c = d:}}\n  hash:/x/t\nvirtual_alias_maps = ${config_directory}/x\n",
          (f"${{config_directory}}/x, {domains}", f"${{config_directory}}/x, {maps}", f"{transport}, inline:{{{{a=b:}}, {{c = d:}}}} hash:/x/t")),
     ]:
