@@ -17,19 +17,21 @@ REFUSED = Answer("4 or 5", ())  # no address: Postfix says so with one of severa
 ANYTHING = Answer("2, 4 or 5", ())
 ELSEWHERE = Answer("250", ())  # taken, for another host or for a transport of the test's
 
-ATEXT = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+)*")
 USER = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*)")
+TAG = re.compile(r"[a-z0-9_+=#~-]*(?:\.[a-z0-9_+=#~-]+)*")
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class Domain:
-    """users: name → mailbox; off: names of those who get no mail; patterns: [(Python's own expression,
-    target)]; lines: of a standard domain, name → mailboxes ("" stands for the catch-all)."""
+    """users: name → mailbox; off: names of those who get no mail; patterns: [(line of the file, the same in Python, its
+    target)]; lines: of a standard domain, name → (targets in the file, mailboxes), "" stands for the catch-all."""
 
     def __init__(self, name, users=None, off=(), fallback=None, sub_domains=False, patterns=(), alias_of=None, own=(), lines=None):
         self.name, self.users, self.fallback = name, {u: (box,) for u, box in (users or {}).items() if u not in off}, fallback
-        self.off, self.sub_domains, self.alias_of, self.own, self.lines = off, sub_domains, alias_of, own, lines
-        self.patterns = [(re.compile(p), target) for p, target in patterns]
+        self.off, self.sub_domains, self.alias_of, self.own = off, sub_domains, alias_of, own
+        self.patterns = [(re.compile(p), target) for _, p, target in patterns]
+        self.lines = None if lines is None else {local: boxes for local, (_, boxes) in lines.items()}
+        self.texts = [text for text, *_ in patterns] if lines is None else {local: text for local, (text, _) in lines.items()}
 
 
 def take_apart(wire):
@@ -112,9 +114,9 @@ class World:
                 or self.catch_all(name) or None)
 
     def below(self, local, name):
-        """An address at a sub-domain of the domain: its users, with or without a tag, and nothing that needs quotes."""
-        base = local.partition("+")[0]
-        return self.exact(base, name) if USER.fullmatch(base) and ATEXT.fullmatch(local) else None
+        """An address at a sub-domain of the domain: its users, with or without a tag, and no letters in that which somebody could take for more."""
+        base, _, tag = local.partition("+")
+        return self.exact(base, name) if USER.fullmatch(base) and TAG.fullmatch(tag) else None
 
     def is_sub_domain(self, name, above, depth):
         d = self.domains.get(above)

@@ -32,31 +32,56 @@ def spool(domain, *users):
     return {u: f"spool/{domain}/{u}" for u in users}
 
 
-def all_domains(homes):
-    """Every kind of domain: [(Domain, account)]; an alias has no account. homes: account → where the mail of a user of its home lies."""
+# Pattern aliases as an account writes them, and the same for the model.
+SALES = ("/^sales-([a-z0-9]+)$/: sales", r"sales-([a-z0-9]+)", "sales")
+TEAM = ("/^team-(x|y)-[0-9]{1,3}$/: team", r"team-(x|y)-[0-9]{1,3}", "team")
+TO = ("/^to-([a-z]+)-(now|later)$/: ${1}", r"to-([a-z]+)-(now|later)", r"\1")
+GONE = ("/^gone-.+$/: nosuch", r"gone-[a-z0-9._-]+", "nosuch")
+OFF = ("/^off-[a-z]+$/: off", r"off-[a-z]+", "off")
+
+
+def all_domains(homes, host):
+    """Every kind of domain: [(Domain, account)]; an alias has no account. homes: account → where the mail of a user of its home lies;
+    host: the same for the host's postmaster, and his name."""
+    first = spool("kvt.dk", "abc", "kvt", "sales", "sales-7", "team", "ss", "a--b", "x_y", "0", "u.v", "a-", "_", U64)
+    name, box = host
     return [
-        # plain, and the same account's second one
-        (Domain("plain.dk", spool("plain.dk", "abc", "kvt", "sales", "ss", "postmaster", "a--b", "x_y", "0", "u.v", "a-", "_", U64)
-                | {"athome": homes["a"]}, off=["off"]), "a"),
+        # sub-domains and patterns, and the same account's second and third one
+        (Domain("kvt.dk", first | {"athome": homes["a"]}, off=["off"], sub_domains=True, patterns=[SALES, TEAM, TO, GONE, OFF]), "a"),
+        (Domain("plain.dk", spool("plain.dk", "abc", "kvt", "sales", "postmaster"), off=["off"]), "a"),
         (Domain("second.dk", spool("second.dk", "abc", "only2")), "a"),
-        # another account's, and names that look alike
-        (Domain("xplain.dk", spool("xplain.dk", "abc", "other")), "b"),
-        (Domain("plain.dk.com", spool("plain.dk.com", "abc", "com")), "b"),
-        (Domain("in.plain.dk", spool("in.plain.dk", "abc", "inner")), "b"),
-        # other names
+        # domains inside another, and below one that is not there
+        (Domain("shop.kvt.dk", spool("shop.kvt.dk", "me", "sales"), sub_domains=True), "b"),
+        (Domain("inner.kvt.dk", spool("inner.kvt.dk", "abc", "inner")), "b"),
+        (Domain("deep.x.kvt.dk", spool("deep.x.kvt.dk", "abc", "deep")), "a"),
+        (Domain("in.plain.dk", spool("in.plain.dk", "abc", "in"), sub_domains=True), "b"),
+        # names that look alike
+        (Domain("xkvt.dk", spool("xkvt.dk", "abc", "other"), sub_domains=True), "b"),
+        (Domain("kvt.dk.com", spool("kvt.dk.com", "abc", "com")), "b"),
+        # other names, with what lies inside them
+        (Domain("kvt.org", alias_of="kvt.dk"), None),
         (Domain("plain.org", alias_of="plain.dk"), None),
-        (Domain("al.plain.dk", alias_of="second.dk"), None),
-        # a fallback
+        (Domain("al.kvt.dk", alias_of="shop.kvt.dk"), None),
+        (Domain("in.kvt.org", spool("in.kvt.org", "abc", "inorg")), "b"),
+        # a fallback, without and with sub-domains and patterns
         (Domain("catch.dk", spool("catch.dk", "all", "real"), fallback="all"), "b"),
         (Domain("catch.org", alias_of="catch.dk"), None),
+        (Domain("wild.dk", spool("wild.dk", "all", "real", "sales"), fallback="all", sub_domains=True, patterns=[SALES, GONE]), "b"),
+        # patterns alone
+        (Domain("pat.dk", spool("pat.dk", "abc", "sales", "team"), patterns=[SALES, TEAM]), "a"),
         # root gave the host's addresses away
-        (Domain("own.dk", spool("own.dk", "postmaster", "abuse", "me"), own=["postmaster", "abuse"]), "b"),
+        (Domain("own.dk", spool("own.dk", "postmaster", "abuse", "me"), own=["postmaster", "abuse"], sub_domains=True), "b"),
         # names at their limits
-        (Domain(f"{L63}.dk", spool(f"{L63}.dk", "abc", U64)), "a"),
-        (Domain(LONG, spool(LONG, "abc", "w" * 52)), "b"),
-        (Domain("my-1.2-x.dk", spool("my-1.2-x.dk", "abc", "b--c")), "b"),
-        (Domain("4.to", spool("4.to", "abc", "1")), "a"),
-        (Domain(IDN, spool(IDN, "abc", "a--b", "xn")), "a"),
+        (Domain(f"{L63}.dk", spool(f"{L63}.dk", "abc", U64), sub_domains=True), "a"),
+        (Domain(LONG, spool(LONG, "abc", "w" * 52), sub_domains=True), "b"),
+        (Domain("my-1.2-x.dk", spool("my-1.2-x.dk", "abc", "b--c"), sub_domains=True), "b"),
+        (Domain("4.to", spool("4.to", "abc", "1"), sub_domains=True), "a"),
+        (Domain(IDN, spool(IDN, "abc", "a--b", "xn"), sub_domains=True), "a"),
+        # Postfix's own kind, without and with a catch-all and sub-domains
+        (Domain("std.dk", lines={"info": (name, box), "two": ("abc@second.dk, real@catch.dk", ("spool/second.dk/abc", "spool/catch.dk/real")),
+                                 "chain": ("abc+x@kvt.org", ("spool/kvt.dk/abc",)), "abc": ("abc@second.dk", ("spool/second.dk/abc",))}), "a"),
+        (Domain("std2.dk", lines={"info": (name, box), "": ("only2@second.dk", ("spool/second.dk/only2",))}, sub_domains=True), "b"),
+        (Domain("std.org", alias_of="std.dk"), None),
     ]
 
 
@@ -71,6 +96,9 @@ FORMS = [
     "@a.dk,@b.dk:{u}@{d}", "{u}@{d}.", "{u}@{d}..", "{u}@.{d}", "{u}@{d}.evil.com", "{u}@evil.com.{d}", "{u}@x{d}", "{u}@-{d}", "{u}@{d}x", "{u}@{d}-", "{u}@{dash}",
     "{u}@{d} ", "{u} @{d}", "{u}@ {d}", "({u})@{d}", "{u}@{d}:25", "{u}@[{d}]", "{u}", "@{d}", "{u}\u00e9@{d}", "\u00e9{u}@{d}", "{u}+\u00e9@{d}", "{u}@\u00e9.{d}",
     "{kelvin}@{d}", "{u}@{dkelvin}", "{u}\u200b@{d}", "{u}=x@{d}", "{u}#@{d}", "owner-{u}@{d}", "{u}-request@{d}", "{u}--{d}@{d}",
+    "sales-77@{d}", "Sales-7A@{d}", "sales-@{d}", "sales-7@{d}", "sales-77+x@{d}", "sales-7.7@{d}", "xsales-7@{d}", '"sales-7 7"@{d}', '"sales-77"@{d}',
+    "team-x-7@{d}", "team-y-777@{d}", "team-z-7@{d}", "team-x-7777@{d}", "to-abc-now@{d}", "to-nosuch-later@{d}", "to-postmaster-now@{d}", "gone-1@{d}", "gone-a.b@{d}",
+    "off-x@{d}", "sales-\u00e9@{d}", "info@{d}", "two@{d}", "two+x@{d}", "chain@{d}", "INFO@{D}",
     "postmaster@{d}", "POSTMASTER+x@{d}", "abuse@{d}", "webmaster@{d}", "hostmaster@{d}", "root@{d}", "mailer-daemon@{d}", "double-bounce@{d}", "nosuch@{d}",
     "@@{d}", "anything@{d}", "{long}@{d}", "0@{d}", "_@{d}", "-{u}@{d}", '"-{u}"@{d}', "{u}+x--{d}@{d}", "{u}+--{d}@{d}", "{u}+x--second.dk@{d}", "{u}+x--catch.dk@{d}", "x--{d}@{d}", "{u}--second.dk@{d}",
     '"{u}+\\" x"@{d}', '"{u}+ --{d}"@{d}', "{u}(x)@{d}", "{u}+_@{d}", "{u}+{u}@{d}", "{u}+{long}@{d}", "{u}+{long}{long}@{d}",
@@ -153,43 +181,55 @@ class Near:
                 yield f"{local}@{domain}"
 
 
+def words_of(d):
+    """Its line in `domains`."""
+    words = [f"alias_of={d.alias_of}"] if d.alias_of else []
+    words += [f"own={','.join(d.own)}"] if d.own else []
+    words += ["sub_domains=yes"] if d.sub_domains else []
+    return words + (["postfix=yes"] if d.lines is not None else [])
+
+
 def build():
     """The house with all domains made by hand, as an editor would; the model of it."""
     h = House()
     a, b, host = h.account("a"), h.account("b"), h.account("host")
     accounts = {"a": a, "b": b}
-    table = all_domains({"a": f"home/{a.pw_name}/Mail/mailbox"})
-    registry = ""
+    box = (f"home/{host.pw_name}/Mailbox",)
+    table = all_domains({"a": f"home/{a.pw_name}/Mail/mailbox"}, (host.pw_name, box))
     for d, account in table:
-        words = [f"alias_of={d.alias_of}"] if d.alias_of else []
-        words += [f"own={','.join(d.own)}"] if d.own else []
-        registry += f"{d.name} {' '.join(words)}\n" if words else ""
         if account:
             make_domain(h, d, accounts[account])
+    registry = "".join(f"{d.name} {' '.join(words_of(d))}\n" for d, _ in table if words_of(d))
     write(h.path("etc", "domains"), registry)
     write(h.path("etc", "host-addresses"), f"postmaster postmaster\nabuse postmaster, abc@second.dk\nwebmaster {host.pw_name}\n")
     write(h.path("postfix", "aliases"), f"postmaster {host.pw_name}\n")
-    box = (f"home/{host.pw_name}/Mailbox",)
     world = World([d for d, _ in table], {"postmaster": box, "abuse": box + ("spool/second.dk/abc",), "webmaster": box},
-                  local={host.pw_name: box, "postmaster": box}, local_domains=["mail.example.net", "host.plain.dk"],
-                  relay_domains=["relay.plain.dk"], mailbox_domains={"boxes.plain.dk": ["me"]})
+                  local={host.pw_name: box, "postmaster": box}, local_domains=["mail.example.net", "host.kvt.dk"],
+                  relay_domains=["relay.kvt.dk"], mailbox_domains={"boxes.kvt.dk": ["me"]})
     settings(h)
     return h, world
 
 
 def make_domain(h, d, account):
-    h.domain(d.name, account, {u: account.pw_dir if box[0].startswith("home/") else "." for u, box in d.users.items()} | {u: "." for u in d.off},
-             d.fallback)
+    def put(text, *path):
+        path = os.path.join(h.etc, d.name, *path)
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        os.chown(os.path.dirname(path), account.pw_uid, account.pw_gid)
+        write(path, text, 0o600, account)
+    users = {u: account.pw_dir if box[0].startswith("home/") else "." for u, box in d.users.items()}
+    if d.lines is not None:
+        put("".join(f"{local or '@'}  {text}\n" for local, text in d.texts.items()), "virtual")
+        return
+    h.domain(d.name, account, users | {u: "." for u in d.off}, d.fallback)
     for user in d.off:
-        folder = os.path.join(h.etc, d.name, "users")
-        os.makedirs(folder, 0o700, exist_ok=True)
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        write(os.path.join(folder, user), "receive = no\n", 0o600, account)
+        put("receive = no\n", "users", user)
+    if d.patterns:
+        put("# pattern aliases\n" + "".join(p + "\n" for p in d.texts), "aliases")
 
 
 def settings(h):
-    h.postfix.set(mydestination="$myhostname, localhost, host.plain.dk", relay_domains="relay.plain.dk", relay_transport="discard:",
-                  virtual_mailbox_domains="boxes.plain.dk", virtual_mailbox_maps="inline:{me@boxes.plain.dk=x}", virtual_transport="discard:",
+    h.postfix.set(mydestination="$myhostname, localhost, host.kvt.dk", relay_domains="relay.kvt.dk", relay_transport="discard:",
+                  virtual_mailbox_domains="boxes.kvt.dk", virtual_mailbox_maps="inline:{me@boxes.kvt.dk=x}", virtual_transport="discard:",
                   home_mailbox="Mailbox", smtpd_recipient_limit="1000000", smtpd_error_sleep_time="0", smtpd_hard_error_limit="1000000",
                   smtpd_soft_error_limit="1000000", smtpd_timeout="300s", smtpd_history_flush_threshold="1000000")
     h.must_admin("setup", "--yes")
@@ -240,8 +280,15 @@ def groups(world, wires, chosen):
         yield list(group.values())
 
 
+def folds_below(world, wire):
+    """Below a domain, with a letter beyond ASCII: smtpd folds it before it asks a pcre table, cleanup does not."""
+    name = wire.decode().rpartition("@")[2].strip().rstrip(".").casefold()
+    return not wire.isascii() and name not in world.domains
+
+
 def sample(world, wires, chosen):
     """Addresses of every domain and name below, odd ones before plain ones."""
+    wires = [w for w in wires if not folds_below(world, w)]
     odd = [w for w in wires if not re.fullmatch(rb"[a-z0-9._-]+@[a-z0-9.-]+", w)]
     return set(chosen.sample(odd, min(len(odd), SENT // 2)) + chosen.sample(wires, min(len(wires), SENT // 2)))
 
