@@ -1,11 +1,13 @@
 #include "admin.h"
 
 #include "address/idn.h"
+#include "base/table.h"
 #include "change/state.h"
 #include "check/check.h"
 #include "maps/postfix.h"
 #include "store/conf.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -22,6 +24,59 @@ struct order {
 	struct pv_domain domain;
 	const char *scope;
 };
+
+static enum pv_class take_port(struct admin *a, enum option_id id, const char *name, unsigned fallback,
+			       unsigned *port_r, struct pv_error *e)
+{
+	const char *value = a->options[id];
+	unsigned long port = fallback;
+
+	if (value != NULL && !pv_parse_number(value, strlen(value), 65535, &port))
+		return usage_error(a, e, "%s %.40s is no port", name, value);
+	*port_r = (unsigned)port;
+	return PV_OK;
+}
+
+static enum pv_class take_resolver(struct admin *a, struct sockaddr_in *server, struct pv_error *e)
+{
+	const char *value = a->options[OPT_RESOLVER];
+	const char *colon = value != NULL ? strchr(value, ':') : NULL;
+	char address[32];
+	unsigned long port = 53;
+
+	if (value == NULL)
+		return PV_OK;
+	int len = colon != NULL ? (int)(colon - value) : (int)strlen(value);
+	(void)snprintf(address, sizeof address, "%.*s", len, value);
+	server->sin_family = AF_INET;
+	if (inet_pton(AF_INET, address, &server->sin_addr) != 1 ||
+	    (colon != NULL && !pv_parse_number(colon + 1, strlen(colon + 1), 65535, &port)) || port == 0)
+		return usage_error(a, e, "--resolver %.60s is no IPv4 address with a port behind a colon",
+				   value);
+	server->sin_port = htons((uint16_t)port);
+	return PV_OK;
+}
+
+/* Options about the network without anything that is asked of it are a mistake. */
+static enum pv_class take_network(struct admin *a, struct order *o, struct pv_error *e)
+{
+	static const enum option_id ids[] = { OPT_RESOLVER, OPT_ADDRESSES, OPT_SELECTOR,
+					      OPT_ZONES,    OPT_SMTP_PORT, OPT_POP3_PORT };
+
+	for (size_t i = 0; !o->options.network && i < sizeof ids / sizeof *ids; i++)
+		if (a->options[ids[i]] != NULL)
+			return usage_error(a, e,
+					   "the network is asked about a domain, or with --all: name one");
+	if (a->options[OPT_ZONES] != NULL && a->options[OPT_ALL] == NULL)
+		return usage_error(a, e, "--zones needs --all");
+	o->options.addresses = a->options[OPT_ADDRESSES];
+	o->options.selector = a->options[OPT_SELECTOR];
+	o->options.zones = a->options[OPT_ZONES];
+	enum pv_class c = take_resolver(a, &o->options.resolver, e);
+	if (c == PV_OK)
+		c = take_port(a, OPT_SMTP_PORT, "--smtp-port", 25, &o->options.smtp_port, e);
+	return c == PV_OK ? take_port(a, OPT_POP3_PORT, "--pop3-port", 110, &o->options.pop3_port, e) : c;
+}
 
 static enum pv_class take_order(struct admin *a, struct order *o, struct pv_error *e)
 {
@@ -42,7 +97,7 @@ static enum pv_class take_order(struct admin *a, struct order *o, struct pv_erro
 		o->scope = o->domain.s;
 	}
 	o->options.network = all || one;
-	return PV_OK;
+	return take_network(a, o, e);
 }
 
 static json_t *json_of(const struct pv_finding *f, const char *change)

@@ -34,10 +34,19 @@ static const struct {
 	[OPT_CHANGES] = { "--changes", NULL, "print only what is new or gone since the last time" },
 	[OPT_MAIL] = { "--mail", "ADDRESS", "send what --changes would print" },
 	[OPT_PLUGIN] = { "--plugin", NULL, "one line, as monitoring plugins print it" },
+	[OPT_RESOLVER] = { "--resolver", "ADDR:PORT", "the name server to ask (IPv4)" },
+	[OPT_ADDRESSES] = { "--addresses", "LIST", "the addresses of this host, as the world sees them" },
+	[OPT_SELECTOR] = { "--selector", "NAME", "the DKIM selector of the domain" },
+	[OPT_ZONES] = { "--zones", "FILE", "look for zones that are no domain: a list, or named.conf" },
+	[OPT_SMTP_PORT] = { "--smtp-port", "PORT", "where SMTP answers (25); 0: not asked" },
+	[OPT_POP3_PORT] = { "--pop3-port", "PORT", "where POP3 answers (110); 0: not asked" },
 };
 
 #define PASSWORD_OPTIONS (OPT(OPT_PASSWORD_STDIN) | OPT(OPT_RANDOM) | OPT(OPT_HASH))
-#define DOCTOR_OPTIONS (OPT(OPT_ALL) | OPT(OPT_FIX) | OPT(OPT_CHANGES) | OPT(OPT_MAIL) | OPT(OPT_PLUGIN))
+#define DOCTOR_OPTIONS                                                                                       \
+	(OPT(OPT_ALL) | OPT(OPT_FIX) | OPT(OPT_CHANGES) | OPT(OPT_MAIL) | OPT(OPT_PLUGIN) |                  \
+	 OPT(OPT_RESOLVER) | OPT(OPT_ADDRESSES) | OPT(OPT_SELECTOR) | OPT(OPT_ZONES) | OPT(OPT_SMTP_PORT) |  \
+	 OPT(OPT_POP3_PORT))
 #define AS_ROOT (NEED_ROOT | NEED_STORE | NEED_TIDY)
 
 static const struct command commands[] = {

@@ -32,6 +32,8 @@ static const struct {
 	{ "disk", pv_check_disk, NULL, 0, NULL },
 	{ "forward", pv_check_accounts, pv_repair_accounts, 0, NULL },
 	{ "queue", pv_check_queue, NULL, ROOT, "the mail queue" },
+	{ "zones", pv_check_zones, NULL, NETWORK, NULL },
+	{ "network", pv_check_network, NULL, NETWORK, NULL },
 };
 
 enum { QUESTIONS = sizeof questions / sizeof *questions };
