@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "maps/diff.h"
 #include "maps/regexp_cuts.h"
+#include "maps/regexp_prove.h"
 #include "maps/report.h"
 #include "maps/text.h"
 #include "store/conf.h"
@@ -17,11 +18,11 @@ static enum pv_class doubt(struct pv_maps_work *w, const char *path, struct pv_e
 	struct pv_error why;
 
 	pv_expressions_free(&w->old_expressions);
-	(void)pv_fail(
-		&why, PV_TEMPORARY, "4.3.5",
-		"%s does not have the checksum that stands in it, so it was changed by another hand or "
-		"damaged: leave it to make-postfix-maps; of domains that cannot be read the pattern aliases are gone",
-		path);
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
+		      "%s does not have the checksum that stands in it, so it was changed by another hand or "
+		      "damaged: leave it to make-postfix-maps; of domains that cannot be read the pattern "
+		      "aliases are gone",
+		      path);
 	return pv_report_complain(w->report, NULL, &why, e);
 }
 
@@ -166,54 +167,123 @@ static enum pv_class fill(struct pv_maps_work *w, struct pv_expressions *l, stru
 	return c == PV_OK ? pv_regexp_cuts(w, l, e) : c;
 }
 
-/* The lines of all blocks, nested. */
-static enum pv_class format_lines(const struct pv_maps_work *w, const struct pv_expressions *l,
-				  struct pv_buf *lines, struct pv_error *e)
+static void free_text(struct pv_regexp_text *t)
 {
-	struct pv_buf blocks = PV_BUF_INIT(PV_TEXT_MAX);
-	size_t *starts = reallocarray(NULL, l->count + 1, sizeof *starts);
-	enum pv_class c = PV_OK;
-
-	if (starts == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", l->count);
-	starts[0] = 0;
-	for (size_t i = 0; c == PV_OK && i < l->count; i++) {
-		c = pv_expression_format(&l->v[i], w->store->conf.recipient_delimiter, &blocks, e);
-		starts[i + 1] = blocks.len;
-	}
-	if (c == PV_OK)
-		c = pv_buf_check(&blocks, PV_REGEXP_NAME, e);
-	if (c == PV_OK)
-		c = pv_expressions_nest(l, &blocks, starts, lines, e);
-	pv_buf_free(&blocks);
-	free(starts);
-	return c;
+	pv_buf_free(&t->blocks);
+	pv_buf_free(&t->lines);
+	free(t->starts);
+	*t = (struct pv_regexp_text){ .blocks = PV_BUF_INIT(PV_TEXT_MAX), .lines = PV_BUF_INIT(PV_TEXT_MAX) };
 }
 
-static enum pv_class format_text(struct pv_maps_work *w, const struct pv_expressions *l, struct pv_error *e)
+/* The lines of all blocks, nested. */
+static enum pv_class format_lines(const struct pv_maps_work *w, const struct pv_expressions *l,
+				  struct pv_regexp_text *t, struct pv_error *e)
 {
-	struct pv_buf lines = PV_BUF_INIT(PV_TEXT_MAX);
+	enum pv_class c = PV_OK;
+
+	t->starts = reallocarray(NULL, l->count + 1, sizeof *t->starts);
+	if (t->starts == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", l->count);
+	t->starts[0] = 0;
+	for (size_t i = 0; c == PV_OK && i < l->count; i++) {
+		c = pv_expression_format(&l->v[i], w->store->conf.recipient_delimiter, &t->blocks, e);
+		t->starts[i + 1] = t->blocks.len;
+	}
+	if (c == PV_OK)
+		c = pv_buf_check(&t->blocks, PV_REGEXP_NAME, e);
+	return c == PV_OK ? pv_expressions_nest(l, &t->blocks, t->starts, &t->lines, e) : c;
+}
+
+static enum pv_class format_text(struct pv_maps_work *w, const struct pv_expressions *l,
+				 struct pv_regexp_text *t, struct pv_error *e)
+{
 	char dir[PATH_MAX] = "", own[PATH_MAX + 8];
 
+	free_text(t);
+	pv_buf_reset(&w->regexp);
 	(void)pv_conf_instance(&w->store->conf, 0, dir, sizeof dir);
 	(void)snprintf(own, sizeof own, "%s/virtual", dir);
-	w->regexp = (struct pv_buf)PV_BUF_INIT(PV_TEXT_MAX);
-	enum pv_class c = format_lines(w, l, &lines, e);
+	enum pv_class c = format_lines(w, l, t, e);
 	if (c == PV_OK)
-		pv_text_wrap(&w->regexp, "Own addresses", own, &lines);
-	pv_buf_free(&lines);
+		pv_text_wrap(&w->regexp, "Own addresses", own, &t->lines);
 	return c == PV_OK ? pv_buf_check(&w->regexp, PV_REGEXP_NAME, e) : c;
+}
+
+/* Take the domains out that failed. Returns whether there were any. */
+static bool drop_failed(struct pv_expressions *l, const bool *failed)
+{
+	size_t to = 0, count = l->count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!failed[i]) {
+			l->v[to++] = l->v[i];
+			continue;
+		}
+		pv_strings_free(&l->v[i].cuts);
+		pv_strings_free(&l->v[i].patterns);
+	}
+	l->count = to;
+	return to < count;
+}
+
+/* A proof that cannot be held, or that fails for no single domain, changes nothing. */
+static enum pv_class keep_old(struct pv_maps_work *w, struct pv_regexp_text *t, const struct pv_error *why,
+			      struct pv_error *e)
+{
+	const struct pv_expressions none = { 0 };
+	struct pv_error said;
+
+	(void)pv_fail(&said, PV_TEMPORARY, "4.3.5",
+		      "the new expressions were not proved, so those of before stay in force: %s", why->text);
+	enum pv_class c = pv_report_complain(w->report, NULL, &said, e);
+	if (c == PV_OK && w->old_expressions.count == 0)
+		return format_text(w, &none, t, e);
+	pv_buf_reset(&w->regexp);
+	pv_buf_add(&w->regexp, w->old_regexp.s, w->old_regexp.len);
+	return c == PV_OK ? pv_buf_check(&w->regexp, PV_REGEXP_NAME, e) : c;
+}
+
+/* Without those that failed the others are nested otherwise, and are proved again. */
+static enum pv_class prove_text(struct pv_maps_work *w, struct pv_expressions *l, struct pv_regexp_text *t,
+				struct pv_error *e)
+{
+	struct pv_error why;
+	bool again = true;
+
+	while (again) {
+		bool *failed = calloc(l->count + 1, sizeof *failed);
+		if (failed == NULL)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold a proof");
+		enum pv_class c = pv_regexp_prove(w, l, t, failed, &why);
+		again = c == PV_OK && drop_failed(l, failed);
+		free(failed);
+		if (c != PV_OK)
+			return keep_old(w, t, &why, e);
+		if (again && (c = format_text(w, l, t, e)) != PV_OK)
+			return c;
+	}
+	return PV_OK;
+}
+
+static bool is_as_before(const struct pv_maps_work *w)
+{
+	return w->regexp.len == w->old_regexp.len && memcmp(w->regexp.s, w->old_regexp.s, w->regexp.len) == 0;
 }
 
 enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e)
 {
 	struct pv_expressions l = { 0 };
+	struct pv_regexp_text t = { .blocks = PV_BUF_INIT(PV_TEXT_MAX), .lines = PV_BUF_INIT(PV_TEXT_MAX) };
 
+	w->regexp = (struct pv_buf)PV_BUF_INIT(PV_TEXT_MAX);
 	enum pv_class c = find_names(w, &l, e);
 	if (c == PV_OK)
 		c = fill(w, &l, e);
 	if (c == PV_OK)
-		c = format_text(w, &l, e);
+		c = format_text(w, &l, &t, e);
+	if (c == PV_OK && l.count > 0 && (w->options->prove != NULL || !is_as_before(w)))
+		c = prove_text(w, &l, &t, e);
+	free_text(&t);
 	pv_expressions_free(&l);
 	return c;
 }

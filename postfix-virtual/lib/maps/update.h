@@ -18,15 +18,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct pv_proof;
+
+/* What to do with the proof of each domain's expressions (maps/proof.h); why NULL: it holds. */
+struct pv_maps_prove {
+	void (*say)(void *ctx, const struct pv_proof *p, const struct pv_error *why);
+	void *ctx;
+};
+
 enum pv_progress {
 	PV_PROGRESS_READ,  /* domains */
 	PV_PROGRESS_WRITE, /* keys, into texts and tables */
 };
 
 struct pv_maps_options {
-	bool dry_run;	 /* write nothing; report.diff holds what would change in the texts */
-	bool check;	 /* write nothing and make no diff: only read and judge everything */
-	bool force;	 /* let any share of a domain's keys vanish */
+	bool dry_run; /* write nothing; report.diff holds what would change in the texts */
+	bool check;   /* write nothing and make no diff: only read and judge everything */
+	bool force;   /* let any share of a domain's keys vanish */
+	const struct pv_maps_prove *prove; /* prove the expressions of all domains of the run; with check */
 	bool must_exist; /* complain about a domain that has no folder, no alias_of and no keys */
 
 	/*
