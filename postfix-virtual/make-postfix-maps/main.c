@@ -8,6 +8,8 @@
 #include "maps/reload.h"
 #include "maps/update.h"
 
+#include "show.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -15,12 +17,16 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_BUG = 70, EXIT_LATER = 75 };
 
-static const char usage_text[] = "usage: make-postfix-maps [-c DIR] [-n] [--check] [--force] [DOMAIN...]\n"
-				 "       make-postfix-maps --help | --version\n";
+static const char usage_text[] =
+	"usage: make-postfix-maps [-c DIR] [-n] [--check] [--force] [DOMAIN...]\n"
+	"       make-postfix-maps [-c DIR] --prove [-v] [DOMAIN...]\n"
+	"       make-postfix-maps [-c DIR] --expression [--flavor pcre|regexp] DOMAIN\n"
+	"       make-postfix-maps --help | --version\n";
 
 static const char help_text[] =
 	"\n"
-	"Write the tables `virtual` and `virtual_domains` of Postfix from the files of all\n"
+	"Write the tables `virtual`, `virtual_domains` and `virtual_regexp` of Postfix from the files of "
+	"all\n"
 	"domains, or of those named (and of the domains that are aliases of them).\n"
 	"What cannot be read keeps the addresses that it had.\n"
 	"\n"
@@ -28,12 +34,19 @@ static const char help_text[] =
 	"  -n          change nothing; print what would change, as diff -u does\n"
 	"  --check     change nothing; print a line for each thing that is wrong\n"
 	"  --force     let more than a tenth of a domain's addresses vanish at once\n"
+	"  --prove     change nothing; prove the expressions of virtual_regexp, print a line a domain\n"
+	"  -v          with --prove: print each address that was tried, and what it leads to\n"
+	"  --expression\n"
+	"              change nothing; print lines that name the users of DOMAIN themselves\n"
+	"  --flavor pcre|regexp\n"
+	"              with --expression: for which type of Postfix's tables (pcre)\n"
 	"  --help      print this\n"
 	"  --version   print the version\n"
 	"\n"
 	"Exit status:\n"
 	"  0   done, and nothing is wrong\n"
-	"  1   refused: not root, or a name that cannot be a domain; nothing was changed\n"
+	"  1   refused: not root, or a name that cannot be a domain; nothing was changed; or a\n"
+	"      proof failed\n"
 	"  2   wrong usage\n"
 	"  70  a bug in this program\n"
 	"  75  something could not be read or written: it is as it was, all else was done\n";
@@ -43,6 +56,8 @@ struct order {
 	struct pv_maps_options options;
 	struct pv_domain *domains; /* NULL: all */
 	size_t count;
+	bool prove, verbose, expression, has_flavor;
+	enum pv_flavor flavor;
 };
 
 static int exit_status(enum pv_class c)
@@ -88,17 +103,41 @@ static int usage(void)
 	return EXIT_USAGE;
 }
 
+static bool read_flavor(const char *word, struct order *o)
+{
+	o->has_flavor = true;
+	o->flavor = strcmp(word, "regexp") == 0 ? PV_FLAVOR_REGEXP : PV_FLAVOR_PCRE;
+	return o->flavor == PV_FLAVOR_REGEXP || strcmp(word, "pcre") == 0;
+}
+
+static bool changes_nothing(const struct order *o)
+{
+	return o->options.check || o->options.dry_run || o->prove || o->expression;
+}
+
+/* Do the options go together? */
+static bool is_order(const struct order *o, int names)
+{
+	bool writes_as_well = o->options.check || o->options.dry_run || o->options.force;
+
+	if (o->prove + o->expression > 1 || ((o->prove || o->expression) && writes_as_well))
+		return false;
+	return (!o->verbose || o->prove) && (!o->has_flavor || o->expression) &&
+	       (!o->expression || names == 1);
+}
+
 /* Returns -1 where there is something to do, else the exit status. */
 static int read_options(int argc, char **argv, struct order *o)
 {
-	static const struct option longs[] = { { "check", no_argument, NULL, 'C' },
-					       { "force", no_argument, NULL, 'f' },
-					       { "help", no_argument, NULL, 'h' },
-					       { "version", no_argument, NULL, 'V' },
-					       { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = {
+		{ "check", no_argument, NULL, 'C' },	    { "force", no_argument, NULL, 'f' },
+		{ "prove", no_argument, NULL, 'p' },	    { "expression", no_argument, NULL, 'e' },
+		{ "flavor", required_argument, NULL, 'F' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 }
+	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:n", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:nv", longs, NULL)) != -1) {
 		if (c == 'c')
 			o->dir = optarg;
 		else if (c == 'n')
@@ -107,6 +146,14 @@ static int read_options(int argc, char **argv, struct order *o)
 			o->options.check = true;
 		else if (c == 'f')
 			o->options.force = true;
+		else if (c == 'p')
+			o->prove = true;
+		else if (c == 'v')
+			o->verbose = true;
+		else if (c == 'e')
+			o->expression = true;
+		else if (c == 'F' && read_flavor(optarg, o))
+			continue;
 		else if (c == 'h')
 			return print(usage_text, help_text);
 		else if (c == 'V')
@@ -114,7 +161,7 @@ static int read_options(int argc, char **argv, struct order *o)
 		else
 			return usage();
 	}
-	return -1;
+	return is_order(o, argc - optind) ? -1 : usage();
 }
 
 static enum pv_class read_domains(char **names, struct order *o, struct pv_error *e)
@@ -214,6 +261,16 @@ static int update(const struct pv_store *s, const struct order *o)
 	return flush(status);
 }
 
+static int show(const struct pv_store *s, const struct order *o)
+{
+	struct pv_error e;
+
+	struct pv_shown r = o->prove ? pv_show_proof(s, o->domains, o->count, o->verbose, &e)
+				     : pv_show_expression(s, &o->domains[0], o->flavor, &e);
+	int status = r.class != PV_OK ? fail(&e) : r.complaints > 0 ? EXIT_LATER : EXIT_DONE;
+	return flush(r.failed > 0 ? EXIT_REFUSED : status);
+}
+
 /* Whoever comes next finishes a change of postfix-virtual's that was killed (design: "A change"). */
 static void finish_changes(const struct pv_store *s)
 {
@@ -235,7 +292,7 @@ static int run(struct order *o)
 	struct pv_store s;
 	struct pv_error e;
 
-	if (geteuid() != 0 && !o->options.check && !o->options.dry_run) {
+	if (geteuid() != 0 && !changes_nothing(o)) {
 		(void)fputs(
 			"make-postfix-maps: only root can write Postfix's tables; -n and --check work for "
 			"others\n",
@@ -245,9 +302,9 @@ static int run(struct order *o)
 	if (pv_store_open(o->dir, &s, &e) != PV_OK)
 		return fail(&e);
 	pv_log_open("make-postfix-maps", s.conf.log_socket);
-	if (!o->options.check && !o->options.dry_run)
+	if (!changes_nothing(o))
 		finish_changes(&s);
-	int status = update(&s, o);
+	int status = o->prove || o->expression ? show(&s, o) : update(&s, o);
 	pv_store_close(&s);
 	return status;
 }

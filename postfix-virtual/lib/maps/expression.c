@@ -47,24 +47,24 @@ bool pv_strings_equal(const struct pv_strings *a, const struct pv_strings *b)
 }
 
 /* `if !` around what belongs to others, names[low..high); *lines grows by the number of them that it took. */
-static enum pv_class add_cuts(const struct pv_strings *names, size_t low, size_t high, const char *domain,
-			      size_t *lines, struct pv_buf *out)
+static void add_cuts(const struct pv_strings *names, size_t low, size_t high, const char *domain,
+		     enum pv_flavor flavor, size_t *lines, struct pv_buf *out)
 {
 	size_t start = out->len;
 
-	pv_buf_adds(out, "if !/(?:^|[@.])");
-	(void)pv_factor(names->v + low, high - low, PV_FLAVOR_PCRE, out);
+	pv_buf_adds(out, flavor == PV_FLAVOR_PCRE ? "if !/(?:^|[@.])" : "if !/(^|[@.])");
+	(void)pv_factor(names->v + low, high - low, flavor, out);
 	pv_buf_adds(out, "\\.");
 	pv_factor_quote(domain, strlen(domain), out);
 	pv_buf_adds(out, "$/\n");
 	if (out->len - start <= CUT_MAX || high - low == 1) {
 		(*lines)++;
-		return PV_OK;
+		return;
 	}
 	pv_buf_truncate(out, start);
 	size_t middle = low + (high - low) / 2;
-	(void)add_cuts(names, low, middle, domain, lines, out);
-	return add_cuts(names, middle, high, domain, lines, out);
+	add_cuts(names, low, middle, domain, flavor, lines, out);
+	add_cuts(names, middle, high, domain, flavor, lines, out);
 }
 
 static void add_endifs(size_t lines, struct pv_buf *out)
@@ -88,6 +88,21 @@ static enum pv_class cut_heads(const struct pv_expression *x, struct pv_arena *a
 	return c;
 }
 
+enum pv_class pv_expression_cuts(const struct pv_expression *x, enum pv_flavor flavor, size_t *lines_r,
+				 struct pv_buf *out, struct pv_error *e)
+{
+	struct pv_arena arena = { NULL };
+	struct pv_strings heads = { 0 };
+
+	*lines_r = 0;
+	enum pv_class c = cut_heads(x, &arena, &heads, e);
+	if (c == PV_OK && heads.count > 0)
+		add_cuts(&heads, 0, heads.count, x->domain, flavor, lines_r, out);
+	pv_strings_free(&heads);
+	pv_arena_free(&arena);
+	return c;
+}
+
 static void add_delimiters(const char *delimiters, struct pv_buf *out)
 {
 	size_t start = out->len;
@@ -106,9 +121,7 @@ static void add_delimiters(const char *delimiters, struct pv_buf *out)
 static enum pv_class add_sub_domains(const struct pv_expression *x, const char *delimiters,
 				     struct pv_buf *out, struct pv_error *e)
 {
-	struct pv_arena arena = { NULL };
-	struct pv_strings heads = { 0 };
-	size_t len = strlen(x->domain), lines = 0;
+	size_t len = strlen(x->domain), lines;
 
 	pv_buf_addf(out, "# %s: its sub-domains\n", x->domain);
 	for (size_t i = 0; i < x->cuts.count; i++)
@@ -116,9 +129,7 @@ static enum pv_class add_sub_domains(const struct pv_expression *x, const char *
 	pv_buf_adds(out, "if /\\.");
 	pv_factor_quote(x->domain, len, out);
 	pv_buf_adds(out, "$/\n");
-	enum pv_class c = cut_heads(x, &arena, &heads, e);
-	if (c == PV_OK && heads.count > 0)
-		c = add_cuts(&heads, 0, heads.count, x->domain, &lines, out);
+	enum pv_class c = pv_expression_cuts(x, PV_FLAVOR_PCRE, &lines, out, e);
 	pv_buf_adds(out, "/^(?:" LABEL ")+");
 	pv_factor_quote(x->domain, len, out);
 	pv_buf_addf(out, "$/ %s\n", x->domain);
@@ -128,8 +139,6 @@ static enum pv_class add_sub_domains(const struct pv_expression *x, const char *
 	pv_factor_quote(x->domain, len, out);
 	pv_buf_addf(out, "$/ ${1}@%s\n", x->domain);
 	add_endifs(lines + 1, out);
-	pv_strings_free(&heads);
-	pv_arena_free(&arena);
 	return c;
 }
 

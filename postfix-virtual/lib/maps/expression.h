@@ -23,6 +23,7 @@
 #define PV_MAPS_EXPRESSION_H
 
 #include "base/buffer.h"
+#include "maps/factor.h"
 #include "maps/keys.h"
 
 /* A list of strings, which are borrowed. */
@@ -52,6 +53,11 @@ struct pv_expression {
  */
 enum pv_class pv_expression_format(const struct pv_expression *x, const char *delimiters, struct pv_buf *out,
 				   struct pv_error *e);
+
+/* The `if !` lines of x alone, and their number, that of the `endif` lines to come. PV_TEMPORARY: no memory.
+ */
+enum pv_class pv_expression_cuts(const struct pv_expression *x, enum pv_flavor flavor, size_t *lines_r,
+				 struct pv_buf *out, struct pv_error *e);
 
 struct pv_expressions {
 	struct pv_expression *v; /* sorted by domain */

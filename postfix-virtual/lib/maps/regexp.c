@@ -84,7 +84,7 @@ static bool has_sub_domains(const struct pv_maps_work *w, const struct pv_regist
 	return r != NULL && r->sub_domains;
 }
 
-static bool name_has_sub_domains(const struct pv_maps_work *w, const char *name)
+bool pv_regexp_has_sub_domains(const struct pv_maps_work *w, const char *name)
 {
 	struct pv_domain d;
 
@@ -110,7 +110,7 @@ bool pv_regexp_keeps(const struct pv_maps_work *w, const struct pv_plan_domain *
 {
 	const struct pv_expression *old = pv_expressions_get(&w->old_expressions, d->domain.s);
 	const struct pv_strings *patterns = patterns_of(w, d->domain.s);
-	bool sub_domains = name_has_sub_domains(w, d->domain.s);
+	bool sub_domains = pv_regexp_has_sub_domains(w, d->domain.s);
 
 	if (old == NULL)
 		return !sub_domains && patterns->count == 0;
@@ -160,7 +160,7 @@ static enum pv_class fill(struct pv_maps_work *w, struct pv_expressions *l, stru
 	for (size_t i = 0; c == PV_OK && i < l->count; i++) {
 		struct pv_expression *x = &l->v[i];
 		const struct pv_strings *patterns = patterns_of(w, x->domain);
-		x->sub_domains = name_has_sub_domains(w, x->domain);
+		x->sub_domains = pv_regexp_has_sub_domains(w, x->domain);
 		for (size_t j = 0; c == PV_OK && j < patterns->count; j++)
 			c = pv_strings_add(&x->patterns, patterns->v[j], e);
 	}

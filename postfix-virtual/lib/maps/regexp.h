@@ -29,6 +29,9 @@ bool pv_regexp_keeps(const struct pv_maps_work *w, const struct pv_plan_domain *
  */
 enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e);
 
+/* Does `domains` give the domain its sub-domains? */
+bool pv_regexp_has_sub_domains(const struct pv_maps_work *w, const char *name);
+
 /* Append to the report's diff what would change in the text. */
 enum pv_class pv_regexp_diff(struct pv_maps_work *w, struct pv_error *e);
 

@@ -10,6 +10,7 @@
 #include "maps/regexp.h"
 #include "maps/report.h"
 #include "maps/text.h"
+#include "maps/user_expression.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -112,6 +113,9 @@ static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *dom
 		c = pv_gather_aliases(w, e);
 	if (c == PV_OK)
 		c = pv_merge(w, e);
+	if (c == PV_OK && w->options->expression != NULL && count == 1)
+		return pv_user_expression(w, &domains[0], w->options->expression->flavor,
+					  w->options->expression->out, e);
 	return c == PV_OK ? pv_regexp_make(w, e) : c;
 }
 

@@ -13,6 +13,7 @@
 #include "address/address.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "maps/factor.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -26,6 +27,13 @@ struct pv_maps_prove {
 	void *ctx;
 };
 
+/* Where the expression for a domain's users goes, and for which kind of table it is (maps/user_expression.h).
+ */
+struct pv_maps_expression {
+	enum pv_flavor flavor;
+	struct pv_buf *out;
+};
+
 enum pv_progress {
 	PV_PROGRESS_READ,  /* domains */
 	PV_PROGRESS_WRITE, /* keys, into texts and tables */
@@ -36,6 +44,7 @@ struct pv_maps_options {
 	bool check;   /* write nothing and make no diff: only read and judge everything */
 	bool force;   /* let any share of a domain's keys vanish */
 	const struct pv_maps_prove *prove; /* prove the expressions of all domains of the run; with check */
+	const struct pv_maps_expression *expression; /* of the only domain that is named; with check */
 	bool must_exist; /* complain about a domain that has no folder, no alias_of and no keys */
 
 	/*
