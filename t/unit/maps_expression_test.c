@@ -213,9 +213,8 @@ static void the_proof_sees_every_kind_of_wrong_expression(void **state)
 		const char *what, *from, *to;
 		int nth;
 	} rows[] = {
-		{ "dots that are any byte", "kvt\\.dk$/", "kvt.dk$/", -1 } ", " +
-			kvt.dk$ / ${ 1 } ", 0 },
-				{ "no beginning", "/^(?:" LABEL ")+kvt", "/(?:" LABEL ")+kvt", 0 },
+		{ "dots that are any byte", "kvt\\.dk$/", "kvt.dk$/", -1 },
+		{ "no beginning", "/^(?:" LABEL ")+kvt", "/(?:" LABEL ")+kvt", 0 },
 		{ "no beginning of an address", "/^(" USER, "/(" USER, 0 },
 		{ "any label", "@(?:" LABEL ")+kvt", "@.+\\.kvt", 0 },
 		{ "empty labels", "@(?:" LABEL ")+kvt", "@[a-z0-9.-]*\\.kvt", 0 },
@@ -314,11 +313,11 @@ static bool is_below(const char *name, const char *domain)
 
 static void however_many_domains_are_nested_each_is_proved(void **state)
 {
-	static const size_t counts[] = { 1, 2, 3, 11, 12, 13, 14, 20, 60, 150 };
+	static const size_t counts[] = { 1, 2, 12, 13, 14, 60 };
 	struct pv_random r = { 4 };
 	struct outcome o;
 	struct pv_error e;
-	char *names[150];
+	char *names[60];
 
 	for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
 		size_t count = 0;
@@ -371,8 +370,8 @@ static void a_list_of_words_becomes_one_expression(void **state)
 		size_t n = 0;
 		while (n < 8 && rows[i].words[n] != NULL)
 			n++;
-		(void)pv_factor(rows[i].words, n, PV_FLAVOR_PCRE, &pcre);
-		size_t groups = pv_factor(rows[i].words, n, PV_FLAVOR_REGEXP, &posix);
+		(void)pv_factor(rows[i].words, n, PV_FLAVOR_PCRE, false, &pcre);
+		size_t groups = pv_factor(rows[i].words, n, PV_FLAVOR_REGEXP, false, &posix);
 		if (rows[i].posix[0] != '\0') {
 			assert_string_equal(pcre.s, rows[i].pcre);
 			assert_string_equal(posix.s, rows[i].posix);

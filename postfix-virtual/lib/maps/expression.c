@@ -53,7 +53,7 @@ static void add_cuts(const struct pv_strings *names, size_t low, size_t high, co
 	size_t start = out->len;
 
 	pv_buf_adds(out, flavor == PV_FLAVOR_PCRE ? "if !/(?:^|[@.])" : "if !/(^|[@.])");
-	(void)pv_factor(names->v + low, high - low, flavor, out);
+	(void)pv_factor(names->v + low, high - low, flavor, false, out);
 	pv_buf_adds(out, "\\.");
 	pv_factor_quote(domain, strlen(domain), out);
 	pv_buf_adds(out, "$/\n");

@@ -7,6 +7,7 @@ struct factor {
 	enum pv_flavor flavor;
 	struct pv_buf *out;
 	size_t groups;
+	bool in_group; /* of the caller's: a choice between all words needs none of its own */
 };
 
 void pv_factor_quote(const char *s, size_t len, struct pv_buf *out)
@@ -76,7 +77,9 @@ static void add(struct factor *f, size_t low, size_t high, size_t at)
 	if (are_bytes(f, low, high, at)) {
 		add_class(f, low, high, at);
 	} else {
-		open_group(f);
+		bool bare = f->in_group && at == 0 && !may_end;
+		if (!bare)
+			open_group(f);
 		while (low < high) {
 			size_t next = end_of_branch(f, low, high, at);
 			add(f, low, next, at);
@@ -84,15 +87,17 @@ static void add(struct factor *f, size_t low, size_t high, size_t at)
 				pv_buf_addc(f->out, '|');
 			low = next;
 		}
-		pv_buf_addc(f->out, ')');
+		if (!bare)
+			pv_buf_addc(f->out, ')');
 	}
 	if (may_end)
 		pv_buf_addc(f->out, '?');
 }
 
-size_t pv_factor(const char *const *words, size_t count, enum pv_flavor flavor, struct pv_buf *out)
+size_t pv_factor(const char *const *words, size_t count, enum pv_flavor flavor, bool in_group,
+		 struct pv_buf *out)
 {
-	struct factor f = { words, flavor, out, 0 };
+	struct factor f = { words, flavor, out, 0, in_group };
 
 	add(&f, 0, count, 0);
 	return f.groups;

@@ -14,9 +14,11 @@ enum pv_flavor {
 
 /*
  * Append the expression for words[0..count), at least one, sorted by their bytes, each once, of the
- * characters [a-z0-9._-]. Returns how many capturing groups it has (PCRE: none).
+ * characters [a-z0-9._-]. It can stand beside others, as a choice has a group of its own; in_group: the
+ * caller puts a group around it, which will do. Returns how many capturing groups it has (PCRE: none).
  */
-size_t pv_factor(const char *const *words, size_t count, enum pv_flavor flavor, struct pv_buf *out);
+size_t pv_factor(const char *const *words, size_t count, enum pv_flavor flavor, bool in_group,
+		 struct pv_buf *out);
 
 /* Append s[0..len) so that it stands for itself. */
 void pv_factor_quote(const char *s, size_t len, struct pv_buf *out);

@@ -28,7 +28,7 @@ static void add_line(const struct pv_user_lines *u, size_t low, size_t high, str
 	size_t start = out->len, max = u->flavor == PV_FLAVOR_PCRE ? PCRE_MAX : POSIX_MAX;
 
 	pv_buf_adds(out, "/^(");
-	(void)pv_factor(u->users + low, high - low, u->flavor, out);
+	(void)pv_factor(u->users + low, high - low, u->flavor, true, out);
 	pv_buf_adds(out, ")@");
 	add_host(u, out);
 	pv_buf_addf(out, " %s${1}%s\n", u->before, u->behind);
