@@ -157,7 +157,7 @@ install_program = install -m 0755 $1 $2.new && mv -f $2.new $2
 install_file = install -m 0644 $1 $2.new && mv -f $2.new $2
 
 # What people read names the paths that were chosen.
-install_text = sed 's|/usr/local/bin|$(bindir)|g; s|/usr/local/share/doc/postfix-virtual|$(docdir)|g' $1 >$2.new && \
+install_text = sed 's|/usr/local/bin|$(bindir)|g; s|/usr/local/sbin|$(sbindir)|g; s|/usr/local/share/doc/postfix-virtual|$(docdir)|g' $1 >$2.new && \
 	chmod 0644 $2.new && mv -f $2.new $2
 
 #: install    DESTDIR, prefix (default /usr/local)

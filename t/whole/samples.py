@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from house import MESSAGE, House, messages  # noqa: E402
 from scratch import BUILD, TOP, folder, must, read, run, write  # noqa: E402
-from tap import check, contains, done, equal  # noqa: E402
+from tap import check, contains, done, equal, note  # noqa: E402
 
 SAMPLES = os.path.join(TOP, "samples")
 ELSEWHERE = {"main.cf", "master.cf"}
@@ -160,7 +160,80 @@ def worked_example():
         contains(f"and says for whom it is: {user}", stored[0] if stored else b"", f"\nDelivered-To: {user}@kvt.dk\n".encode())
 
 
+def unit(name):
+    """[(setting, value)] of a systemd unit."""
+    return re.findall(r"^(\w+)=(.*)$", sample(name), re.M)
+
+
+def verified(h):
+    """What systemd says of the units, with our program in its place. (Our man page need not be installed.)"""
+    top = h.path("units")
+    os.mkdir(top)
+    for name in ("postfix-virtual-nightly.service", "postfix-virtual-nightly.timer"):
+        write(os.path.join(top, name), re.sub(r"(?m)^Documentation=.*\n", "", sample(name)).replace("/usr/local/sbin", h.bin))
+    if not os.path.exists("/usr/bin/systemd-analyze"):
+        note("there is no systemd-analyze: the units are not verified")
+        return
+    r = run(["/usr/bin/systemd-analyze", "verify", *[os.path.join(top, n) for n in sorted(os.listdir(top))]])
+    equal("systemd finds nothing in the units", (r.returncode, r.stdout + r.stderr), (0, b""))
+    r = run(["/usr/bin/systemd-analyze", "calendar", dict(unit("postfix-virtual-nightly.timer"))["OnCalendar"]])
+    check("the timer's time is one", r.returncode == 0 and b"03:30:00" in r.stdout, r)
+
+
+def shut_in(h, service, command):
+    """Run it with the service's capabilities only, where nothing but the service's folders can be written to."""
+    places = {"/etc/virtual": h.etc, "/home": h.path("home"), "/var/lib/virtual": h.path("state"), "/var/spool/virtual": h.spool,
+              "/var/spool/postfix": h.postfix.queue, "/var/lib/postfix": os.path.join(h.top, "data")}
+    paths = dict(service)["ReadWritePaths"].split()
+    equal("the service names the folders that it writes to", [p for p in paths if p.lstrip("-") not in places], [])
+    # RuntimeDirectory= makes the last.
+    writable = [places[p.lstrip("-")] for p in paths] + [h.path("run")]
+    caps = dict(service)["CapabilityBoundingSet"].lower().replace("cap_", "").split()
+    script = "".join(f"mount --bind {p} {p} && " for p in writable if os.path.isdir(p))
+    tops = sorted({"/", *[l.split()[1] for l in read("/proc/mounts").decode().splitlines() if h.top.startswith(l.split()[1].rstrip("/") + "/")]})
+    script += "".join(f"mount -o remount,ro,bind {t} && " for t in tops)
+    script += f"! touch {h.top}/outside 2>/dev/null && exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,{','.join('+' + c for c in caps)} "
+    return run(["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script + " ".join(command)])
+
+
+def nightly():
+    """The units and the cron line; and that the service's restrictions leave nightly all that it needs."""
+    h = Domains("n")
+    verified(h)
+    service = unit("postfix-virtual-nightly.service")
+    command = dict(service)["ExecStart"]
+    cron = [l for l in sample("cron").splitlines() if l and not l.startswith("#")]
+    check("the cron line is one, for root, with the same command", len(cron) == 1 and
+          re.fullmatch(r"\d+ \d+ \* \* \* root " + re.escape(command), cron[0]), cron)
+    h.must_admin("domain", "add", "kvt.dk", "--account", h.owner.pw_name)
+    h.must_admin("domain", "add", "gone.dk", "--account", h.owner.pw_name)
+    h.must_admin("user", "add", "abc@kvt.dk", "--random")
+    # Begun and killed: moving a domain to the trash is what needs most.
+    r = run(["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:signal=KILL:when=2",
+             f"{h.bin}/postfix-virtual", "-c", h.etc, "domain", "delete", "gone.dk", "--yes"])
+    check("a change is begun", r.returncode != 0 and os.listdir(h.path("state", "pending")), r)
+    old = f"{h.spool}/kvt.dk/.trash/abc.20250101T000000Z"
+    os.mkdir(os.path.dirname(old), 0o700)
+    os.chown(os.path.dirname(old), h.owner.pw_uid, h.owner.pw_gid)
+    write(old, "x", 0o600, h.owner)
+    rooted = f"{h.etc}/.trash/old.dk.20250101T000000Z"
+    os.mkdir(rooted, 0o700)
+    write(f"{rooted}/passwd", "x", 0o600, h.owner)
+    os.chown(rooted, h.owner.pw_uid, h.owner.pw_gid)
+    with open(f"{h.etc}/kvt.dk/passwd", "a", encoding="utf-8") as f:
+        f.write(f"hand:*:{h.owner.pw_uid}:{h.owner.pw_gid}:by hand:.:\n")
+    h.start()
+    r = shut_in(h, service, [f"{h.bin}/postfix-virtual", "-c", h.etc, *command.split()[1:]])
+    check("shut in as the service is, nightly does its work", r.returncode == 0 and not r.stdout and b"finished what was interrupted" in r.stderr
+          and r.stderr.count(b"\n") == r.stderr.count(b".trash") + 1, r)
+    equal("all of it", (os.path.exists(old), os.path.exists(rooted), os.path.exists(f"{h.spool}/gone.dk"), os.listdir(h.path("state", "pending"))),
+          (False, False, False, []))
+    contains("the tables too", run(["/usr/sbin/postmap", "-c", h.postfix.config, "-q", "hand@kvt.dk", f"lmdb:{h.map_folder}/virtual"]).stdout,
+             b"+hand--kvt.dk")
+
+
 def main():
+    nightly()
     virtual_conf()
     domain_files()
     worked_example()
