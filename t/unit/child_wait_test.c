@@ -365,9 +365,10 @@ static void a_call_that_fails_concerns_its_child_alone(void **state)
 		unsigned nth;
 		size_t started, good; /* of three */
 	} rows[] = {
-		{ "pipe2", 1, 2, 2 }, { "pipe2", 4, 2, 2 },   { "fcntl", 1, 2, 2 },
-		{ "fcntl", 4, 2, 2 }, { "fork", 2, 2, 2 },    { "pidfd_open", 2, 3, 3 },
-		{ "read", 1, 3, 2 },  { "waitpid", 1, 3, 2 }, { "waitpid", 3, 3, 2 },
+		{ "pipe2", 1, 2, 2 },	   { "pipe2", 4, 2, 2 }, { "fcntl", 1, 3, 3 },
+		{ "fcntl", 2, 2, 2 },	   { "fcntl", 6, 2, 2 }, { "fork", 2, 2, 2 },
+		{ "pidfd_open", 2, 3, 3 }, { "read", 1, 3, 2 },	 { "waitpid", 1, 3, 2 },
+		{ "waitpid", 3, 3, 2 },
 	};
 
 	(void)state;

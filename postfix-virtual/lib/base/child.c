@@ -85,6 +85,8 @@ static _Noreturn void child_main(uid_t uid, gid_t gid, const struct pv_child_lim
 	_exit(PV_CHILD_FAILED);
 }
 
+enum { PIPE_BYTES = 1 << 20 };
+
 static void close_both(const int fds[2])
 {
 	(void)close(fds[0]);
@@ -102,6 +104,8 @@ static enum pv_class make_pipes(int data[2], int words[2], struct pv_error *e)
 		close_both(data);
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "make a pipe");
 	}
+	/* A child should not wait for us to read; if it must, it does. */
+	(void)fcntl(data[0], F_SETPIPE_SZ, PIPE_BYTES);
 	if (fcntl(data[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(words[0], F_SETFL, O_NONBLOCK) == 0)
 		return PV_OK;
 	int err = errno;

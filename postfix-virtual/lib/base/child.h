@@ -50,6 +50,7 @@ struct pv_child {
 	pid_t pid;
 	int pidfd, out_fd, error_fd; /* -1: closed, or there is none */
 	bool killed;		     /* by us: class and error say why */
+	bool full;		     /* the last read was a whole one: there is more */
 	unsigned seconds;
 	int64_t deadline, heard; /* by pv_now_ms(): when it is killed, and when it last wrote or began */
 	struct pv_buf *out;

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum {
-	CHUNK = 65536,	 /* what a pipe holds */
+	CHUNK = 65536,
+	NAP_MS = 2,	 /* so that we do not wake for each few bytes of a child: its pipe holds them */
 	DIE_MS = 1000,	 /* after SIGKILL */
 	LOOK_MS = 5,	 /* where there is no pidfd that wakes us */
 	POLL_MS = 60000, /* at most: poll() counts in 31 bits */
@@ -71,6 +72,7 @@ static enum pv_class drain(struct pv_child *ch, bool *more_r, struct pv_error *e
 
 	ssize_t n = read(ch->out_fd, chunk, sizeof chunk);
 	*more_r = n > 0 || (n < 0 && errno == EINTR);
+	ch->full = n == (ssize_t)sizeof chunk;
 	if (n > 0) {
 		ch->heard = pv_now_ms();
 		pv_buf_add(ch->out, chunk, (size_t)n);
@@ -149,8 +151,11 @@ static int wait_for_any(const struct pv_child *list, size_t count, struct pollfd
 
 	for (size_t i = 0; i < count; i++) {
 		const struct pv_child *ch = &list[i];
-		fds[2 * i] = (struct pollfd){ .fd = ch->runs ? ch->out_fd : -1, .events = POLLIN };
+		bool naps = ch->runs && !ch->full && now < ch->heard + NAP_MS;
+		fds[2 * i] = (struct pollfd){ .fd = ch->runs && !naps ? ch->out_fd : -1, .events = POLLIN };
 		fds[2 * i + 1] = (struct pollfd){ .fd = ch->runs ? ch->pidfd : -1, .events = POLLIN };
+		if (naps && ch->out_fd >= 0 && until > ch->heard + NAP_MS)
+			until = ch->heard + NAP_MS;
 		if (ch->runs && ch->deadline < until)
 			until = ch->deadline;
 		if (ch->runs && ch->pidfd < 0 && until > now + LOOK_MS)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Kept back of a domain's bytes: the heads of frames, a user's name, an error. */
-enum { FRAMES_ROOM = 4096 };
+enum { FRAMES_ROOM = 4096, READY_MAX = 65536 };
 
 struct sender {
 	struct pv_store store; /* opened anew: the parent's descriptors are closed here */
@@ -21,7 +21,23 @@ struct sender {
 	size_t domain;
 	size_t sent, sent_before; /* bytes in all, and up to the last domain's end */
 	struct pv_buf text;	  /* of one file */
+	struct pv_buf ready;	  /* to be written: a domain's small files go out together */
 };
+
+static enum pv_class fail_write(struct pv_error *e)
+{
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "send the domain's files");
+}
+
+static enum pv_class write_ready(struct sender *s, struct pv_error *e)
+{
+	enum pv_class c = pv_buf_check(&s->ready, "what is to be sent", e);
+
+	if (c == PV_OK && pv_write_all(s->out, s->ready.s, s->ready.len) != 0)
+		c = fail_write(e);
+	pv_buf_reset(&s->ready);
+	return c;
+}
 
 static enum pv_class send_frame(struct sender *s, char type, const char *name, const char *data, size_t len,
 				struct pv_error *e)
@@ -32,11 +48,16 @@ static enum pv_class send_frame(struct sender *s, char type, const char *name, c
 				      .type = type };
 
 	s->sent += sizeof head + head.len;
-	if (pv_write_all(s->out, &head, sizeof head) != 0 ||
-	    (name != NULL && pv_write_all(s->out, name, name_len) != 0) ||
-	    pv_write_all(s->out, data, len) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "send the domain's files");
-	return PV_OK;
+	pv_buf_add(&s->ready, &head, sizeof head);
+	pv_buf_add(&s->ready, name, name_len);
+	if (s->ready.len + len < READY_MAX) {
+		pv_buf_add(&s->ready, data, len);
+		return pv_buf_check(&s->ready, "what is to be sent", e);
+	}
+	enum pv_class c = write_ready(s, e);
+	if (c == PV_OK && pv_write_all(s->out, data, len) != 0)
+		c = fail_write(e);
+	return c;
 }
 
 /* One of the files that the child reads. */
@@ -194,7 +215,10 @@ static enum pv_class send_domain(struct sender *s, const struct pv_domain *d, bo
 	s->sent_before = s->sent;
 	if (send_folder(s, d, standard, &why) != PV_OK)
 		c = send_frame(s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
-	return c == PV_OK ? send_frame(s, PV_FRAME_END, NULL, "", 0, e) : c;
+	if (c == PV_OK)
+		c = send_frame(s, PV_FRAME_END, NULL, "", 0, e);
+	/* Not later: should the next domain hang, this one is done. */
+	return c == PV_OK ? write_ready(s, e) : c;
 }
 
 enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e)
@@ -202,7 +226,8 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 	struct sender s = { .store = *order->store,
 			    .uid = order->uid,
 			    .out = out_fd,
-			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX) };
+			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX),
+			    .ready = PV_BUF_INIT(READY_MAX + FRAMES_ROOM) };
 	enum pv_class c = PV_OK;
 
 	s.store.dirfd = open(s.store.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -213,6 +238,7 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 		c = send_domain(&s, order->domains[s.domain],
 				order->standard != NULL && order->standard[s.domain], e);
 	pv_buf_free(&s.text);
+	pv_buf_free(&s.ready);
 	(void)close(s.store.dirfd);
 	return c;
 }

@@ -217,7 +217,8 @@ static void limit_time(struct readers *r, int64_t *until_r)
 
 	for (size_t i = 0; i < PV_READERS_MAX; i++) {
 		const struct pv_readers_account *a = &r->accounts[r->rows[i].account];
-		if (!r->children[i].runs || r->children[i].killed)
+		/* The first one has its own limit. */
+		if (!r->children[i].runs || r->children[i].killed || a->spent_ms == 0)
 			continue;
 		int64_t all = PV_READERS_SECONDS * 1000 + (int64_t)a->count * PV_READERS_MS_PER_DOMAIN;
 		int64_t end = r->rows[i].begun + all - a->spent_ms;

@@ -14,7 +14,7 @@ enum {
 	PV_READERS_AT_WORK = 6, /* children that send */
 	PV_READERS_MAX = 32,	/* with those that are silent */
 	PV_READERS_SILENT_MS = 250,
-	PV_READERS_ROW = 500, /* domains for one child */
+	PV_READERS_ROW = 1500, /* domains for one child */
 
 	/* The time of one child, and that of all of an account's: so much, and more for each of its domains.
 	 */
