@@ -39,9 +39,9 @@ def accounts(s):
                                            s.table("virtual", VIRTUAL + "abc@kvt.dk {account}+abc--kvt.dk\n")),
          [], f"{w['top']}/postfix/virtual, line 7"),
         ("a pcre table, with the delimiter - and ${1}", lambda: (s.chown_folder(0), s.table("virtual_regexp", "/^(.+)@kvt\\.dk$/ {account}-${{1}}\n"),
-                                                                 s.h.postfix.set(virtual_maps="pcre:$config_directory/virtual_regexp")),
+                                                                 s.set(virtual_maps="pcre:$config_directory/virtual_regexp")),
          [], f"{w['top']}/postfix/virtual_regexp, line 1"),
-        ("an inline table", lambda: (s.chown_folder(0), s.h.postfix.set(virtual_maps="", virtual_alias_maps="inline:{@kvt.dk=%s}" % w["account"])),
+        ("an inline table", lambda: (s.chown_folder(0), s.set(virtual_maps="", virtual_alias_maps="inline:{@kvt.dk=%s}" % w["account"])),
          [], f"{w['top']}/postfix, line 0"),
     ]:
         s.renew()
@@ -91,7 +91,7 @@ def files(s):
                                                                      write(f"{folder}/passwd", f"abc:x{line}", 0o600)), ["chown"]),
         ("a relative symlink in root's folder", lambda: (s.chown_folder(0), os.unlink(f"{folder}/passwd"), os.symlink("x", f"{folder}/passwd")),
          ["whole path"]),
-        ("a domain in mydestination", lambda: s.h.postfix.set(mydestination="localhost, kvt.dk"), ["mydestination"]),
+        ("a domain in mydestination", lambda: s.set(mydestination="localhost, kvt.dk"), ["mydestination"]),
         ("an alias", lambda: write(f"{s.h.etc}/domains", "kvt.dk alias_of=other.dk\n"), ["alias of"]),
         ("a domain of Postfix's own kind", lambda: write(f"{s.h.etc}/domains", "kvt.dk postfix=yes\n"), ["postfix=yes"]),
     ]:
@@ -139,7 +139,7 @@ def advice(s):
         equal(f"{what}: sub-domains", "with its sub-domains" in report["domain"][0], sub_domains)
 
     s.renew()
-    s.h.postfix.set(virtual_alias_domains=f"kvt.dk, other.dk, regexp:{top}/domains", virtual_alias_maps=f"hash:{top}/virtual")
+    s.set(virtual_alias_domains=f"kvt.dk, other.dk, regexp:{top}/domains", virtual_alias_maps=f"hash:{top}/virtual")
     write(f"{top}/domains", "/^(.+\\.)?kvt\\.dk$/ x\n")
     _, report = s.adopt("-n")
     contains("a domain in main.cf itself is named", "\n".join(report["todo"]), f"take `kvt.dk` out of {top}/main.cf")
@@ -169,7 +169,7 @@ def advice(s):
     check("a postmaster of its own is not missed", not any("postmaster@" in l for l in report["know"]), report)
     s.renew()
     run(["/usr/bin/rm", f"{top}/virtual", f"{top}/virtual_regexp"])
-    s.h.postfix.set(virtual_maps=f"hash:{top}/virtual, ldap:/nowhere, regexp:{top}/virtual_regexp")
+    s.set(virtual_maps=f"hash:{top}/virtual, ldap:/nowhere, regexp:{top}/virtual_regexp")
     _, report = s.adopt("-n")
     know = "\n".join(report["know"])
     contains("a table without its text is named", know, f"hash:{top}/virtual has no text")
@@ -193,7 +193,7 @@ def virtualdomains(s):
 
     def fresh():
         s.renew()
-        s.h.postfix.set(virtual_maps="")
+        s.set(virtual_maps="")
         shutil.rmtree(s.site.folder)
         shutil.rmtree(f"{w['spool']}/kvt.dk")
         write(control, VIRTUALDOMAINS.format(**w))
@@ -265,6 +265,8 @@ def already(s):
         s.renew()
         for step in order:
             h.must_admin(*(["setup", "--yes"] if step == "setup" else ["adopt", "kvt.dk"]))
+            if os.path.exists(h.path("run", "reload")):  # nobody runs who would have to be reloaded, at most every 10 s
+                os.unlink(h.path("run", "reload"))
         state = {p: v[4] for p, v in s.tree().items() if "/etc/" in p and not p.endswith(".lmdb")}
         if order[0] == "adopt":
             first = state
