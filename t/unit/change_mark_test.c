@@ -32,6 +32,7 @@ static void a_mark_is_read_back(void **state)
 	for (int kind = 0; kind <= PV_MARK_HOST_DELETE; kind++) {
 		m.kind = (enum pv_mark_kind)kind;
 		m.sub_domains = kind % 2 == 0;
+		m.unclear = kind % 3 == 0;
 		assert_int_equal(pv_mark_write(s->fd, &m, &e), PV_OK);
 		assert_int_equal(pv_mark_read(s->fd, &m.domain, &back, &found, &e), PV_OK);
 		assert_true(found);
@@ -39,6 +40,7 @@ static void a_mark_is_read_back(void **state)
 		assert_int_equal(back.uid, m.uid);
 		assert_int_equal(back.when, m.when);
 		assert_int_equal(back.sub_domains, m.sub_domains);
+		assert_int_equal(back.unclear, m.unclear);
 		assert_string_equal(back.user.s, "abc");
 		assert_string_equal(back.to.s, "def");
 		assert_string_equal(back.line, m.line);

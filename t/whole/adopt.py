@@ -168,6 +168,20 @@ def advice(s):
     _, report = s.adopt("-n")
     check("a postmaster of its own is not missed", not any("postmaster@" in l for l in report["know"]), report)
     s.renew()
+    spool = f"{w['spool']}/kvt.dk"
+    for name, mode in (("group", 0o660), ("run", 0o700), ("fine", 0o640), (".hidden", 0o666), ("abc.lock", 0o666)):
+        write(f"{spool}/{name}", "", mode, a)
+    write(f"{spool}/other", "", 0o600, s.site.jth)
+    os.link(f"{spool}/fine", f"{spool}/twin")
+    os.symlink("fine", f"{spool}/link")
+    os.mkdir(f"{spool}/maildir")
+    _, report = s.adopt("-n")
+    got = {l.split()[1].split("/")[-1]: l.split(None, 2)[2] for l in report["know"] if l.startswith("mailbox ")}
+    equal("mailboxes into which nothing could be delivered are named", {n: t.split(":")[0] for n, t in got.items()},
+          {"group": "is writable by others", "run": "is executable", "other": "belongs to another user", "fine": "has a second hard link",
+           "twin": "has a second hard link", "link": "is no regular file"})
+
+    s.renew()
     run(["/usr/bin/rm", f"{top}/virtual", f"{top}/virtual_regexp"])
     s.set(virtual_maps=f"hash:{top}/virtual, ldap:/nowhere, regexp:{top}/virtual_regexp")
     _, report = s.adopt("-n")

@@ -366,6 +366,7 @@ enum pv_class pv_adopt_advise(const struct pv_adopting *a, struct pv_adopt *o, s
 	if (a->bare)
 		know_bare_files(&s);
 	know_sub_domains(&s);
+	c = pv_adopt_look_at_mail(a, &o->know, e);
 	if (a->home.has_forward)
 		pv_buf_addf(&o->know, "%s/.forward stays the account's own: mail for %s passes it by\n",
 			    a->w.account.home, a->w.domain.s);

@@ -46,6 +46,9 @@ bool pv_adopt_account_of(const char *target, struct pv_account *account);
 enum pv_class pv_adopt_read_users(struct pv_adopting *a, struct pv_error *e);
 bool pv_adopt_has_user(const struct pv_adopting *a, const char *name);
 
+/* A line in notes for each mailbox that cannot be one of ours as it is (adopt_spool.c). */
+enum pv_class pv_adopt_look_at_mail(const struct pv_adopting *a, struct pv_buf *notes, struct pv_error *e);
+
 /* Fill in what the administrator is told (adopt_advice.c). */
 enum pv_class pv_adopt_advise(const struct pv_adopting *a, struct pv_adopt *o, struct pv_error *e);
 
