@@ -7,6 +7,7 @@
 #include "change/change.h"
 #include "maps/reload.h"
 #include "maps/update.h"
+#include "progress.h"
 
 #include "show.h"
 
@@ -241,11 +242,15 @@ static enum pv_class reload(const struct pv_store *s, const struct order *o, boo
 
 static int update(const struct pv_store *s, const struct order *o)
 {
+	struct pv_maps_options options = o->options;
 	struct pv_maps_report r;
+	struct progress progress;
 	struct pv_error e;
 	bool reloaded = false;
 
-	enum pv_class c = pv_maps_update(s, o->domains, o->count, &o->options, &r, &e);
+	progress_start(&progress, &options);
+	enum pv_class c = pv_maps_update(s, o->domains, o->count, &options, &r, &e);
+	progress_end(&progress);
 	bool made = c == PV_OK;
 	if (made)
 		c = reload(s, o, &reloaded, &e);
