@@ -77,6 +77,9 @@ static void an_arena_keeps_every_string_whole_whatever_its_length(void **state)
 	for (size_t i = 0; i < 400; i++)
 		assert_int_equal(strlen(kept[i]), i * 22);
 	assert_null(pv_arena_add(&a, text, SIZE_MAX));
+	const char *const parts[] = { "abc", "", "@", "kvt.dk" };
+	assert_string_equal(pv_arena_join(&a, parts, 4), "abc@kvt.dk");
+	assert_string_equal(pv_arena_join(&a, parts, 0), "");
 	pv_arena_free(&a);
 }
 

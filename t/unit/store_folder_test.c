@@ -61,6 +61,19 @@ static void which_folder_is_taken(void **state)
 		}
 		pv_folder_close(&f);
 		pv_folder_close(&f);
+		/* A look says the same, and opens nothing. */
+		struct pv_folder looked;
+		struct pv_error why;
+		bool found;
+		assert_int_equal(pv_folder_look(&store, &d, &looked, &found, &why), c);
+		if (c != PV_OK)
+			assert_string_equal(why.text, e.text);
+		else
+			assert_int_equal(found, table[i].why == NULL);
+		assert_int_equal(looked.fd, -1);
+		assert_string_equal(looked.path, path_of(s, table[i].name));
+		if (c == PV_OK && found)
+			assert_int_equal(looked.uid, ACCOUNT);
 		assert_int_equal(open_descriptors(), before);
 	}
 	pv_store_close(&store);

@@ -3,12 +3,14 @@
 enum pv_class pv_extension_format(const struct pv_user *u, const struct pv_domain *d,
 				  char out[PV_EXTENSION_SIZE], struct pv_error *e)
 {
-	int n = snprintf(out, PV_EXTENSION_SIZE, "%s--%s", u->s, d->s);
-
-	if (n < 0 || n > PV_EXTENSION_MAX)
+	out[0] = '\0';
+	if (u->len + 2 + d->len > PV_EXTENSION_MAX)
 		return pv_fail(e, PV_PERMANENT, "5.1.3",
 			       "%s@%.100s is too long: user and domain together may have %d bytes", u->s,
 			       d->s, PV_EXTENSION_MAX - 2);
+	memcpy(out, u->s, u->len);
+	memcpy(out + u->len, "--", 2);
+	memcpy(out + u->len + 2, d->s, d->len + 1);
 	return PV_OK;
 }
 

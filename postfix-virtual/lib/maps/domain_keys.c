@@ -11,7 +11,6 @@
 #include <limits.h>
 
 #define KEY_MAX (PV_USER_MAX + 1 + PV_DOMAIN_MAX)
-#define TARGET_MAX (PV_ACCOUNT_MAX + 1 + PV_EXTENSION_MAX + 1 + sizeof PV_MAP_TARGET_DOMAIN)
 
 /* One domain on its way from files to keys. */
 struct making {
@@ -24,13 +23,12 @@ struct making {
 	char path[PATH_MAX]; /* of the folder */
 };
 
-/* value is in the arena already. */
+/* value lives as long as the run. */
 static enum pv_class add_shared(struct making *m, const char *local, const char *value, struct pv_error *e)
 {
-	char key[KEY_MAX + 1];
+	const char *const parts[] = { local, "@", m->d->domain.s };
+	const char *k = pv_arena_join(&m->w->arena, parts, 3);
 
-	int n = snprintf(key, sizeof key, "%s@%s", local, m->d->domain.s);
-	const char *k = pv_arena_add(&m->w->arena, key, (size_t)n);
 	if (k == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys of %s", m->d->domain.s);
 	return pv_keys_add(&m->d->keys, k, value, e);
@@ -48,11 +46,13 @@ static enum pv_class add_key(struct making *m, const char *local, const char *va
 static enum pv_class add_target(struct making *m, const char *local, const char *extension,
 				struct pv_error *e)
 {
-	char target[TARGET_MAX + 1];
+	const char delimiter[] = { PV_DELIMITER, '\0' };
+	const char *const parts[] = { m->d->account, delimiter, extension, "@" PV_MAP_TARGET_DOMAIN };
+	const char *target = pv_arena_join(&m->w->arena, parts, 4);
 
-	(void)snprintf(target, sizeof target, "%s%c%s@" PV_MAP_TARGET_DOMAIN, m->d->account, PV_DELIMITER,
-		       extension);
-	return add_key(m, local, target, e);
+	if (target == NULL)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys of %s", m->d->domain.s);
+	return add_shared(m, local, target, e);
 }
 
 static enum pv_class complain(struct making *m, const struct pv_error *why, struct pv_error *e)
@@ -230,7 +230,7 @@ static enum pv_class add_host_addresses(struct making *m, struct pv_error *e)
 
 	for (size_t i = 0; c == PV_OK && i < hosts->count; i++)
 		if ((hosts->list[i].own & m->says->own) == 0)
-			c = add_key(m, hosts->list[i].name.s, hosts->list[i].targets, e);
+			c = add_shared(m, hosts->list[i].name.s, hosts->list[i].targets, e);
 	return c;
 }
 

@@ -38,7 +38,8 @@ static struct pv_arena_block *more_room(struct pv_arena *a, size_t need)
 	return b;
 }
 
-const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len)
+/* Room for len bytes and a NUL, which stands there, or NULL. */
+static char *take_room(struct pv_arena *a, size_t len)
 {
 	struct pv_arena_block *b = a->blocks;
 
@@ -49,9 +50,32 @@ const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len)
 	if (b == NULL)
 		return NULL;
 	char *to = b->bytes + b->used;
-	memcpy(to, s, len);
 	to[len] = '\0';
 	b->used += len + 1;
+	return to;
+}
+
+const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len)
+{
+	char *to = take_room(a, len);
+
+	if (to != NULL)
+		memcpy(to, s, len);
+	return to;
+}
+
+const char *pv_arena_join(struct pv_arena *a, const char *const *parts, size_t count)
+{
+	size_t len = 0, at = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += strlen(parts[i]);
+	char *to = take_room(a, len);
+	for (size_t i = 0; to != NULL && i < count; i++) {
+		size_t n = strlen(parts[i]);
+		memcpy(to + at, parts[i], n);
+		at += n;
+	}
 	return to;
 }
 

@@ -20,6 +20,8 @@ struct pv_arena {
 void pv_arena_free(struct pv_arena *a);
 /* A copy of s[0..len) with a NUL behind it, or NULL: no memory. */
 const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len);
+/* The same of parts[0..count), one behind the other. */
+const char *pv_arena_join(struct pv_arena *a, const char *const *parts, size_t count);
 
 struct pv_key {
 	const char *key;

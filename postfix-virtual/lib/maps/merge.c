@@ -3,7 +3,9 @@
 #include "maps/report.h"
 
 #include <errno.h>
+#include <stdint.h>
 
+enum { AHEAD = 8 }; /* so many keys before they are needed they are fetched from memory */
 enum { VANISH_KEYS = 5, VANISH_PERCENT = 10 };
 
 /* A key that was made in this run, and for which domain. */
@@ -18,11 +20,57 @@ struct entries {
 	size_t count;
 };
 
+/* Keys of a million entries lie all over the memory: what tells most of them apart is sorted beside them. */
+struct head {
+	uint64_t first, second; /* the first 16 bytes of the key, so that they order as bytes do */
+	const struct entry *of;
+};
+
+static uint64_t eight_bytes(const char *s, size_t len)
+{
+	unsigned char bytes[8] = { 0 };
+	uint64_t n = 0;
+
+	memcpy(bytes, s, len < 8 ? len : 8);
+	for (size_t i = 0; i < 8; i++)
+		n = n << 8 | bytes[i];
+	return n;
+}
+
 static int compare(const void *a, const void *b)
 {
-	const struct entry *x = a, *y = b;
+	const struct head *x = a, *y = b;
 
-	return strcmp(x->key, y->key);
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	if (x->second != y->second)
+		return x->second < y->second ? -1 : 1;
+	return strcmp(x->of->key, y->of->key);
+}
+
+static enum pv_class sort_entries(struct entries *l, struct pv_error *e)
+{
+	struct head *heads = reallocarray(NULL, l->count + 1, sizeof *heads);
+	struct entry *sorted = reallocarray(NULL, l->count + 1, sizeof *sorted);
+
+	if (heads == NULL || sorted == NULL) {
+		free(heads);
+		free(sorted);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "sort %zu keys", l->count);
+	}
+	for (size_t i = 0; i < l->count; i++) {
+		size_t len = strlen(l->v[i].key), rest = len > 8 ? len - 8 : 0;
+		heads[i] = (struct head){ eight_bytes(l->v[i].key, len),
+					  rest > 0 ? eight_bytes(l->v[i].key + 8, rest) : 0, &l->v[i] };
+	}
+	if (l->count > 1)
+		qsort(heads, l->count, sizeof *heads, compare);
+	for (size_t i = 0; i < l->count; i++)
+		sorted[i] = *heads[i].of;
+	free(heads);
+	free(l->v);
+	l->v = sorted;
+	return PV_OK;
 }
 
 static size_t count_entries(const struct pv_plan *p, enum pv_map m)
@@ -80,9 +128,7 @@ static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct 
 		if (m == PV_MAP_ADDRESSES)
 			pv_keys_free(&d->keys);
 	}
-	if (to->count > 1)
-		qsort(to->v, to->count, sizeof *to->v, compare);
-	return c;
+	return c == PV_OK ? sort_entries(to, e) : c;
 }
 
 static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char *key)
@@ -280,6 +326,10 @@ bool pv_next_step(struct pv_maps_work *w, enum pv_map m, struct pv_key *k)
 	const struct pv_differences *list = &w->differences[m];
 	struct pv_next_walk *walk = &w->walk[m];
 
+	if (walk->at + AHEAD < list->count) {
+		__builtin_prefetch(list->v[walk->at + AHEAD].key);
+		__builtin_prefetch(list->v[walk->at + AHEAD].value);
+	}
 	/* The string that was given out last is the table's, up to this step. */
 	if (walk->given) {
 		walk->given = false;

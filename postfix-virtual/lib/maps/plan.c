@@ -181,22 +181,22 @@ static enum pv_class judge_absent(struct pv_maps_work *w, const struct pv_plan_d
 static enum pv_class judge(struct pv_maps_work *w, struct pv_plan_domain *d, struct pv_error *e)
 {
 	const struct pv_registry_entry *r = pv_registry_get(&w->registry, &d->domain);
-	struct pv_folder f = { .fd = -1 };
+	struct pv_folder f;
 	struct pv_error why;
+	bool found;
 
 	d->state = PV_PLAN_GONE;
 	d->meant = is_without(w->options, &d->domain);
 	if (d->meant)
 		return PV_OK;
-	if (pv_folder_open(w->store, &d->domain, &f, &why) != PV_OK)
+	if (pv_folder_look(w->store, &d->domain, &f, &found, &why) != PV_OK)
 		return pv_plan_keep(w, d, &why, e);
-	if (f.fd < 0) {
+	if (!found) {
 		find_target(w, d);
 		return d->is_alias ? PV_OK : judge_absent(w, d, e);
 	}
 	d->state = PV_PLAN_READ;
 	d->uid = f.uid;
-	pv_folder_close(&f);
 	if (r == NULL || !r->is_alias)
 		return PV_OK;
 	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",

@@ -61,6 +61,25 @@ enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d
 	return PV_OK;
 }
 
+enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+			     bool *found_r, struct pv_error *e)
+{
+	struct stat st;
+
+	f->domain = *d;
+	f->fd = -1;
+	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
+	*found_r = fstatat(s->dirfd, d->s, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!*found_r)
+		return errno == ENOENT ? PV_OK : fail_open(errno, f->path, e);
+	if (!S_ISDIR(st.st_mode))
+		return fail_open(ENOTDIR, f->path, e);
+	f->uid = st.st_uid;
+	f->gid = st.st_gid;
+	f->trust = (struct pv_trust){ .uid = st.st_uid, .where = f->path };
+	return check_folder(f, &st, e);
+}
+
 void pv_folder_close(struct pv_folder *f)
 {
 	if (f->fd >= 0)

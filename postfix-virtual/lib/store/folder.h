@@ -26,6 +26,10 @@ struct pv_folder {
  */
 enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
 			     struct pv_error *e);
+/* The same judgement without opening it (f->fd stays -1), which is quicker by far: for all domains at once.
+ */
+enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
 
 /* The names of all domains that have a folder, sorted; entries that are no domains' names (maps,
