@@ -14,6 +14,7 @@ WRAP_child = fork pipe2 poll chdir
 WRAP_child_wait = fork pipe2 fcntl poll read waitpid kill syscall
 WRAP_maps_table = mdb_put mdb_txn_commit
 WRAP_store_standard = reallocarray
+WRAP_maps_owners = setpwent endpwent getpwent getpwuid reallocarray
 WRAP_maps_reader = pv_file_open
 WRAP_maps_readers = pv_file_open pv_now_ms poll fork calloc
 WRITE_CALLS = openat fstat fstatat fsync fchown fchmod ftruncate mkdirat unlinkat renameat renameat2 read pread getrandom write close

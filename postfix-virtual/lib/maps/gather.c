@@ -1,6 +1,7 @@
 #include "maps/gather.h"
 
 #include "maps/domain_keys.h"
+#include "maps/owners.h"
 #include "maps/readers.h"
 #include "maps/report.h"
 
@@ -43,24 +44,25 @@ static enum pv_class check_name(const char *name, struct pv_error *e)
 }
 
 /* Who is the account, by the host's passwd(5)? */
-static enum pv_class find_account(struct pv_maps_work *w, struct group *g, struct pv_error *e)
+static enum pv_class find_account(struct pv_maps_work *w, const struct pv_owners *owners, struct group *g,
+				  struct pv_error *e)
 {
 	uid_t uid = g->list[0]->uid;
+	struct pv_owner owner;
+	bool found;
 
-	errno = 0;
-	const struct passwd *p = getpwuid(uid);
-	if (p == NULL && errno != 0 && errno != ENOENT)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look up uid %lu", (unsigned long)uid);
-	if (p == NULL)
+	enum pv_class c = pv_owners_get(owners, uid, &owner, &found, e);
+	if (c != PV_OK)
+		return c;
+	if (!found)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "uid %lu, the owner of %s/%s, is no account of this host: make one (useradd), "
 			       "or chown the folder",
 			       (unsigned long)uid, w->store->dir, g->list[0]->domain.s);
-	enum pv_class c = check_name(p->pw_name, e);
-	if (c != PV_OK)
+	if ((c = check_name(owner.name, e)) != PV_OK)
 		return c;
-	g->account = (struct pv_reader_account){ uid, p->pw_gid };
-	g->name = pv_arena_add(&w->arena, p->pw_name, strlen(p->pw_name));
+	g->account = (struct pv_reader_account){ uid, owner.gid };
+	g->name = pv_arena_add(&w->arena, owner.name, strlen(owner.name));
 	return g->name != NULL ? PV_OK
 			       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold an account's name");
 }
@@ -118,13 +120,14 @@ static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 }
 
 /* Name the account of each domain of the group; leave those in it that are to be read. */
-static enum pv_class find_account_of_each(struct pv_maps_work *w, struct group *g, struct pv_error *e)
+static enum pv_class find_account_of_each(struct pv_maps_work *w, const struct pv_owners *owners,
+					  struct group *g, struct pv_error *e)
 {
 	struct pv_error why;
 	enum pv_class c = PV_OK;
 	size_t to = 0;
 
-	if (find_account(w, g, &why) != PV_OK || check_reach(g, &why) != PV_OK) {
+	if (find_account(w, owners, g, &why) != PV_OK || check_reach(g, &why) != PV_OK) {
 		c = keep_group(w, g, &why, e);
 		g->count = 0;
 		return c;
@@ -170,18 +173,30 @@ static void note_domain(struct gathering *g, size_t i, const struct pv_domain *d
 	g->standard[i] = r != NULL && r->standard;
 }
 
+/* In a list in the order of owners. */
+static size_t count_owners(struct pv_plan_domain *const *list, size_t count)
+{
+	size_t n = count > 0;
+
+	for (size_t i = 1; i < count; i++)
+		n += list[i]->uid != list[i - 1]->uid;
+	return n;
+}
+
 /* Fill in g->accounts from the first `count` of g->list. */
 static enum pv_class find_accounts(struct gathering *g, size_t count, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
+	struct pv_owners owners;
 
 	qsort(g->list, count, sizeof *g->list, compare_owners);
+	pv_owners_load(&owners, count_owners(g->list, count));
 	for (size_t i = 0, next; c == PV_OK && i < count; i = next) {
 		struct group group = { .list = g->list + i, .count = 1, .name = "" };
 		while (i + group.count < count && g->list[i + group.count]->uid == g->list[i]->uid)
 			group.count++;
 		next = i + group.count;
-		c = find_account_of_each(g->w, &group, e);
+		c = find_account_of_each(g->w, &owners, &group, e);
 		if (group.count == 0)
 			continue;
 		for (size_t j = 0; j < group.count; j++)
@@ -192,6 +207,7 @@ static enum pv_class find_accounts(struct gathering *g, size_t count, struct pv_
 								       .standard = g->standard + i,
 								       .count = group.count };
 	}
+	pv_owners_free(&owners);
 	return c;
 }
 
