@@ -210,8 +210,10 @@ static enum pv_class send_changes(struct admin *a, const char *scope, struct pv_
 		c = pv_fail(e, PV_TEMPORARY, NULL, "sendmail ended with status %d: %.300s", status, err.s);
 	pv_buf_free(&mail);
 	pv_buf_free(&err);
-	if (c == PV_OK)
+	if (c == PV_OK) {
 		pv_buf_reset(&a->text);
+		(void)json_array_clear(a->result);
+	}
 	return c;
 }
 

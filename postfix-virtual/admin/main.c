@@ -355,7 +355,7 @@ static enum pv_class run_command(struct admin *a, struct pv_error *e)
 static int exit_status(const struct admin *a, enum pv_class c)
 {
 	if (a->status >= 0)
-		return a->status;
+		return c == PV_OK ? a->status : EXIT_UNKNOWN;
 	if (a->usage)
 		return EXIT_USAGE;
 	if (c == PV_OK && a->not_well)

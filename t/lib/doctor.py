@@ -8,7 +8,7 @@ import os
 import re
 
 from house import House
-from scratch import must, read, write
+from scratch import must, read, small_disk, write
 from tap import check, equal
 
 HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
@@ -25,8 +25,11 @@ mailbox_delivery_lock = fcntl, dotlock
 
 
 class Doctor:
-    def __init__(self):
+    def __init__(self, spool_size=None):
+        """spool_size: of a disk of its own for the mailboxes, as in mount(8)."""
         self.house = h = House()
+        if spool_size:
+            small_disk(h.spool, spool_size)
         self.a, self.b = h.account("a"), h.account("b")
         write(self.file("virtual"), "old.example anything\ninfo@old.example root\n")
         write(self.file("own.pcre"), "/^nothing@nowhere$/ root\n")

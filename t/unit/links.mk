@@ -34,3 +34,4 @@ WRAP_host = uname
 WRAP_content = openat write
 WRAP_mailbox = openat pread pwrite pwritev fsync ftruncate linkat unlinkat renameat fstat fstatat fstatfs fchmod fcntl
 WRAP_maps_reload = pv_postfix_run clock_gettime nanosleep
+WRAP_check_disks = syscall fstatfs

@@ -1,9 +1,10 @@
 /* The zones that a name server here serves, against the domains: which of them take no mail here? */
-#include "check/checkup.h"
+#include "check/zones.h"
 
 #include "address/idn.h"
 #include "base/file.h"
 #include "base/table.h"
+#include "check/checkup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,27 +40,11 @@ static void drop_comments(char *p)
 	}
 }
 
-/* The reading of a file. */
+/* Who is told. */
 struct reading {
-	struct pv_checkup *u;
-	const char *path;
-	size_t zones;
+	pv_zone_each *each;
+	void *ctx;
 };
-
-static void take_zone(struct reading *r, const char *name, unsigned line)
-{
-	struct pv_domain d;
-
-	/* Reverse zones, the root and localhost are nobody's mail domain. */
-	if (pv_idn_domain(name, &d, NULL) != PV_OK || (d.len >= 5 && strcmp(d.s + d.len - 5, ".arpa") == 0))
-		return;
-	r->zones++;
-	if (pv_subject_find(r->u, &d) == NULL)
-		pv_found(r->u, PV_WARNING, d.s,
-			 "%s, line %u: it is a zone here, and is not configured for mail: postfix-virtual "
-			 "domain add %s",
-			 r->path, line, d.s);
-}
 
 static unsigned line_of(const char *text, const char *at)
 {
@@ -99,7 +84,7 @@ static bool is(const struct token *t, const char *word)
 }
 
 /* `zone "kvt.dk" IN { type master; ... };`, be it inside of a view. */
-static void take_named_conf(struct reading *r, const char *text)
+static void take_named_conf(const struct reading *r, const char *text)
 {
 	struct token t, before = { .s = "" }, name = { .s = NULL };
 	int depth = 0, zone_depth = 0;
@@ -112,7 +97,7 @@ static void take_named_conf(struct reading *r, const char *text)
 		} else if (name.s != NULL && depth == zone_depth + 1 && is(&before, "type") &&
 			   (is(&t, "master") || is(&t, "primary"))) {
 			(void)snprintf(zone, sizeof zone, "%.*s", (int)name.len, name.s);
-			take_zone(r, zone, line_of(text, name.s));
+			r->each(r->ctx, zone, line_of(text, name.s));
 		}
 		if (!t.quoted && is(&t, "{"))
 			depth++;
@@ -122,7 +107,7 @@ static void take_named_conf(struct reading *r, const char *text)
 }
 
 /* `primary kvt.dk db.kvt` of named.boot, or a name alone, a line each. */
-static void take_lines(struct reading *r, char *text)
+static void take_lines(const struct reading *r, char *text)
 {
 	char *rest = text, *line;
 
@@ -130,34 +115,64 @@ static void take_lines(struct reading *r, char *text)
 		line[strcspn(line, ";#\r")] = '\0';
 		const char *first = pv_word(&line), *second = first != NULL ? pv_word(&line) : NULL;
 		if (first != NULL && second == NULL)
-			take_zone(r, first, no);
+			r->each(r->ctx, first, no);
 		else if (first != NULL && strcasecmp(first, "primary") == 0)
-			take_zone(r, second, no);
+			r->each(r->ctx, second, no);
 	}
+}
+
+void pv_zones_each(char *text, pv_zone_each *each, void *ctx)
+{
+	const struct reading r = { each, ctx };
+
+	if (strchr(text, '{') == NULL) {
+		take_lines(&r, text);
+		return;
+	}
+	drop_comments(text);
+	take_named_conf(&r, text);
+}
+
+struct comparison {
+	struct pv_checkup *u;
+	size_t zones;
+};
+
+static void take_zone(void *ctx, const char *name, unsigned line)
+{
+	struct comparison *p = ctx;
+	struct pv_domain d;
+
+	/* Reverse zones, the root and localhost are nobody's mail domain. */
+	if (pv_idn_domain(name, &d, NULL) != PV_OK || (d.len >= 5 && strcmp(d.s + d.len - 5, ".arpa") == 0))
+		return;
+	p->zones++;
+	if (pv_subject_find(p->u, &d) == NULL)
+		pv_found(p->u, PV_WARNING, d.s,
+			 "%s, line %u: it is a zone here, and is not configured for mail: postfix-virtual "
+			 "domain add %s",
+			 p->u->options->zones, line, d.s);
 }
 
 enum pv_class pv_check_zones(struct pv_checkup *u, struct pv_error *e)
 {
-	struct reading r = { .u = u, .path = u->options->zones };
+	const char *path = u->options->zones;
+	struct comparison p = { .u = u };
 	struct pv_buf text = PV_BUF_INIT(FILE_MAX);
 
-	if (r.path == NULL)
+	if (path == NULL)
 		return PV_OK;
-	int fd = open(r.path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "open the list of zones %s", r.path);
-	enum pv_class c = pv_file_read(fd, r.path, &text, e);
+		return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "open the list of zones %s", path);
+	enum pv_class c = pv_file_read(fd, path, &text, e);
 	(void)close(fd);
 	if (c == PV_OK && memchr(text.s, '\0', text.len) != NULL)
-		c = pv_fail(e, PV_TEMPORARY, NULL, "%s is no text", r.path);
-	if (c == PV_OK && strchr(text.s, '{') != NULL) {
-		drop_comments(text.s);
-		take_named_conf(&r, text.s);
-	} else if (c == PV_OK) {
-		take_lines(&r, text.s);
-	}
-	if (c == PV_OK && r.zones == 0)
-		pv_found(u, PV_UNKNOWN, r.path,
+		c = pv_fail(e, PV_TEMPORARY, NULL, "%s is no text", path);
+	if (c == PV_OK && text.len > 0)
+		pv_zones_each(text.s, take_zone, &p);
+	if (c == PV_OK && p.zones == 0)
+		pv_found(u, PV_UNKNOWN, path,
 			 "it names no zone: a name a line, or named.conf, or named.boot");
 	pv_buf_free(&text);
 	return c;
