@@ -1,7 +1,8 @@
 /*
  * dns_fuzz.c: what a name server sends, whatever it is, becomes records that are printable and within bounds,
- * or none; and a list of zones names zones of the text alone. fuzz-libs: -lresolv -lidn2 -ljansson -lcrypt
- * -llmdb -lpcre2-8
+ * or none; and a list of zones names zones on the lines of its text alone.
+ *
+ * fuzz-libs: -lresolv
  */
 #include "check/dns.h"
 #include "check/zones.h"

@@ -36,24 +36,26 @@ static void divide(const struct pv_findings *before, const struct pv_findings *n
 {
 	size_t i = 0, j = 0;
 
-	while (i < before->count || j < now->count) {
-		const struct pv_finding *a = i < before->count ? &before->list[i] : NULL;
-		const struct pv_finding *b = j < now->count ? &now->list[j] : NULL;
-		int r = a == NULL ? 1 : b == NULL ? -1 : compare(a, b);
-		if (r < 0)
+	while (i < before->count && j < now->count) {
+		const struct pv_finding *a = &before->list[i], *b = &now->list[j];
+		int r = compare(a, b);
+		if (r < 0) {
 			copy(gone, a);
-		else if (r > 0)
-			copy(new, b);
-		if (r != 0) {
-			i += r < 0;
-			j += r > 0;
-			continue;
-		}
-		while (i < before->count && is_same(&before->list[i], b))
 			i++;
-		while (j < now->count && is_same(a, &now->list[j]))
+		} else if (r > 0) {
+			copy(new, b);
 			j++;
+		} else {
+			while (i < before->count && is_same(&before->list[i], b))
+				i++;
+			while (j < now->count && is_same(a, &now->list[j]))
+				j++;
+		}
 	}
+	for (; i < before->count; i++)
+		copy(gone, &before->list[i]);
+	for (; j < now->count; j++)
+		copy(new, &now->list[j]);
 }
 
 static void sort(struct pv_findings *f)

@@ -60,13 +60,13 @@ void pv_table_place(const char *dir, const char *setting, const char *table, con
 
 /* The questions. */
 
-/* postfix_settings.c */
+/* postfix_settings.c, received.c */
 pv_question pv_check_running, pv_check_setup, pv_check_claimed, pv_check_settings, pv_check_received;
 /* in_front.c */
 pv_question pv_check_in_front;
 /* locks.c */
 pv_question pv_check_locks;
-/* tables.c */
+/* tables.c, reload.c */
 pv_question pv_check_maps, pv_check_tables, pv_check_reload, pv_check_needed;
 /* files.c */
 pv_question pv_check_files, pv_check_folders, pv_check_pending, pv_check_disk;
@@ -74,7 +74,7 @@ pv_question pv_check_files, pv_check_folders, pv_check_pending, pv_check_disk;
 pv_question pv_check_accounts;
 /* queue.c */
 pv_question pv_check_queue;
-/* zones.c */
+/* zones_check.c */
 pv_question pv_check_zones;
 /* network.c */
 pv_question pv_check_network;

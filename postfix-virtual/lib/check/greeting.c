@@ -47,9 +47,7 @@ static int connect_to(const char *address, unsigned port, int64_t deadline)
 			: connect(s, (const struct sockaddr *)&six, sizeof six);
 	if (r != 0 && errno == EINPROGRESS) {
 		socklen_t len = sizeof err;
-		if (!wait_for(s, POLLOUT, deadline))
-			err = errno;
-		else if (getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+		if (!wait_for(s, POLLOUT, deadline) || getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
 			err = errno;
 	} else if (r != 0) {
 		err = errno;
