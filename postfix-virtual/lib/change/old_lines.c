@@ -230,12 +230,12 @@ static void read_table(struct finding *f, struct pv_old_table *t)
 static void read_inline(struct finding *f, const struct pv_old_table *t)
 {
 	size_t len = strlen(t->path);
-	const char *inside, *p, *word;
+	const char *p, *word;
 	size_t n;
 
 	if (len < 2 || t->path[0] != '{' || t->path[len - 1] != '}')
 		return;
-	p = inside = keep(f, t->path + 1, len - 2);
+	p = keep(f, t->path + 1, len - 2);
 	while (pv_words_next(&p, &word, &n)) {
 		struct pv_old_line line = { .table = t, .file = t->config, .text = keep(f, word, n) };
 		bool braces = n > 2 && word[0] == '{';
