@@ -392,10 +392,11 @@ static enum pv_class serve(struct admin *a, char **argv, struct pv_error *e)
 
 int main(int argc, char **argv)
 {
-	struct admin a = { .store = { .dirfd = -1 },
-			   .status = -1,
-			   .text = PV_BUF_INIT((size_t)256 << 20),
-			   .change = { .notes = PV_BUF_INIT(0), .diff = PV_BUF_INIT(0) } };
+	/* Static: what it holds at the end is no leak. */
+	static struct admin a = { .store = { .dirfd = -1 },
+				  .status = -1,
+				  .text = PV_BUF_INIT((size_t)256 << 20),
+				  .change = { .notes = PV_BUF_INIT(0), .diff = PV_BUF_INIT(0) } };
 	struct pv_error e = { .class = PV_OK }, print_error;
 
 	/* Whoever starts us may ignore it, and then no child could be waited for. */
@@ -405,6 +406,7 @@ int main(int argc, char **argv)
 	if (c != PV_OK) {
 		/* Half an answer is none. */
 		pv_buf_reset(&a.text);
+		json_decref(a.result);
 		a.result = NULL;
 	}
 	enum pv_class printed = print_all(&a, &print_error);

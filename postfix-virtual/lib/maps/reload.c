@@ -57,6 +57,29 @@ static bool same(const struct record *a, const struct record *b)
 	return a->inode == b->inode && a->mtime_ns == b->mtime_ns && a->size == b->size;
 }
 
+/* Four numbers with a blank between, and a newline. */
+static bool parse_record(const char *text, struct record *r)
+{
+	uintmax_t v[4];
+	char *end;
+
+	for (size_t i = 0; i < 4; i++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		errno = 0;
+		v[i] = strtoumax(text, &end, 10);
+		if (errno != 0 || *end != (i < 3 ? ' ' : '\n'))
+			return false;
+		text = end + 1;
+	}
+	if (v[3] > INT64_MAX)
+		return false;
+	*r = (struct record){
+		.found = true, .inode = v[0], .mtime_ns = v[1], .size = v[2], .at_ms = (int64_t)v[3]
+	};
+	return true;
+}
+
 /* A record that cannot be read is none that says what Postfix has read: a reload is due. */
 static enum pv_class read_record(const struct pv_store *s, int dirfd, struct record *r, struct pv_error *e)
 {
@@ -65,11 +88,8 @@ static enum pv_class read_record(const struct pv_store *s, int dirfd, struct rec
 
 	*r = (struct record){ .found = false };
 	enum pv_class c = pv_file_load(dirfd, NAME, &trust, &text, &r->found, e);
-	if (c == PV_OK && r->found) {
-		int n = sscanf(text.s, "%ju %ju %ju %" SCNd64, &r->inode, &r->mtime_ns, &r->size, &r->at_ms);
-		if (n != 4)
-			*r = (struct record){ .found = true, .inode = UINTMAX_MAX };
-	}
+	if (c == PV_OK && r->found && !parse_record(text.s, r))
+		*r = (struct record){ .found = true, .inode = UINTMAX_MAX };
 	pv_buf_free(&text);
 	return c;
 }
