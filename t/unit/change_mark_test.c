@@ -4,6 +4,7 @@
 #include "change/account.h"
 #include "change/edit.h"
 #include "change/mark.h"
+#include "change/settings.h"
 
 static struct pv_mark a_mark(void)
 {
@@ -243,6 +244,44 @@ static void bad_account_names_are_not_made(void **state)
 	assert_false(found);
 }
 
+static void words_of_domains_are_set_all_or_none(void **state)
+{
+	static const struct {
+		const char *words, *line, *why;
+	} table[] = {
+		{ "max_users=5 own=abuse", "kvt.dk max_users=5 own=abuse", NULL },
+		{ "max_users=6 own=root", "kvt.dk max_users=5 own=abuse", "own=root: write postmaster" },
+		{ "max_users=6 own", "kvt.dk max_users=5 own=abuse", "`own` is no setting" },
+		{ "", "kvt.dk max_users=5 own=abuse", NULL },
+		{ "max_users= own=", "", NULL },
+	};
+	struct pv_buf line = PV_BUF_INIT(1000);
+	char many[PV_MARK_WORDS_MAX + 20];
+	struct pv_registry_entry r;
+	struct pv_domain d;
+	struct pv_error e;
+
+	(void)state;
+	assert_int_equal(pv_domain_parse("kvt.dk", 6, &d, NULL), PV_OK);
+	pv_registry_default(&d, &r);
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		enum pv_class c = pv_settings_apply(&r, table[i].words, &e);
+		assert_int_equal(c, table[i].why != NULL ? PV_PERMANENT : PV_OK);
+		if (c != PV_OK && strstr(e.text, table[i].why) == NULL)
+			fail_msg("%s: %s", table[i].words, e.text);
+		pv_buf_reset(&line);
+		pv_registry_format(&r, &line);
+		assert_string_equal(line.s, table[i].line);
+	}
+	memset(many, 'x', sizeof many - 1);
+	many[sizeof many - 1] = '\0';
+	assert_int_equal(pv_settings_apply(&r, many, &e), PV_PERMANENT);
+	pv_buf_free(&line);
+	assert_true(pv_settings_have("a=1 own=", "own"));
+	assert_true(pv_settings_have("own=1", "own"));
+	assert_false(pv_settings_have("my_own=1 owner=2 own_=3", "own"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mark_survives_every_fault, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(an_edit_is_made_or_told, scratch_make, scratch_remove),
 		cmocka_unit_test(made_up_records_are_refused),
+		cmocka_unit_test(words_of_domains_are_set_all_or_none),
 		cmocka_unit_test(account_names_are_derived),
 		cmocka_unit_test(bad_account_names_are_not_made),
 	};

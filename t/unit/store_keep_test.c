@@ -153,6 +153,79 @@ static void a_close_that_fails_is_an_error(void **state)
 
 enum { NOON = 1795176000 }; /* 2026-11-20T12:00:00Z */
 
+/* The day on which the lines of before the 20th are too old. */
+enum { SINCE = 1795132800 }; /* 2026-11-20T00:00:00Z */
+
+static void old_lines_go(void **state)
+{
+	static const struct {
+		const char *text, *left; /* NULL: no file */
+		size_t dropped;
+	} table[] = {
+		{ "2026-11-20T00:00:00Z a\n", "2026-11-20T00:00:00Z a\n", 0 },
+		{ "2026-11-19T23:59:59Z a\n2026-11-20T00:00:00Z b\n", "2026-11-20T00:00:00Z b\n", 1 },
+		{ "2025-01-01T00:00:00Z a\n  torn\n\n2026-12-01T00:00:00Z b\nodd\n",
+		  "2026-12-01T00:00:00Z b\nodd\n", 3 },
+		/* What stands behind a young line stays, whatever its date: the clock may have been wrong. */
+		{ "2026-11-20T00:00:00Z a\n2025-01-01T00:00:00Z b\n",
+		  "2026-11-20T00:00:00Z a\n2025-01-01T00:00:00Z b\n", 0 },
+		{ "2025-01-01T00:00:00Z a\n", NULL, 1 },
+		{ "2025-01-01T00:00:00Z a\n2025-01-02T00:00", NULL, 2 },
+		{ "no date\n2025-01-01T00:00:00Z a\n", "no date\n2025-01-01T00:00:00Z a\n", 0 },
+		{ "", "", 0 },
+	};
+	const struct scratch *s = *state;
+	struct pv_domain d = kvt();
+	size_t dropped;
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		scratch_write(s, "kvt.dk", table[i].text, strlen(table[i].text));
+		assert_int_equal(pv_history_trim(s->fd, &d, SINCE, true, &dropped, NULL), PV_OK);
+		assert_int_equal(dropped, table[i].dropped);
+		assert_true(scratch_holds(s, "kvt.dk", table[i].text, strlen(table[i].text)));
+		assert_int_equal(pv_history_trim(s->fd, &d, SINCE, false, &dropped, NULL), PV_OK);
+		assert_int_equal(dropped, table[i].dropped);
+		if (table[i].left == NULL)
+			assert_int_equal(scratch_count(s->path), 0);
+		else if (!scratch_holds(s, "kvt.dk", table[i].left, strlen(table[i].left)))
+			fail_msg("row %zu", i);
+	}
+	(void)unlinkat(s->fd, "kvt.dk", 0);
+	assert_int_equal(pv_history_trim(s->fd, &d, SINCE, false, &dropped, NULL), PV_OK);
+	assert_int_equal(dropped, 0);
+}
+
+static const char long_text[] = "2025-01-01T00:00:00Z a\n2026-12-01T00:00:00Z b\n";
+
+static enum pv_class trim_once(void *ctx, struct pv_error *e)
+{
+	const struct scratch *s = ctx;
+	const char *call = fault.call;
+	struct pv_domain d = kvt();
+	size_t dropped;
+
+	fault.call = NULL;
+	scratch_write(s, "kvt.dk", long_text, sizeof long_text - 1);
+	assert_int_equal(fchmodat(s->fd, "kvt.dk", 0640, 0), 0);
+	fault.call = call;
+	return pv_history_trim(s->fd, &d, SINCE, false, &dropped, e);
+}
+
+static void it_is_trimmed_or_whole(void *ctx, enum pv_class c)
+{
+	const struct scratch *s = ctx;
+
+	bool old = scratch_holds(s, "kvt.dk", long_text, sizeof long_text - 1);
+	bool new = scratch_holds(s, "kvt.dk", long_text + 23, sizeof long_text - 1 - 23);
+	assert_true(old || new);
+	assert_true(c != PV_OK || new);
+}
+
+static void a_history_is_trimmed_or_whole_whatever_fails(void **state)
+{
+	assert_true(with_every_write_fault(trim_once, it_is_trimmed_or_whole, *state) >= 15);
+}
+
 static void what_is_deleted_is_in_the_trash(void **state)
 {
 	const struct scratch *s = *state;
@@ -280,6 +353,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(history_is_old_or_new_whatever_fails, scratch_make,
 						scratch_remove),
 		cmocka_unit_test_setup_teardown(a_close_that_fails_is_an_error, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(old_lines_go, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(a_history_is_trimmed_or_whole_whatever_fails, scratch_make,
+						scratch_remove),
 		cmocka_unit_test_setup_teardown(what_is_deleted_is_in_the_trash, scratch_make,
 						scratch_remove),
 		cmocka_unit_test(the_date_is_in_the_name),
