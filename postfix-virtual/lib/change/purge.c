@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <unistd.h>
 
 static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 30 };
@@ -51,17 +50,12 @@ static void purge_path(struct order *o, const char *path, struct pv_error *e)
 	(void)close(fd);
 }
 
-static void purge_in(struct order *o, struct pv_error *e, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void purge_in(struct order *o, struct pv_error *e, const char *fmt, ...)
+/* `folder`/`below`, of which the first len bytes count. */
+static void purge_in(struct order *o, const char *folder, const char *below, size_t len, struct pv_error *e)
 {
 	char path[PATH_MAX];
-	va_list ap;
 
-	va_start(ap, fmt);
-	int n = vsnprintf(path, sizeof path, fmt, ap);
-	va_end(ap);
+	int n = snprintf(path, sizeof path, "%s/%.*s", folder, (int)len, below);
 	if (n > 0 && (size_t)n < sizeof path)
 		purge_path(o, path, e);
 }
@@ -70,11 +64,10 @@ static void purge_in(struct order *o, struct pv_error *e, const char *fmt, ...)
 static void purge_home(struct order *o, const char *home, struct pv_error *e)
 {
 	const char *spool = o->store->conf.mail_spool_home, *slash = strrchr(spool, '/');
-	int below = slash != NULL ? (int)(slash - spool) : 0;
 
-	purge_in(o, e, "%s", home);
-	if (below > 0)
-		purge_in(o, e, "%s/%.*s", home, below, spool);
+	purge_path(o, home, e);
+	if (slash != NULL)
+		purge_in(o, home, spool, (size_t)(slash - spool), e);
 }
 
 static void purge_homes(struct order *o, struct pv_error *e)
@@ -102,8 +95,9 @@ static enum pv_class as_account(void *ctx, int out_fd, struct pv_error *e)
 	struct order *o = ctx;
 
 	for (size_t i = 0; i < o->count; i++) {
-		purge_in(o, e, "%s/%s", o->store->dir, o->v[i].domain.s);
-		purge_in(o, e, "%s/%s", o->store->conf.spool_directory, o->v[i].domain.s);
+		const struct pv_domain *d = &o->v[i].domain;
+		purge_in(o, o->store->dir, d->s, d->len, e);
+		purge_in(o, o->store->conf.spool_directory, d->s, d->len, e);
 	}
 	if (o->account != NULL)
 		purge_homes(o, e);
@@ -166,7 +160,7 @@ static struct owned *list_all(const struct pv_store *s, size_t *count_r, struct 
 		pv_folder_close(&f);
 	}
 	free(list);
-	if (*count_r > 1)
+	if (v != NULL && *count_r > 1)
 		qsort(v, *count_r, sizeof *v, compare);
 	return v;
 }
