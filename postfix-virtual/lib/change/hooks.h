@@ -6,7 +6,7 @@
  *     domain-alias ALIAS DOMAIN        user-rename ADDRESS NEW    host-addresses-delete NAME
  *     domain-set DOMAIN                user-password ADDRESS
  *     domain-delete DOMAIN             user-disable, user-enable, user-delete ADDRESS
- *     adopt DOMAIN ACCOUNT             user-hash-all DOMAIN
+ *     adopt DOMAIN                     user-hash-all DOMAIN
  *
  * What is to be run is noted in `state_directory/events` while the change is still marked as begun, and run
  * once nothing is locked any more, so that a hook may change the same domain. Who was killed in between
