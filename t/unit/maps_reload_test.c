@@ -190,6 +190,23 @@ static void the_next_one_waits_for_the_rest_of_ten_seconds(void **state)
 	}
 }
 
+static void nobody_waits_where_postfix_does_not_run(void **state)
+{
+	(void)state;
+	stopped[0] = true;
+	mark();
+	replace_text("a");
+	assert_false(reload());
+	replace_text("b");
+	assert_false(reload());
+	assert_int_equal(slept_ms, 0);
+	assert_int_equal(said, 0);
+	stopped[0] = false; /* it was started, and has read this text: one reload too many does no harm */
+	replace_text("c");
+	assert_true(reload());
+	assert_int_equal(slept_ms, 0);
+}
+
 static void all_instances_that_run_are_reloaded(void **state)
 {
 	(void)state;
@@ -303,6 +320,7 @@ int main(void)
 		TEST(a_text_that_was_replaced_is_read_once),
 		TEST(the_first_text_ever_is_read),
 		TEST(the_next_one_waits_for_the_rest_of_ten_seconds),
+		TEST(nobody_waits_where_postfix_does_not_run),
 		TEST(all_instances_that_run_are_reloaded),
 		TEST(a_postfix_that_does_not_run_is_let_be),
 		TEST(one_that_fails_stays_due_and_the_others_are_told),

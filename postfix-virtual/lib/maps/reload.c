@@ -175,7 +175,8 @@ static enum pv_class reload_and_record(const struct pv_store *s, int dirfd, unsi
 	enum pv_class c = look(s, &now, e);
 	if (c == PV_OK)
 		c = reload_all(s, running_r, e);
-	now.at_ms = pv_now_ms();
+	/* Nobody has to wait for the sake of a Postfix that does not run. */
+	now.at_ms = *running_r > 0 ? pv_now_ms() : 0;
 	return c == PV_OK ? write_record(dirfd, &now, e) : c;
 }
 
