@@ -120,12 +120,12 @@ class Stage:
         note(f"{name or ' '.join(argv[3:5])}, {where}: {kills} kills, {ends['old']} times old, {ends['new']} times new")
         return kills, wrong, ends
 
-    def failing_everywhere(self, argv, judge, paths_of=lambda call: (), later=None):
-        """Make every call fail, one in each run. judge(call, r, at_once, state, old, new, after): a complaint, or None; at_once is the
+    def failing_everywhere(self, argv, judge, failing=None, paths_of=lambda call: (), later=None):
+        """Make every call of `failing` (FAILING) fail, one in each run. judge(call, r, at_once, state, old, new, after): a complaint, or None; at_once is the
         state right behind it, state the one after the next command. Returns (faults, complaints)."""
         old, new = self.both_ends(argv)
         faults, wrong = 0, []
-        for call, error in FAILING.items():
+        for call, error in (failing or FAILING).items():
             for nth in range(1, 400):
                 self.renew()
                 r, log = self.trace(argv, f"{call}:error={error}:when={nth}", paths_of(call))

@@ -80,7 +80,7 @@ def judge_password(call, r, at_once, state, old, new, after):
 
 def fault_tests(s):
     # A close() that fails here is not made either: of a pipe, the other side would wait.
-    faults, wrong = s.failing_everywhere(s.command(["user", "password", "abc@kvt.dk", "--hash", OTHER]), judge_password,
+    faults, wrong = s.failing_everywhere(s.command(["user", "password", "abc@kvt.dk", "--hash", OTHER]), judge_password, None,
                                          lambda call: private_paths(s) if call == "close" else (), lambda turn: s.command(["domain", "list"]))
     note(f"user password: {faults} faults")
     check(f"user password with {faults} faults: the old one or the new one, and never a wrong answer", faults > 100 and not wrong, "\n".join(wrong[:8]))
