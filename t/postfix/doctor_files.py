@@ -112,6 +112,11 @@ def users():
         put(good)()
         d.well(f"`{good.decode()}` is no password, and none is meant")
     back()
+    make, mend = mode(passwd, 0o644)
+    make()
+    d.well("hashes behind a closed folder")
+    make_folder, mend_folder = mode(os.path.dirname(passwd), 0o755)
+    d.fault("hashes that others can read", make_folder, lambda: (mend(), mend_folder()), "warning", "kvt.dk", rf"{re.escape(passwd)} has mode 0644.*chmod 600")
     both = f"abc--two:*:{a.pw_uid}:{a.pw_gid}::.:\n"
     # abc--two@kvt.dk and abc@two--kvt.dk would be one name to Postfix
     h.must_admin("domain", "add", "two--kvt.dk", "--account", a.pw_name)

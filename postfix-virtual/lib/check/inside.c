@@ -6,6 +6,7 @@
 #include "store/passwd_write.h"
 #include "store/password.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The users of one domain, while its passwd is read. */
@@ -89,6 +90,22 @@ static void tell_passwords(const struct reading *r)
 		       r->file, r->plain_line, r->first_plain, r->plain, r->first_plain, d);
 }
 
+/* Hashes that others can read are broken at leisure. */
+static void tell_readable(struct pv_visit *v, const struct pv_folder *f, const char *file)
+{
+	struct stat folder, st;
+
+	if (fstatat(f->fd, "passwd", &st, 0) != 0 || fstat(f->fd, &folder) != 0)
+		return;
+	bool others = (st.st_mode & S_IROTH) != 0 && (folder.st_mode & S_IXOTH) != 0;
+	bool group = (st.st_mode & S_IRGRP) != 0 && (folder.st_mode & S_IXGRP) != 0;
+	/* A group of the account alone is nobody else. */
+	if (others || (group && st.st_gid != v->account->gid))
+		pv_say(v->out, PV_WARNING, "users", f->domain.s,
+		       "%s has mode %04o, so others can read the hashes of all passwords: chmod 600 %s", file,
+		       (unsigned)(st.st_mode & 07777), file);
+}
+
 static enum pv_class read_users(struct pv_visit *v, const struct pv_subject *s, struct pv_error *e)
 {
 	struct pv_buf text = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
@@ -104,8 +121,10 @@ static enum pv_class read_users(struct pv_visit *v, const struct pv_subject *s, 
 	c = pv_file_load(f.fd, "passwd", &f.trust, &text, &found, e);
 	if (c == PV_OK && found)
 		c = pv_passwd_scan(text.s, text.len, file, v->account->uid, false, take_user, &r, e);
-	if (c == PV_OK && !v->repair)
+	if (c == PV_OK && !v->repair) {
 		tell_passwords(&r);
+		tell_readable(v, &f, file);
+	}
 	pv_buf_free_zero(&text);
 	pv_folder_close(&f);
 	return c;
