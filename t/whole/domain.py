@@ -265,6 +265,13 @@ def at_once(h):
 
 
 def sub_domains(h):
+    proof = f"{h.map_folder}/.virtual_regexp.proof"
+    r = run(["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-P", proof, "-e", "trace=openat", "-e", "inject=openat:error=EIO",
+             f"{h.bin}/postfix-virtual", "-c", h.etc, "domain", "set", "d1.dk", "sub_domains=yes"])
+    equal("expressions that could not be proved: not done yet", (r.returncode, b"could not be proved now" in r.stderr, os.listdir(h.path("state", "pending"))),
+          (75, True, ["d1.dk"]))
+    contains("the next command finishes it", admin(h, "domain list")[2], "finished what was interrupted")
+    contains("with its expression", read(f"{h.map_folder}/virtual_regexp").decode(), r"d1\.dk")
     equal("sub_domains=yes", admin(h, "domain set d0.dk sub_domains=yes")[:2], (0, "domain d0.dk changed\n"))
     contains("stands in domains", domains(h), "d0.dk account=" + h.owner.pw_name + " sub_domains=yes")
     contains("and an expression is made", read(f"{h.map_folder}/virtual_regexp").decode(), r"d0\.dk")

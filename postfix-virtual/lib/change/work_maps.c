@@ -2,6 +2,7 @@
 #include "change/work.h"
 
 #include "address/extension.h"
+#include "change/settings.h"
 #include "maps/map.h"
 
 bool pv_work_is_hosts(const struct pv_work *w)
@@ -47,6 +48,13 @@ static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct
 	return PV_TEMPORARY;
 }
 
+/* Is it one that is done only when an expression is in force? */
+static bool wants_expressions(const struct pv_mark *m)
+{
+	return m->sub_domains || m->kind == PV_MARK_DOMAIN_ALIAS ||
+	       (m->kind == PV_MARK_DOMAIN_SET && pv_settings_have(m->words, "sub_domains"));
+}
+
 static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_maps_report *report,
 				 struct pv_error *e)
 {
@@ -59,6 +67,11 @@ static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_
 		pv_buf_add(&w->c->diff, report->diff.s, report->diff.len);
 	else if (report->added + report->removed + report->changed > 0)
 		w->shared->steps++;
+	if (report->unproved && wants_expressions(&w->mark) && !w->c->dry)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s: the expressions for sub-domains could not be proved now, so those of "
+			       "before stay in force",
+			       w->domain.s);
 	return complaint != NULL ? weigh_complaint(w, first, complaint, e) : PV_OK;
 }
 

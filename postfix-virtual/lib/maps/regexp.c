@@ -236,6 +236,7 @@ static enum pv_class keep_old(struct pv_maps_work *w, struct pv_regexp_text *t, 
 	(void)pv_fail(&said, PV_TEMPORARY, "4.3.5",
 		      "the new expressions were not proved, so those of before stay in force: %s", why->text);
 	enum pv_class c = pv_report_complain(w->report, NULL, &said, e);
+	w->report->unproved = true;
 	if (c == PV_OK && w->old_expressions.count == 0)
 		return format_text(w, &none, t, e);
 	pv_buf_reset(&w->regexp);
