@@ -45,12 +45,15 @@ def main():
     write(h.path("postfix", "virtual"), f"hand.example x\ninfo@hand.example {owner.pw_name}\n")
     write(h.path("postfix", "aliases"), f"pipe \"|/usr/bin/touch {h.path('piped')}\"\n")
     must(["/usr/sbin/postmap", "-c", h.postfix.config, "hash:" + h.path("postfix", "virtual")])
+    h.postfix.set(recipient_delimiter="+-")
     h.start()
+    conf = read(f"{h.etc}/virtual.conf")
     files = lambda: [read(f"{h.postfix.config}/{n}") for n in ("main.cf", "master.cf")]
     before, answers = files(), rcpts(h, HAND_MADE)
     equal("the host has its own mail", answers[1:], ["250 2.1.5"] * 4)
     own_mail(h, owner, "before")
     h.must_admin("setup", "--yes")
+    contains("virtual.conf says what stands before a tag here", read(f"{h.etc}/virtual.conf"), b"\nrecipient_delimiter = +-\n")
     contains("the old name is kept in the list", h.postfix.value("virtual_alias_maps"), "$virtual_maps, lmdb:")
     a = h.account("a")
     for domain in ("kvt.dk", "shop.relayed.example"):
@@ -61,6 +64,8 @@ def main():
         equal(f"{domain}: a user is accepted, nobody else", rcpts(h, [f"abc@{domain}", f"nosuch@{domain}"]), ["250 2.1.5", "550 5.1.1"])
         h.postfix.send(f"abc@{domain}", b"Subject: ours\n\nx\n")
         check(f"{domain}: mail is delivered", h.postfix.wait_empty() and b"Subject: ours\n" in h.mailbox(domain, "abc"), h.postfix.log())
+    h.postfix.send("abc-tag@kvt.dk", b"Subject: tagged\n\nx\n")
+    check("mail with a tag behind the other delimiter too", h.postfix.wait_empty() and b"Subject: tagged\n" in h.mailbox("kvt.dk", "abc"), h.postfix.log())
     r = h.admin("domain", "add", "relayed.example", "--account", a.pw_name)
     check("what stands in relay_domains itself is refused, with the mend", r.returncode == 1 and b"relay_domains" in r.stderr, r)
     equal("the host's own addresses are answered as before", rcpts(h, HAND_MADE), answers)
@@ -70,6 +75,7 @@ def main():
     equal("a sub-domain of ours below a relayed name is ours", rcpts(h, ["abc@x.shop.relayed.example", "no@x.shop.relayed.example"]), ["250 2.1.5", "550 5.1.1"])
     h.must_admin("setup", "--undo", "--yes")
     equal("undo leaves main.cf and master.cf byte for byte as before", files(), before)
+    equal("and virtual.conf", read(f"{h.etc}/virtual.conf"), conf)
     done()
 
 
