@@ -9,7 +9,7 @@
  * domains stand one after the other, easy to read; more become a tree over the ends of their names with
  * BRANCHES at each node, so that a lookup tries a few lines at each level.
  */
-enum { FLAT = 12, BRANCHES = 4, LEAF = 3 };
+enum { FLAT = 12, BRANCHES = 4, LEAF = 6 };
 
 /* A domain by its name's end: the name backwards. */
 struct leaf {
@@ -45,7 +45,9 @@ static void add_if(const struct nest *n, size_t low, size_t high, size_t len)
 	const char *back = n->leaves[low].back;
 	char last = '\0';
 
-	pv_buf_adds(n->out, "if /");
+	/* Looks at the end alone. Without the lookbehind PCRE2 would try at each byte of an address: three
+	 * times as slow. */
+	pv_buf_adds(n->out, "if /^.*+(?<=");
 	if (back[len] != '\0') {
 		pv_buf_addc(n->out, '[');
 		/* Sorted, `-` comes first, where it stands for itself. */
@@ -59,7 +61,7 @@ static void add_if(const struct nest *n, size_t low, size_t high, size_t len)
 	}
 	for (size_t i = len; i-- > 0;)
 		pv_factor_quote(back + i, 1, n->out);
-	pv_buf_adds(n->out, "$/\n");
+	pv_buf_adds(n->out, ")/\n");
 }
 
 static size_t equal_bytes(const struct nest *n, size_t low, size_t high)

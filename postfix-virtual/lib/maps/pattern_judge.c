@@ -129,7 +129,7 @@ static enum pv_class refuse_slow(const struct pv_pattern *p, struct pv_pcre *x, 
 
 	for (size_t i = 0; i < sizeof PV_PATTERN_BYTES - 1 && !slow; i++) {
 		pv_buf_reset(&subject);
-		repeat(PV_PATTERN_BYTES + i, 1, &subject);
+		repeat(&PV_PATTERN_BYTES[i], 1, &subject);
 		slow = is_slow(x, &subject);
 	}
 	for (unsigned i = 0; i < SAMPLES && !slow; i++) {

@@ -8,7 +8,7 @@
 
 /* Near-misses of a domain: RANDOM always the same, OTHERS by the clock; fewer where many domains are proved
  * at once. */
-enum { RANDOM = 10000, OTHERS = 2000, ALL_RANDOM = 2000000, RANDOM_LEAST = 200, SEED = 2002 };
+enum { RANDOM = 10000, OTHERS = 2000, ALL_RANDOM = 500000, RANDOM_LEAST = 200, SEED = 2002 };
 /* Of the near-misses so many go to postmap too. */
 enum { POSTMAP_RANDOM = 300 };
 
