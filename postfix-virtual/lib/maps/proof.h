@@ -84,7 +84,7 @@ struct pv_proof_job {
 
 /*
  * Prove the expressions. PV_OK: see what was said. PV_BUG: they are wrong in a way that is no single domain's
- * fault. PV_TEMPORARY: no memory, or postmap did not run.
+ * fault. PV_TEMPORARY: no memory, or postmap did not run or disagrees.
  */
 enum pv_class pv_prove(const struct pv_proof_job *job, struct pv_error *e);
 

@@ -209,13 +209,33 @@ static enum pv_class format_text(struct pv_maps_work *w, const struct pv_express
 	return c == PV_OK ? pv_buf_check(&w->regexp, PV_REGEXP_NAME, e) : c;
 }
 
-/* Take the domains out that failed. Returns whether there were any. */
-static bool drop_failed(struct pv_expressions *l, const bool *failed)
+/* Go back to the pattern aliases of before, where there were others, and to sub-domains only where there
+ * were and still are to be some. What is cut out stays as it is now. */
+static bool go_back(const struct pv_maps_work *w, struct pv_expression *x, struct pv_error *e)
 {
-	size_t to = 0, count = l->count;
+	const struct pv_expression *old = pv_expressions_get(&w->old_expressions, x->domain);
 
-	for (size_t i = 0; i < count; i++) {
-		if (!failed[i]) {
+	if (old == NULL ||
+	    (old->sub_domains >= x->sub_domains && pv_strings_equal(&old->patterns, &x->patterns)))
+		return false;
+	x->sub_domains = x->sub_domains && old->sub_domains;
+	pv_strings_free(&x->patterns);
+	for (size_t i = 0; i < old->patterns.count; i++)
+		if (pv_strings_add(&x->patterns, old->patterns.v[i], e) != PV_OK)
+			return false;
+	return x->sub_domains || x->patterns.count > 0;
+}
+
+/* Of the domains that failed take what was there before, or take them out. Returns whether there were any. */
+static bool drop_failed(const struct pv_maps_work *w, struct pv_expressions *l, const bool *failed,
+			struct pv_error *e)
+{
+	size_t to = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < l->count; i++) {
+		any = any || failed[i];
+		if (!failed[i] || go_back(w, &l->v[i], e)) {
 			l->v[to++] = l->v[i];
 			continue;
 		}
@@ -223,7 +243,7 @@ static bool drop_failed(struct pv_expressions *l, const bool *failed)
 		pv_strings_free(&l->v[i].patterns);
 	}
 	l->count = to;
-	return to < count;
+	return any;
 }
 
 /* A proof that cannot be held, or that fails for no single domain, changes nothing. */
@@ -256,7 +276,7 @@ static enum pv_class prove_text(struct pv_maps_work *w, struct pv_expressions *l
 		if (failed == NULL)
 			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold a proof");
 		enum pv_class c = pv_regexp_prove(w, l, t, failed, &why);
-		again = c == PV_OK && drop_failed(l, failed);
+		again = c == PV_OK && drop_failed(w, l, failed, e);
 		free(failed);
 		if (c != PV_OK)
 			return keep_old(w, t, &why, e);

@@ -25,7 +25,7 @@ bool pv_regexp_keeps(const struct pv_maps_work *w, const struct pv_plan_domain *
 /*
  * Make w->regexp, the new text, from the plan, `domains`, and (for what is not in the plan, or keeps its old
  * keys) the old text. Where it differs from the old one it is proved; an expression that
- * fails is left out, with a complaint about its domain. Comes after pv_merge().
+ * fails is replaced by that of before or left out, with a complaint about its domain. Comes after pv_merge().
  */
 enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e);
 

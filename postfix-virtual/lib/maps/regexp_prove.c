@@ -47,7 +47,9 @@ static enum pv_class said(void *ctx, size_t i, const struct pv_proof *p, const s
 	bool again = proof->failed[i];
 	proof->failed[i] = true;
 	(void)pv_fail(&complaint, PV_BUG, NULL,
-		      "%s: its expressions failed their proof and are left out (a bug: please report it): %s",
+		      "%s: its expressions failed their proof, so those of before are used where they hold, "
+		      "or none (a "
+		      "bug: please report it): %s",
 		      p->domain, why->text);
 	return again ? PV_OK : pv_report_complain(proof->w->report, known ? &d : NULL, &complaint, e);
 }
