@@ -87,8 +87,8 @@ static enum pv_class take_order(struct admin *a, struct order *o, struct pv_erro
 		return usage_error(a, e, "either a domain or --all");
 	if (a->options[OPT_MAIL] != NULL && a->options[OPT_CHANGES] == NULL)
 		return usage_error(a, e, "--mail sends what --changes prints: give both");
-	if (a->options[OPT_PLUGIN] != NULL && a->json)
-		return usage_error(a, e, "either --plugin or --json");
+	if (a->options[OPT_PLUGIN] != NULL && (a->json || a->options[OPT_CHANGES] != NULL))
+		return usage_error(a, e, "--plugin prints one line of its own: not with --json or --changes");
 	if (one) {
 		enum pv_class c = pv_idn_domain(a->objects[0], &o->domain, e);
 		if (c != PV_OK)

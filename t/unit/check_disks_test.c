@@ -17,7 +17,7 @@ long __wrap_syscall(long number, int fd, int command, uid_t uid, struct dqblk *q
 {
 	assert_int_equal(number, SYS_quotactl_fd);
 	assert_true(fd >= 0);
-	assert_int_equal(command, QCMD(Q_GETQUOTA, USRQUOTA));
+	assert_int_equal((unsigned)command, (unsigned)Q_GETQUOTA << SUBCMDSHIFT | USRQUOTA);
 	assert_int_equal(uid, 1234);
 	*q = quota;
 	errno = quota_error;

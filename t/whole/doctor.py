@@ -27,7 +27,7 @@ def usage():
             (("--resolver", "127.0.0.1:53"), "the network is asked about a domain"), (("--all", "--resolver", "x"), "is no IPv4 address"),
             (("--all", "--resolver", "127.0.0.1:0"), "is no IPv4 address"), (("--all", "--resolver", "127.0.0.1:65536"), "is no IPv4 address"),
             (("--all", "--smtp-port", "70000"), "--smtp-port 70000 is no port"), (("kvt.dk", "--zones", "x"), "--zones needs --all"),
-            (("--plugin", "--json"), "either --plugin or --json"), (("not a domain",), "not a domain"),
+            (("--plugin", "--json"), "not with --json or --changes"), (("--plugin", "--changes"), "not with --json or --changes"), (("not a domain",), "not a domain"),
             (("--changes", "--mail", "root -O/x"), "is neither an address nor a local user"), (("--changes", "--mail", "-Cx"), "is neither an address nor"),
             (("--changes", "--mail", "a@b.dk\nBcc: c@d.dk"), "is neither an address nor")):
         status, out, err = d.run(*args)
@@ -137,6 +137,7 @@ def mail():
                     " doctor --changes --mail abc@two.dk"])
     make, mend = mode(forward, 0o666)
     ask()
+    h.postfix.wait_empty()
     box = f"{h.spool}/two.dk/abc"
     before = read(box).count(b"Subject: postfix-virtual doctor")
     make()

@@ -105,13 +105,16 @@ static bool is_near(unsigned long long used, unsigned long long limit)
 	return limit > 0 && used / 9 >= limit / 10;
 }
 
+/* QCMD() itself shifts a 1 into the sign. */
+#define GET_QUOTA ((int)((unsigned)Q_GETQUOTA << SUBCMDSHIFT | USRQUOTA))
+
 /* The account's share of the file system, by quota(5), where it has any. */
 static void check_quota(struct pv_visit *v, int fd, const char *path)
 {
 	struct dqblk q = { .dqb_valid = 0 };
 
 	/* Each may ask about itself. */
-	if (syscall(SYS_quotactl_fd, fd, QCMD(Q_GETQUOTA, USRQUOTA), v->account->uid, &q) != 0)
+	if (syscall(SYS_quotactl_fd, fd, GET_QUOTA, v->account->uid, &q) != 0)
 		return;
 	unsigned long long blocks = q.dqb_bsoftlimit != 0 ? q.dqb_bsoftlimit : q.dqb_bhardlimit;
 	unsigned long long inodes = q.dqb_isoftlimit != 0 ? q.dqb_isoftlimit : q.dqb_ihardlimit;

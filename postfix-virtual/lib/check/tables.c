@@ -12,8 +12,8 @@
 
 enum { SECONDS = 300 };
 
-/* The first line that a unified diff adds or takes away. */
-static void first_line(const char *diff, char *out, size_t size)
+/* The first line that a unified diff adds or takes away, comments aside. Returns false: there is none. */
+static bool first_line(const char *diff, char *out, size_t size)
 {
 	for (const char *p = diff; *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n') {
 		bool is_head = strncmp(p, "+++", 3) == 0 || strncmp(p, "---", 3) == 0;
@@ -22,9 +22,9 @@ static void first_line(const char *diff, char *out, size_t size)
 		int n = snprintf(out, size, "%.*s", (int)strcspn(p, "\n"), p);
 		for (int i = 0; i < n && (size_t)i < size; i++)
 			out[i] = out[i] == '\t' ? ' ' : out[i];
-		return;
+		return true;
 	}
-	(void)snprintf(out, size, "its comment");
+	return false;
 }
 
 /* Is it said already that the folder cannot be used? */
@@ -51,10 +51,14 @@ enum pv_class pv_check_maps(struct pv_checkup *u, struct pv_error *e)
 				 "its keys in the tables stay as they were: %s", p->error.text);
 	}
 	if (c == PV_OK && r.diff.len > 0) {
-		first_line(r.diff.s, line, sizeof line);
-		pv_found(u, PV_CRITICAL, u->store->conf.map_directory,
-			 "the tables do not say what the domains' files say (first: `%s`): make-postfix-maps",
-			 line);
+		if (first_line(r.diff.s, line, sizeof line))
+			pv_found(u, PV_CRITICAL, u->store->conf.map_directory,
+				 "the tables do not say what the domains' files say (first: `%s`): "
+				 "make-postfix-maps",
+				 line);
+		else
+			pv_found(u, PV_NOTE, u->store->conf.map_directory,
+				 "a comment in the texts of the tables is not as it would be written now");
 	}
 	pv_maps_report_free(&r);
 	return c;
