@@ -65,8 +65,6 @@ static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_
 			pv_buf_addf(&w->c->notes, "%s\n", report->complaints[i].error.text);
 	if (w->c->dry)
 		pv_buf_add(&w->c->diff, report->diff.s, report->diff.len);
-	else if (report->added + report->removed + report->changed > 0)
-		w->shared->steps++;
 	if (report->unproved && wants_expressions(&w->mark) && !w->c->dry)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "%s: the expressions for sub-domains could not be proved now, so those of "
@@ -94,6 +92,9 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 		o.without_domain_count = 1;
 	}
 	enum pv_class c = pv_maps_update(w->c->store, count > 0 ? &m->domain : NULL, count, &o, &report, e);
+	/* What was written there must be finished, whatever failed behind it. */
+	if (report.touched)
+		w->shared->steps++;
 	if (c == PV_OK)
 		c = take_report(w, first, &report, e);
 	pv_maps_report_free(&report);

@@ -195,6 +195,7 @@ static enum pv_class replace_text(struct pv_maps_work *w, const struct place *p,
 		c = pv_file_begin(p->dirfd, pv_map_name(m), MAP_MODE, (uid_t)-1, p->group, &file, e);
 	if (c == PV_OK) {
 		c = put_text(w, m, &file, head.s, &sum, e);
+		w->report->touched |= c == PV_OK;
 		if (c == PV_OK)
 			c = pv_file_commit(&file, e);
 		else
@@ -212,9 +213,10 @@ static enum pv_class drop_large_text(struct pv_maps_work *w, const struct place 
 	const struct pv_text_look *text = &w->old.text[m];
 
 	*done_r = w->is_few && (text->found ? text->size : pv_table_bytes(w->old.table[m])) > PV_MAP_SMALL;
-	return *done_r && text->found && w->differences[m].count > 0
-		       ? pv_file_remove(p->dirfd, pv_map_name(m), e)
-		       : PV_OK;
+	if (!*done_r || !text->found || w->differences[m].count == 0)
+		return PV_OK;
+	w->report->touched = true;
+	return pv_file_remove(p->dirfd, pv_map_name(m), e);
 }
 
 static enum pv_class write_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
@@ -296,10 +298,12 @@ static enum pv_class step(struct pv_maps_work *w, const struct place *p, enum pv
 		return PV_OK;
 	if (w->old.table[m] != NULL)
 		c = pv_table_apply(w->old.table[m], &w->differences[m], which, &state, e);
-	if (c != PV_OK || state == PV_TABLE_GOOD)
-		return c;
-	built[m] = true;
-	return build_table(w, p, m, e);
+	if (c == PV_OK && state != PV_TABLE_GOOD) {
+		built[m] = true;
+		c = build_table(w, p, m, e);
+	}
+	w->report->touched |= c == PV_OK && (built[m] || w->differences[m].count > 0);
+	return c;
 }
 
 /*

@@ -83,6 +83,7 @@ struct pv_maps_report {
 	size_t keys;			/* of `virtual` now */
 	size_t added, removed, changed; /* lines of both texts */
 	bool unproved;			/* the new expressions could not be proved: those of before stay */
+	bool touched;			/* something was written, also where it failed later */
 	struct pv_buf diff;		/* unified, as of diff -u; for dry_run */
 };
 
