@@ -175,7 +175,7 @@ def failing(s):
             return "said it was done"
         return None if after.returncode == 0 and state in (old, new) else f"not mended\n{differences(state, old)}"
 
-    faults, wrong = s.failing_everywhere(s.command(["user", "disable", "abc@b.dk"]), judge, lambda _: paths,
+    faults, wrong = s.failing_everywhere(s.command(["user", "disable", "abc@b.dk"]), judge, paths_of=lambda _: paths,
                                          later=lambda _: s.command(["domain", "list"]))
     check(f"{faults} faults: tables old or new, finished by the next command", faults > 10 and not wrong, "\n".join(wrong[:4])[:3000])
 
