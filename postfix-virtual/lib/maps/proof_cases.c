@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { KEY_MAX = 4096, PATTERN_SAMPLES = 20, MUTATIONS = 3, TRIES = 50, OTHERS = 20 };
+enum { KEY_MAX = 4096, HOST_MAX = 600, PATTERN_SAMPLES = 20, MUTATIONS = 3, TRIES = 50, OTHERS = 20 };
 
 struct making {
 	const struct pv_expressions *l;
@@ -132,7 +132,7 @@ static enum pv_class examples_at(struct making *m, const char *host)
 
 static enum pv_class sub_domain_examples(struct making *m)
 {
-	char host[KEY_MAX], folded[KEY_MAX];
+	char host[HOST_MAX], folded[HOST_MAX];
 	enum pv_class c = PV_OK;
 
 	for (size_t i = 0; c == PV_OK && i < HEADS; i++) {
@@ -348,7 +348,7 @@ enum pv_class pv_cases_few(const struct pv_expression *x, struct pv_oracle *o, s
 			   struct pv_error *e)
 {
 	struct making m = { NULL, x, o, cases, PV_BUF_INIT(KEY_MAX), e, '\0' };
-	char host[KEY_MAX];
+	char host[HOST_MAX];
 	enum pv_class c = PV_OK;
 
 	(void)snprintf(host, sizeof host, "y.x.%s", x->domain);
