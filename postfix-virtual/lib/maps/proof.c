@@ -68,7 +68,7 @@ static enum pv_class make_cases(struct proving *p, size_t i, struct pv_cases *ca
 {
 	const struct pv_proof_job *job = p->job;
 	struct pv_random fixed = { SEED };
-	size_t share = ALL_RANDOM / count_changed(job);
+	size_t changed = count_changed(job), share = changed == 0 ? 0 : ALL_RANDOM / changed;
 
 	if (share < RANDOM_LEAST)
 		share = RANDOM_LEAST;

@@ -208,7 +208,7 @@ static void ask(struct pv_oracle *o, const char *key, size_t len, struct pv_buf 
 
 void pv_oracle_ask(struct pv_oracle *o, const char *key, size_t len, struct pv_buf *out)
 {
-	char *lower = malloc(len + 1);
+	char *lower = calloc(len + 1, 1);
 
 	pv_buf_reset(out);
 	if (lower == NULL) {

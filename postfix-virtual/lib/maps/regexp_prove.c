@@ -92,20 +92,22 @@ static enum pv_class prove_by_candidate(const struct pv_maps_work *w, struct pv_
 }
 
 /* Where nothing may be written, Postfix is asked about the text in force, if that is the one to be proved. */
-static enum pv_class prove(const struct pv_maps_work *w, struct pv_proof_job *job, struct pv_error *e)
+static enum pv_class prove(const struct pv_maps_work *w, const struct pv_proof_job *ordered,
+			   struct pv_error *e)
 {
 	bool writes = !w->options->check && !w->options->dry_run;
+	struct pv_proof_job job = *ordered;
 	char path[PATH_MAX], dir[PATH_MAX];
 
 	if (!pv_conf_instance(&w->store->conf, 0, dir, sizeof dir) || !pv_postfix_has(PV_POSTMAP))
-		return pv_prove(job, e);
-	job->postfix_dir = dir;
+		return pv_prove(&job, e);
+	job.postfix_dir = dir;
 	if (writes)
-		return prove_by_candidate(w, job, path, sizeof path, e);
+		return prove_by_candidate(w, &job, path, sizeof path, e);
 	(void)snprintf(path, sizeof path, "%s/" PV_REGEXP_NAME, w->store->conf.map_directory);
 	if (w->options->prove != NULL && is_as_before(w))
-		job->file = path;
-	return pv_prove(job, e);
+		job.file = path;
+	return pv_prove(&job, e);
 }
 
 enum pv_class pv_regexp_prove(struct pv_maps_work *w, const struct pv_expressions *l,
