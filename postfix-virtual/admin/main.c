@@ -387,7 +387,7 @@ static enum pv_class serve(struct admin *a, char **argv, struct pv_error *e)
 		return PV_OK;
 	}
 	c = take_command(a, &l, e);
-	return c == PV_OK ? run_command(a, e) : c;
+	return c == PV_OK && a->command != NULL ? run_command(a, e) : c;
 }
 
 int main(int argc, char **argv)
