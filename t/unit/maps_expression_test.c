@@ -41,6 +41,8 @@ static int stop(void **state)
 	return 0;
 }
 
+static size_t nested; /* lines.len without the lines for letters beyond ASCII */
+
 /* A domain; cuts and patterns: lists with NULL at the end, or NULL. */
 static void add(const char *domain, bool sub_domains, const char *const *cuts, const char *const *patterns)
 {
@@ -67,6 +69,8 @@ static void format(void)
 		starts[i + 1] = blocks.len;
 	}
 	assert_int_equal(pv_expressions_nest(&l, &blocks, starts, &lines, &e), PV_OK);
+	nested = lines.len;
+	assert_int_equal(pv_expressions_fold(&l, "+", &lines, &e), PV_OK);
 	assert_false(lines.failed);
 }
 
@@ -77,6 +81,7 @@ static void a_domain_has_these_lines(void **state)
 {
 	add("kvt.dk", true, cuts, patterns);
 	format();
+	pv_buf_truncate(&lines, nested);
 	assert_string_equal(lines.s, "# kvt.dk: its sub-domains\n"
 				     "# not: shop.kvt.dk\n"
 				     "# not: www.kvt.dk\n"
@@ -138,8 +143,8 @@ static void what_was_written_is_read_back(void **state)
 		assert_memory_equal(again.v[i].block, blocks.s + starts[i], again.v[i].block_len);
 	}
 	pv_expressions_free(&again);
-	/* Cut off anywhere within a block, it is not believed. */
-	for (size_t n = 1; n < lines.len; n++) {
+	/* Cut off anywhere within a block, it is not believed; those behind are not read. */
+	for (size_t n = 1; n < nested; n++) {
 		char *part = strndup(lines.s, n);
 		if (pv_expressions_read(part, &again))
 			assert_true(n >= 6 && strcmp(part + n - 6, "endif\n") == 0);

@@ -85,4 +85,9 @@ bool pv_expressions_read(const char *lines, struct pv_expressions *l);
 enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct pv_buf *blocks,
 				  const size_t *starts, struct pv_buf *out, struct pv_error *e);
 
+/* Append the lines of all domains once more, for addresses with letters beyond ASCII (fold.h), which the
+ * others never take. PV_BUG: a pattern that pv_pattern_parse() would refuse. */
+enum pv_class pv_expressions_fold(const struct pv_expressions *l, const char *delimiters, struct pv_buf *out,
+				  struct pv_error *e);
+
 #endif

@@ -1,6 +1,7 @@
 #include "maps/proof.h"
 
 #include "base/clock.h"
+#include "maps/fold.h"
 #include "maps/pcre_table.h"
 
 #include <errno.h>
@@ -29,6 +30,20 @@ static enum pv_class said(struct proving *p, size_t i, const struct pv_proof *pr
 	return p->job->said(p->job->ctx, i, proof, why, p->e);
 }
 
+/* Is it what is wanted, where neither case nor letters beyond ASCII count, as in the table that is asked
+ * next? */
+static bool is_wanted(const char *got, size_t len, const char *want)
+{
+	struct pv_buf folded = PV_BUF_INIT(65536);
+
+	if (!pv_fold_needed(got, len))
+		return strcasecmp(got, want) == 0;
+	pv_fold(got, len, &folded);
+	bool same = !folded.failed && strcasecmp(folded.s, want) == 0;
+	pv_buf_free(&folded);
+	return same;
+}
+
 /* Look one key up. PV_BUG: the answer is not what is wanted. */
 static enum pv_class try_case(struct proving *p, const struct pv_case *k, struct pv_buf *got,
 			      struct pv_error *why)
@@ -38,7 +53,7 @@ static enum pv_class try_case(struct proving *p, const struct pv_case *k, struct
 	enum pv_class c = pv_pcre_table_ask(p->table, k->key, strlen(k->key), got, &found, why);
 	if (c != PV_OK)
 		return pv_error_prefix(why, "`%.80s`", k->key);
-	if (found == (*k->want != '\0') && strcasecmp(got->s, k->want) == 0)
+	if (found == (*k->want != '\0') && is_wanted(got->s, got->len, k->want))
 		return PV_OK;
 	return pv_fail(why, PV_BUG, NULL, "`%.80s` gives `%.80s` and must give `%.80s`", k->key, got->s,
 		       k->want);

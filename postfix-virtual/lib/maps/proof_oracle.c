@@ -1,5 +1,6 @@
 #include "maps/proof.h"
 
+#include "maps/fold.h"
 #include "maps/pattern_judge.h"
 #include "maps/pcre.h"
 
@@ -218,6 +219,14 @@ void pv_oracle_ask(struct pv_oracle *o, const char *key, size_t len, struct pv_b
 	for (size_t i = 0; i < len; i++)
 		lower[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] - 'A' + 'a' : key[i]);
 	lower[len] = '\0';
-	ask(o, lower, len, out);
+	struct pv_buf folded = PV_BUF_INIT(SIZE_MAX);
+	if (pv_fold_needed(lower, len)) {
+		pv_fold(lower, len, &folded);
+		ask(o, folded.s, folded.len, out);
+		out->failed = out->failed || folded.failed;
+	} else {
+		ask(o, lower, len, out);
+	}
+	pv_buf_free(&folded);
 	free(lower);
 }
