@@ -280,15 +280,8 @@ def groups(world, wires, chosen):
         yield list(group.values())
 
 
-def folds_below(world, wire):
-    """Below a domain, with a letter beyond ASCII: smtpd folds it before it asks a pcre table, cleanup does not."""
-    name = wire.decode().rpartition("@")[2].strip().rstrip(".").casefold()
-    return not wire.isascii() and name not in world.domains
-
-
 def sample(world, wires, chosen):
     """Addresses of every domain and name below, odd ones before plain ones."""
-    wires = [w for w in wires if not folds_below(world, w)]
     odd = [w for w in wires if not re.fullmatch(rb"[a-z0-9._-]+@[a-z0-9.-]+", w)]
     return set(chosen.sample(odd, min(len(odd), SENT // 2)) + chosen.sample(wires, min(len(wires), SENT // 2)))
 
