@@ -38,7 +38,7 @@ class Session:
 class Stage:
     def __init__(self, seed):
         h = self.h = House(LIMITS)
-        self.seed, self.problems, self.stop = seed, [], threading.Event()
+        self.seed, self.problems, self.stop, self.hung = seed, [], threading.Event(), threading.Event()
         a, b = h.account("a"), h.account("b")
         self.accounts = {"one.dk": a, "two.dk": b, "three.dk": a, "hand.dk": b, "switch.dk": a, "calm.dk": b}
         h.use_samples()
@@ -58,13 +58,26 @@ class Stage:
             self.problems.append(text)
 
     def command(self, *args):
-        r = self.h.admin(*args)
+        if self.hung.is_set():  # the first one that hangs says enough
+            return False
+        try:
+            r = self.h.admin(*args)
+        except subprocess.TimeoutExpired:
+            self.hung.set()
+            return self.wrong(f"{' '.join(args)}: hangs")
         if r.returncode != 0:
             self.wrong(f"{' '.join(args)}: exit {r.returncode} {r.stderr.decode()}")
         return r.returncode == 0
 
     def maps(self, *args):
-        r = run([f"{self.h.bin}/make-postfix-maps", "-c", self.h.etc, *args])
+        if self.hung.is_set():
+            return
+        try:
+            r = run([f"{self.h.bin}/make-postfix-maps", "-c", self.h.etc, *args])
+        except subprocess.TimeoutExpired:
+            self.hung.set()
+            self.wrong(f"make-postfix-maps {' '.join(args)}: hangs")
+            return
         if r.returncode != 0 or r.stderr:
             self.wrong(f"make-postfix-maps {' '.join(args)}: exit {r.returncode} {r.stderr.decode()}")
 
