@@ -104,7 +104,7 @@ static enum pv_class weigh(const struct pv_store *s, uid_t account,
 	pv_folder_close(&folder);
 	if (c->count[worth]++ == 0)
 		c->first[worth] = *reading;
-	if (worth == OURS && reading->domain.len == c->original.len &&
+	if (worth == OURS && c->original.s != NULL && reading->domain.len == c->original.len &&
 	    strncasecmp(reading->domain.s, c->original.s, c->original.len) == 0 && c->as_in_original++ == 0)
 		c->original_reading = *reading;
 	return PV_OK;

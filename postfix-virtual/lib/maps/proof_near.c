@@ -14,7 +14,8 @@ static void change_beyond(char *key, size_t *len, size_t at)
 	at = k != NULL ? (size_t)(k - key) : s != NULL ? (size_t)(s - key) : at;
 	size_t from = at + (k != NULL || s != NULL);
 	memmove(key + at + n, key + from, *len - from);
-	memcpy(key + at, letter, n);
+	for (size_t i = 0; i < n; i++)
+		key[at + i] = letter[i];
 	*len += n - (from - at);
 }
 
