@@ -108,7 +108,10 @@ static bool read_flavor(const char *word, struct order *o)
 {
 	o->has_flavor = true;
 	o->flavor = strcmp(word, "regexp") == 0 ? PV_FLAVOR_REGEXP : PV_FLAVOR_PCRE;
-	return o->flavor == PV_FLAVOR_REGEXP || strcmp(word, "pcre") == 0;
+	if (o->flavor == PV_FLAVOR_REGEXP || strcmp(word, "pcre") == 0)
+		return true;
+	(void)fprintf(stderr, "make-postfix-maps: --flavor %.20s: write pcre or regexp\n", word);
+	return false;
 }
 
 static bool changes_nothing(const struct order *o)

@@ -100,7 +100,11 @@ static void look_up(struct pv_checkup *u, struct pv_subject *s)
 	s->said = pv_registry_get(&u->registry, &s->domain);
 	s->is_alias = s->said != NULL && s->said->is_alias;
 	(void)snprintf(s->folder, sizeof s->folder, "%s/%s", u->store->dir, s->domain.s);
-	if (s->is_alias || pv_folder_open(u->store, &s->domain, &f, NULL) != PV_OK || f.fd < 0)
+	if (s->is_alias)
+		return;
+	enum pv_class c = pv_folder_open(u->store, &s->domain, &f, NULL);
+	s->has_folder = c != PV_OK || f.fd >= 0;
+	if (c != PV_OK || f.fd < 0)
 		return;
 	s->has_account = pv_account_by_uid(f.uid, &s->account, &found, NULL) == PV_OK && found;
 	pv_folder_close(&f);
@@ -190,8 +194,12 @@ enum pv_class pv_checkup(const struct pv_store *s, const struct pv_checkup_optio
 
 	*f = (struct pv_findings){ .list = NULL };
 	enum pv_class c = start(&u, e);
+	/* Of a name that is no domain here there is no more to be said. */
+	bool nowhere =
+		c == PV_OK && o->domain != NULL && !u.subjects[0].is_alias && !u.subjects[0].has_folder;
 	for (size_t i = 0; c == PV_OK && i < QUESTIONS; i++)
-		ask(&u, i);
+		if (!nowhere || questions[i].ask == pv_check_folders)
+			ask(&u, i);
 	f->domains = u.count;
 	end(&u);
 	pv_findings_sort(f);

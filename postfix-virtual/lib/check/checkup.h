@@ -17,6 +17,7 @@ struct pv_subject {
 	struct pv_domain domain;
 	const struct pv_registry_entry *said; /* its line in `domains`; NULL: none */
 	bool is_alias;
+	bool has_folder;	   /* it has one, be it to be trusted or not */
 	bool has_account;	   /* it has a folder that can be trusted, of an account that exists */
 	struct pv_account account; /* valid if has_account */
 	char folder[PATH_MAX];
