@@ -57,7 +57,7 @@ static void add(const char *domain, bool sub_domains, const char *const *cuts, c
 		assert_int_equal(pv_strings_add(&x->patterns, *patterns, &e), PV_OK);
 }
 
-static void format(void)
+static void format_as(const struct pv_nest_shape *shape)
 {
 	struct pv_error e;
 
@@ -68,10 +68,15 @@ static void format(void)
 		assert_int_equal(pv_expression_format(&l.v[i], "+", &blocks, &e), PV_OK);
 		starts[i + 1] = blocks.len;
 	}
-	assert_int_equal(pv_expressions_nest(&l, &blocks, starts, &lines, &e), PV_OK);
+	assert_int_equal(pv_expressions_nest(&l, &blocks, starts, shape, &lines, &e), PV_OK);
 	nested = lines.len;
 	assert_int_equal(pv_expressions_fold(&l, "+", &lines, &e), PV_OK);
 	assert_false(lines.failed);
+}
+
+static void format(void)
+{
+	format_as(NULL);
 }
 
 static const char *const cuts[] = { "shop.kvt.dk", "www.kvt.dk", NULL };
@@ -353,6 +358,60 @@ static void however_many_domains_are_nested_each_is_proved(void **state)
 	start(state);
 }
 
+/* Add count names to l, each once, some of them below others and some with pattern aliases, in the order of
+ * the lines of a text. */
+static void add_random(struct pv_random *r, size_t count)
+{
+	char *names[200];
+	struct pv_error e;
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = random_domain(r);
+	qsort(names, count, sizeof *names, compare);
+	for (size_t i = 0; i < count; i++) {
+		const char *kept = pv_arena_add(&l.arena, names[i], strlen(names[i]));
+		assert_non_null(kept);
+		if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
+			add(kept, i % 3 != 0, NULL, i % 3 == 0 ? patterns : NULL);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	for (size_t i = 0; i < l.count; i++)
+		for (size_t j = 0; j < l.count; j++)
+			if (l.v[i].sub_domains && is_below(l.v[j].domain, l.v[i].domain))
+				assert_int_equal(pv_strings_add(&l.v[i].cuts, l.v[j].domain, &e), PV_OK);
+}
+
+/* A branch that is all of its node must not be divided for ever. */
+static void a_tree_of_any_shape_ends_and_is_proved(void **state)
+{
+	static const size_t numbers[] = { 0, 1, 2, 3, 4, 7, 30 };
+	struct pv_random r = { 5 };
+	struct outcome o;
+	struct pv_error e;
+
+	for (size_t round = 0; round < 400; round++) {
+		const struct pv_nest_shape shape = { 0, 1 + pv_random_below(&r, 5),
+						     numbers[pv_random_below(&r, 7)] };
+		struct pv_expressions again = { 0 };
+		start(state);
+		add_random(&r, 1 + pv_random_below(&r, round % 20 == 0 ? 200 : 24));
+		format_as(&shape);
+		assert_true(pv_expressions_read(lines.s, &again));
+		assert_int_equal(again.count, l.count);
+		for (size_t i = 0; i < l.count; i++)
+			assert_int_equal(again.v[i].block_len, starts[i + 1] - starts[i]);
+		pv_expressions_free(&again);
+		if (round % 25 == 1) {
+			assert_int_equal(prove(lines.s, &o, &e), PV_OK);
+			if (o.failed > 0)
+				fail_msg("%zu domains: %s\n%s", l.count, o.why, lines.s);
+		}
+		stop(state);
+	}
+	start(state);
+}
+
 static void a_list_of_words_becomes_one_expression(void **state)
 {
 	static const struct {
@@ -501,6 +560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_written_is_read_back, start, stop),
 		cmocka_unit_test_setup_teardown(the_proof_sees_every_kind_of_wrong_expression, start, stop),
 		cmocka_unit_test_setup_teardown(however_many_domains_are_nested_each_is_proved, start, stop),
+		cmocka_unit_test_setup_teardown(a_tree_of_any_shape_ends_and_is_proved, start, stop),
 		cmocka_unit_test(a_list_of_words_becomes_one_expression),
 		cmocka_unit_test_setup_teardown(the_language_of_a_users_expression_is_the_list, start, stop),
 	};

@@ -78,12 +78,21 @@ void pv_expressions_sort(struct pv_expressions *l);
  */
 bool pv_expressions_read(const char *lines, struct pv_expressions *l);
 
+/* How the tree over the domains is cut. Any numbers make lines that mean the same. */
+struct pv_nest_shape {
+	size_t flat;	 /* so many domains need no tree */
+	size_t branches; /* of a node; at least 1 */
+	size_t leaf;	 /* a node of so many domains has no branches */
+};
+
 /*
  * Append all blocks of `blocks`, in which that of l->v[i] begins at starts[i] and ends at starts[i + 1],
- * nested in `if` and `endif` by the ends of the names where there are many.
+ * nested in `if` and `endif` by the ends of the names where there are many. shape: NULL: the one that was
+ * measured.
  */
 enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct pv_buf *blocks,
-				  const size_t *starts, struct pv_buf *out, struct pv_error *e);
+				  const size_t *starts, const struct pv_nest_shape *shape, struct pv_buf *out,
+				  struct pv_error *e);
 
 /* Append the lines of all domains once more, for addresses with letters beyond ASCII (fold.h), which the
  * others never take. PV_BUG: a pattern that pv_pattern_parse() would refuse. */

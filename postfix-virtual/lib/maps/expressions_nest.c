@@ -5,11 +5,11 @@
 #include <errno.h>
 
 /*
- * A lookup tries the lines from top to bottom, but passes over a block whose `if` does not hold. Up to FLAT
- * domains stand one after the other, easy to read; more become a tree over the ends of their names with
- * BRANCHES at each node, so that a lookup tries a few lines at each level.
+ * A lookup tries the lines from top to bottom, but passes over a block whose `if` does not hold. Few domains
+ * stand one after the other, easy to read; more become a tree over the ends of their names, so that a lookup
+ * tries a few lines at each level.
  */
-enum { FLAT = 12, BRANCHES = 4, LEAF = 6 };
+static const struct pv_nest_shape measured = { .flat = 12, .branches = 4, .leaf = 6 };
 
 /* A domain by its name's end: the name backwards. */
 struct leaf {
@@ -18,6 +18,7 @@ struct leaf {
 };
 
 struct nest {
+	const struct pv_nest_shape *shape;
 	const struct leaf *leaves;
 	const struct pv_buf *blocks;
 	const size_t *starts;
@@ -36,6 +37,12 @@ static void add_block(const struct nest *n, size_t leaf)
 	size_t i = n->leaves[leaf].index;
 
 	pv_buf_add(n->out, n->blocks->s + n->starts[i], n->starts[i + 1] - n->starts[i]);
+}
+
+static void add_blocks(const struct nest *n, size_t low, size_t high)
+{
+	while (low < high)
+		add_block(n, low++);
 }
 
 /* `if` for names whose back is one of those of leaves[low..high) as far as they are equal, `len` bytes, and
@@ -84,7 +91,7 @@ static size_t end_of_run(const struct nest *n, size_t low, size_t high, size_t a
 }
 
 /* Where the branch that begins at `low` ends: at a change of the byte at `at`, before it has much more than
- * its share. So a branch never is its whole node, unless all have that byte in common. */
+ * its share. */
 static size_t end_of_branch(const struct nest *n, size_t low, size_t high, size_t at, size_t share)
 {
 	size_t i = end_of_run(n, low, high, at);
@@ -98,20 +105,14 @@ static size_t end_of_branch(const struct nest *n, size_t low, size_t high, size_
 	return i;
 }
 
-/* The depth is at most that of the tree: each branch is a part of its node, or has more bytes in common. */
-static void add_node(const struct nest *n, size_t low, size_t high, bool flat)
-{
-	size_t at = equal_bytes(n, low, high);
+static void add_node(const struct nest *n, size_t low, size_t high);
 
-	if (flat || high - low <= LEAF) {
-		while (low < high)
-			add_block(n, low++);
-		return;
-	}
-	/* The rest are below it, or end as it does by chance. */
-	if (n->leaves[low].back[at] == '\0')
-		add_block(n, low++);
-	size_t share = (high - low + BRANCHES - 1) / BRANCHES;
+/* The branches of leaves[low..high), which have `at` bytes in common. Each is a part of its node or has more
+ * bytes in common; one that is neither (a small share, all in two runs) is not divided further. */
+static void add_branches(const struct nest *n, size_t low, size_t high, size_t at)
+{
+	const size_t whole = high - low, share = (whole + n->shape->branches - 1) / n->shape->branches;
+
 	while (low < high) {
 		size_t next = end_of_branch(n, low, high, at, share);
 		size_t len = n->leaves[low].back[at] == n->leaves[next - 1].back[at]
@@ -120,17 +121,37 @@ static void add_node(const struct nest *n, size_t low, size_t high, bool flat)
 		if (next - low == 1)
 			len = strlen(n->leaves[low].back);
 		add_if(n, low, next, len);
-		add_node(n, low, next, false);
+		if (next - low == whole && len == at)
+			add_blocks(n, low, next);
+		else
+			add_node(n, low, next);
 		pv_buf_adds(n->out, "endif\n");
 		low = next;
 	}
 }
 
-enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct pv_buf *blocks,
-				  const size_t *starts, struct pv_buf *out, struct pv_error *e)
+static void add_node(const struct nest *n, size_t low, size_t high)
 {
+	size_t at = equal_bytes(n, low, high);
+
+	if (high - low <= n->shape->leaf || high - low < 2) {
+		add_blocks(n, low, high);
+		return;
+	}
+	/* The rest are below it, or end as it does by chance. */
+	if (n->leaves[low].back[at] == '\0')
+		add_block(n, low++);
+	add_branches(n, low, high, at);
+}
+
+enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct pv_buf *blocks,
+				  const size_t *starts, const struct pv_nest_shape *shape, struct pv_buf *out,
+				  struct pv_error *e)
+{
+	if (shape == NULL)
+		shape = &measured;
 	struct leaf *leaves = reallocarray(NULL, l->count + 1, sizeof *leaves);
-	const struct nest n = { leaves, blocks, starts, out };
+	const struct nest n = { shape, leaves, blocks, starts, out };
 
 	if (leaves == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", l->count);
@@ -143,8 +164,10 @@ enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct p
 	}
 	if (l->count > 1)
 		qsort(leaves, l->count, sizeof *leaves, compare);
-	if (l->count > 0)
-		add_node(&n, 0, l->count, l->count <= FLAT);
+	if (l->count <= shape->flat)
+		add_blocks(&n, 0, l->count);
+	else
+		add_node(&n, 0, l->count);
 	free(leaves);
 	return PV_OK;
 }

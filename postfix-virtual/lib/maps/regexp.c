@@ -192,7 +192,7 @@ static enum pv_class format_lines(const struct pv_maps_work *w, const struct pv_
 	if (c == PV_OK)
 		c = pv_buf_check(&t->blocks, PV_REGEXP_NAME, e);
 	if (c == PV_OK)
-		c = pv_expressions_nest(l, &t->blocks, t->starts, &t->lines, e);
+		c = pv_expressions_nest(l, &t->blocks, t->starts, NULL, &t->lines, e);
 	return c == PV_OK ? pv_expressions_fold(l, w->store->conf.recipient_delimiter, &t->lines, e) : c;
 }
 
