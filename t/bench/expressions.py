@@ -9,7 +9,7 @@ import common as c
 from maps import POSTMAP, timed
 
 EXPRESSION_DOMAINS, LOOKUPS = (10, 1000), 100_000
-KINDS = ("hit", "miss", "foreign")
+KINDS = ("hit", "miss", "foreign", "foreign, with a label in front")
 
 
 def names_of(count):
@@ -43,8 +43,9 @@ def make_sub_domains(scratch, top, names):
 
 def keys_of(kind, names):
     source = random.Random(2)
-    if kind == "foreign":
-        return [f"u{i}@{''.join(source.choice('abcdefghijk') for _ in range(7))}.{source.choice(('dk', 'com', 'de'))}"
+    if kind.startswith("foreign"):
+        label = "x." if "label" in kind else ""
+        return [f"u{i}@{label}{''.join(source.choice('abcdefghijk') for _ in range(7))}.{source.choice(('dk', 'com', 'de'))}"
                 for i in range(LOOKUPS)]
     return [f"{'abc' if kind == 'hit' else 'nosuch'}@x.{source.choice(names)}" for _ in range(LOOKUPS)]
 

@@ -144,30 +144,57 @@ static void add_node(const struct nest *n, size_t low, size_t high)
 	add_branches(n, low, high, at);
 }
 
+/* The leaves of the domains that have pattern aliases, or of those that have none. Returns their number. */
+static size_t make_leaves(const struct pv_expressions *l, bool patterns, struct leaf *leaves)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		size_t len = strlen(l->v[i].domain);
+		if ((l->v[i].patterns.count > 0) != patterns)
+			continue;
+		for (size_t j = 0; j < len; j++)
+			leaves[n].back[j] = l->v[i].domain[len - 1 - j];
+		leaves[n].back[len] = '\0';
+		leaves[n++].index = i;
+	}
+	if (n > 1)
+		qsort(leaves, n, sizeof *leaves, compare);
+	return n;
+}
+
+/* In two trees. The one whose domains take sub-domains only stands behind a test for two dots at least in
+ * what follows the `@`: most addresses that are not ours have one, and get no further. */
+static void add_trees(const struct pv_expressions *l, struct nest *n, struct leaf *leaves)
+{
+	size_t count = make_leaves(l, true, leaves);
+
+	if (count > 0)
+		add_node(n, 0, count);
+	count = make_leaves(l, false, leaves);
+	if (count == 0)
+		return;
+	pv_buf_adds(n->out, "if /^(?:[^@]*+@)?+[^@.]*+\\.[^@.]*+\\./\n");
+	add_node(n, 0, count);
+	pv_buf_adds(n->out, "endif\n");
+}
+
 enum pv_class pv_expressions_nest(const struct pv_expressions *l, const struct pv_buf *blocks,
 				  const size_t *starts, const struct pv_nest_shape *shape, struct pv_buf *out,
 				  struct pv_error *e)
 {
 	if (shape == NULL)
 		shape = &measured;
-	struct leaf *leaves = reallocarray(NULL, l->count + 1, sizeof *leaves);
-	const struct nest n = { shape, leaves, blocks, starts, out };
+	if (l->count <= shape->flat) {
+		pv_buf_add(out, blocks->s + starts[0], starts[l->count] - starts[0]);
+		return PV_OK;
+	}
+	struct leaf *leaves = reallocarray(NULL, l->count, sizeof *leaves);
+	struct nest n = { shape, leaves, blocks, starts, out };
 
 	if (leaves == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", l->count);
-	for (size_t i = 0; i < l->count; i++) {
-		size_t len = strlen(l->v[i].domain);
-		for (size_t j = 0; j < len; j++)
-			leaves[i].back[j] = l->v[i].domain[len - 1 - j];
-		leaves[i].back[len] = '\0';
-		leaves[i].index = i;
-	}
-	if (l->count > 1)
-		qsort(leaves, l->count, sizeof *leaves, compare);
-	if (l->count <= shape->flat)
-		add_blocks(&n, 0, l->count);
-	else
-		add_node(&n, 0, l->count);
+	add_trees(l, &n, leaves);
 	free(leaves);
 	return PV_OK;
 }
