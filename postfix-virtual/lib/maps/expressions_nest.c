@@ -174,7 +174,7 @@ static void add_trees(const struct pv_expressions *l, struct nest *n, struct lea
 	count = make_leaves(l, false, leaves);
 	if (count == 0)
 		return;
-	pv_buf_adds(n->out, "if /^(?:[^@]*+@)?+[^@.]*+\\.[^@.]*+\\./\n");
+	pv_buf_adds(n->out, "if /\\.[^.@]*+\\.[^@]*+$/\n");
 	add_node(n, 0, count);
 	pv_buf_adds(n->out, "endif\n");
 }
