@@ -6,6 +6,7 @@ VERSION = 0.1.0
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 sbindir ?= $(prefix)/sbin
+libdir ?= $(prefix)/lib/postfix-virtual
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/postfix-virtual
 
@@ -26,7 +27,7 @@ HARDEN_asan = -O1 -g -U_FORTIFY_SOURCE -fsanitize=address,undefined -fno-sanitiz
 LINK_plain = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LINK_test = -pie
 LINK_asan = -pie -fsanitize=address,undefined
-DEFS = -D_GNU_SOURCE -DPV_VERSION='"$(VERSION)"' -DPV_BINDIR='"$(bindir)"' -DPV_SBINDIR='"$(sbindir)"'
+DEFS = -D_GNU_SOURCE -DPV_VERSION='"$(VERSION)"' -DPV_BINDIR='"$(bindir)"' -DPV_SBINDIR='"$(sbindir)"' -DPV_LIBDIR='"$(libdir)"'
 BASE_CFLAGS = -std=c11 $(WARN) $(DEFS) -I$L -Ipostfix-virtual/include -include base/banned.h -MMD -MP
 ALL_CFLAGS = $(BASE_CFLAGS) $(HARDEN_$(VARIANT)) -fPIE $(CFLAGS)
 ALL_LDFLAGS = $(LINK_$(VARIANT)) $(LDFLAGS)
@@ -37,14 +38,19 @@ LIBS = -llmdb -lpcre2-8 -lidn2 -lcrypt -ljansson -lresolv
 
 # The library. What virtual-deliver needs is built a second time, by musl-gcc, and needs nothing else.
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
-DELIVER_LIB_SRC = $(filter-out $L/address/idn.c, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
+DELIVER_LIB_SRC = $(filter-out $L/address/idn.c $L/mailbox/maildrop%, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
 	$(addprefix $L/store/, store.c conf.c registry.c registry_words.c folder.c passwd.c passwd_find.c)
 # Its own malloc() is for the static program alone.
 DELIVER_SRC = $(filter-out virtual-deliver/memory.c, $(sort $(wildcard virtual-deliver/*.c)))
 MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))
 ADMIN_SRC = $(sort $(wildcard postfix-virtual/admin/*.c))
-PROGRAMS = $(if $(DELIVER_SRC),$B/virtual-deliver) $(if $(MAPS_SRC),$B/make-postfix-maps) $(if $(ADMIN_SRC),$B/postfix-virtual)
-MAN8 = $(wildcard virtual-deliver/*.8 postfix-virtual/*/*.8)
+CHECKPASSWORD_SRC = $(sort $(wildcard postfix-virtual/checkpassword/*.c))
+POP3D_SRC = $(sort $(wildcard gnu-pop3d-patch/virtual-pop3d/*.c))
+# The module that is loaded into GNU pop3d, with what it needs of the library built position-independent.
+MODULE_SRC = $(sort $(wildcard gnu-pop3d-patch/module/*.c))
+PROGRAMS = $(if $(DELIVER_SRC),$B/virtual-deliver) $(if $(MAPS_SRC),$B/make-postfix-maps) $(if $(ADMIN_SRC),$B/postfix-virtual) \
+	$(if $(CHECKPASSWORD_SRC),$B/virtual-checkpassword) $(if $(POP3D_SRC),$B/virtual-pop3d) $(if $(MODULE_SRC),$B/virtual-pop3d.so)
+MAN8 = $(wildcard virtual-deliver/*.8 postfix-virtual/*/*.8 gnu-pop3d-patch/*/*.8)
 MAN5 = $(wildcard postfix-virtual/*/*.5 $L/*/*.5)
 SAMPLES := $(shell find samples -type f)
 TESTS = $(patsubst %.c,$B/%,$(sort $(wildcard t/unit/*_test.c)))
@@ -102,6 +108,26 @@ $B/postfix-virtual: $(ADMIN_SRC:%.c=$B/obj/%.o) $B/libpostfix_virtual.a
 	$(call say,LINK,$@)
 	$Q $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$B/virtual-checkpassword: $(CHECKPASSWORD_SRC:%.c=$B/obj/%.o) $B/libpostfix_virtual.a
+	$(call say,LINK,$@)
+	$Q $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/virtual-pop3d: $(POP3D_SRC:%.c=$B/obj/%.o) $B/libpostfix_virtual.a
+	$(call say,LINK,$@)
+	$Q $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/pic/%.o: %.c $B/flags
+	$(call say,PIC,$<)
+	$Q mkdir -p $(@D) && $(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -fvisibility=hidden -c -o $@ $<
+
+$B/libpostfix_virtual_pic.a: $(LIB_SRC:%.c=$B/pic/%.o)
+	$(call say,AR,$@)
+	$Q rm -f $@ && ar rcs $@ $^
+
+$B/virtual-pop3d.so: $(MODULE_SRC:%.c=$B/pic/%.o) $B/libpostfix_virtual_pic.a
+	$(call say,LINK,$@)
+	$Q $(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS) -lmailutils
+
 # A unit test links the library and the .c files of a program that it names in t/unit/links.mk.
 -include t/unit/links.mk
 $B/t/unit/%_test: $B/obj/t/unit/%_test.o $B/libpostfix_virtual.a
@@ -157,15 +183,18 @@ install_program = install -m 0755 $1 $2.new && mv -f $2.new $2
 install_file = install -m 0644 $1 $2.new && mv -f $2.new $2
 
 # What people read names the paths that were chosen.
-install_text = sed 's|/usr/local/bin|$(bindir)|g; s|/usr/local/sbin|$(sbindir)|g; s|/usr/local/share/doc/postfix-virtual|$(docdir)|g' $1 >$2.new && \
+install_text = sed 's|/usr/local/bin|$(bindir)|g; s|/usr/local/sbin|$(sbindir)|g; s|/usr/local/lib/postfix-virtual|$(libdir)|g; s|/usr/local/share/doc/postfix-virtual|$(docdir)|g' $1 >$2.new && \
 	chmod 0644 $2.new && mv -f $2.new $2
 
 #: install    DESTDIR, prefix (default /usr/local)
 install: all
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)/samples
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(libdir) $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)/samples
 	$(call install_program,$B/virtual-deliver,$(DESTDIR)$(bindir)/virtual-deliver)
 	$(call install_program,$B/postfix-virtual,$(DESTDIR)$(sbindir)/postfix-virtual)
 	$(call install_program,$B/make-postfix-maps,$(DESTDIR)$(sbindir)/make-postfix-maps)
+	$(call install_program,$B/virtual-checkpassword,$(DESTDIR)$(bindir)/virtual-checkpassword)
+	$(call install_program,$B/virtual-pop3d,$(DESTDIR)$(sbindir)/virtual-pop3d)
+	$(call install_file,$B/virtual-pop3d.so,$(DESTDIR)$(libdir)/virtual-pop3d.so)
 	for m in $(MAN8); do $(call install_text,$$m,$(DESTDIR)$(mandir)/man8/$${m##*/}) || exit 1; done
 	for m in $(MAN5); do $(call install_text,$$m,$(DESTDIR)$(mandir)/man5/$${m##*/}) || exit 1; done
 	install -d $(addprefix $(DESTDIR)$(docdir)/,$(sort $(dir $(SAMPLES))))
@@ -176,6 +205,8 @@ install: all
 #: uninstall  remove what install put there; settings and mail stay
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/virtual-deliver $(DESTDIR)$(sbindir)/postfix-virtual $(DESTDIR)$(sbindir)/make-postfix-maps
+	rm -f $(DESTDIR)$(bindir)/virtual-checkpassword $(DESTDIR)$(sbindir)/virtual-pop3d
+	rm -rf $(DESTDIR)$(libdir)
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5)))
 	rm -rf $(DESTDIR)$(docdir)
 	[ "$$(readlink $(DESTDIR)$(bindir)/virtual)" != virtual-deliver ] || rm -f $(DESTDIR)$(bindir)/virtual

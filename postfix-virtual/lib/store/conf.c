@@ -3,6 +3,8 @@
 #include "address/address.h"
 #include "base/table.h"
 
+#include <arpa/inet.h>
+
 enum {
 	TEXT_MAX = 64 * 1024, /* bytes of virtual.conf */
 	PATH_LEN = 1024,      /* bytes of a path in it */
@@ -19,15 +21,27 @@ enum kind {
 	DELIMITERS,
 	DAYS, /* a number */
 	SWITCH,
+	LANGUAGE,
+	LOGINS, /* which logins are logged */
+	TLS,
+	NUMBER,	 /* of sessions, 1 or more */
+	SECONDS, /* 0 or more */
+	IDLE,	 /* seconds, as many as RFC 1939 wants or more */
+	LISTEN,	 /* ADDRESS:PORT, a list, or nothing */
+	SERVERS, /* ADDRESS=DOMAIN, a list, or nothing */
 };
 
 /* [i] of items[] and of places[] is the same setting. */
 static const struct pv_conf_item items[] = {
+	{ "apop", "no", "Take APOP from users who have a second secret for it." },
 	{ "default_domain", "", "The domain of a user who logs in without one." },
 	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
 	{ "fcntl_only", "no", "Append to a mailbox also where no NAME.lock can be made beside it." },
 	{ "history_days", "400", "How long a line of the history is kept." },
+	{ "language", "en", "The language of what is said to users: en or da." },
 	{ "log_socket", "/dev/log", "Where log lines go." },
+	{ "login_delay", "0", "The seconds that a user has to wait between two logins." },
+	{ "login_log", "errors", "Which logins are logged: errors or all." },
 	{ "mail_directory", "/var/mail",
 	  "Old mailboxes of users, where they are the account's; may be empty." },
 	{ "mail_spool_home", "Mail/mailbox", "A user's mailbox below his home; empty: none is looked for." },
@@ -35,12 +49,24 @@ static const struct pv_conf_item items[] = {
 	{ "map_type", "lmdb", "The kind of these tables." },
 	{ "myhostname", "", "The name of this host in Postfix's Received lines; empty: found out." },
 	{ "plain_text_passwords", "no", "Take a password that stands unencrypted in passwd for one." },
+	{ "pop3_certificate", "", "The certificate chain of the POP3 server, PEM; empty: no TLS." },
+	{ "pop3_domains", "", "Which domain is meant at which address of the server: ADDRESS=DOMAIN, ..." },
+	{ "pop3_key", "", "The private key of pop3_certificate, PEM." },
+	{ "pop3_listen", "0.0.0.0:110,[::]:110", "Where the POP3 server listens." },
+	{ "pop3_sessions", "200", "How many POP3 sessions there may be at once." },
+	{ "pop3_sessions_per_address", "20", "How many of them from one address, or IPv6 /64." },
+	{ "pop3_timeout", "600", "The seconds after which an idle session ends; 600 at least." },
+	{ "pop3_tls", "optional", "STLS: no, optional (where there is a certificate) or required." },
+	{ "pop3s_listen", "", "Where the POP3 server listens for TLS from the first byte." },
 	{ "postfix_config_directory", "/etc/postfix",
 	  "Where Postfix's main.cf is; several instances have one each." },
 	{ "recipient_delimiter", "+", "What may stand between a user and a tag, as in Postfix's main.cf." },
+	{ "rehash_passwords", "no", "Store a password anew at a login when its hash is a weak one." },
 	{ "run_directory", "/run/virtual", "Locks, counters and sessions." },
 	{ "spool_directory", "/var/spool/virtual", "The mailboxes: DOMAIN/USER in it." },
 	{ "state_directory", "/var/lib/virtual", "The history, and marks of unfinished changes." },
+	{ "system_users", "yes", "Let the POP3 server serve the host's own users too." },
+	{ "write_status", "no", "Let the POP3 server write Status lines into what was fetched." },
 	{ NULL, NULL, NULL },
 };
 
@@ -48,22 +74,38 @@ static const struct place {
 	enum kind kind;
 	size_t offset;
 } places[] = {
+	{ SWITCH, offsetof(struct pv_conf, apop) },
 	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
 	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
 	{ SWITCH, offsetof(struct pv_conf, fcntl_only) },
 	{ DAYS, offsetof(struct pv_conf, history_days) },
+	{ LANGUAGE, offsetof(struct pv_conf, language) },
 	{ FOLDER, offsetof(struct pv_conf, log_socket) },
+	{ SECONDS, offsetof(struct pv_conf, login_delay) },
+	{ LOGINS, offsetof(struct pv_conf, login_log) },
 	{ FOLDER_OR_NONE, offsetof(struct pv_conf, mail_directory) },
 	{ BELOW_HOME, offsetof(struct pv_conf, mail_spool_home) },
 	{ FOLDER, offsetof(struct pv_conf, map_directory) },
 	{ MAP_TYPE, offsetof(struct pv_conf, map_type) },
 	{ HOST, offsetof(struct pv_conf, myhostname) },
 	{ SWITCH, offsetof(struct pv_conf, plain_text_passwords) },
+	{ FOLDER_OR_NONE, offsetof(struct pv_conf, pop3_certificate) },
+	{ SERVERS, offsetof(struct pv_conf, pop3_domains) },
+	{ FOLDER_OR_NONE, offsetof(struct pv_conf, pop3_key) },
+	{ LISTEN, offsetof(struct pv_conf, pop3_listen) },
+	{ NUMBER, offsetof(struct pv_conf, pop3_sessions) },
+	{ NUMBER, offsetof(struct pv_conf, pop3_sessions_per_address) },
+	{ IDLE, offsetof(struct pv_conf, pop3_timeout) },
+	{ TLS, offsetof(struct pv_conf, pop3_tls) },
+	{ LISTEN, offsetof(struct pv_conf, pop3s_listen) },
 	{ INSTANCES, offsetof(struct pv_conf, postfix_config_directory) },
 	{ DELIMITERS, offsetof(struct pv_conf, recipient_delimiter) },
+	{ SWITCH, offsetof(struct pv_conf, rehash_passwords) },
 	{ FOLDER, offsetof(struct pv_conf, run_directory) },
 	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
 	{ FOLDER, offsetof(struct pv_conf, state_directory) },
+	{ SWITCH, offsetof(struct pv_conf, system_users) },
+	{ SWITCH, offsetof(struct pv_conf, write_status) },
 };
 
 enum { COUNT = sizeof places / sizeof *places };
@@ -164,6 +206,71 @@ static bool are_delimiters(const char *s)
 	return *s != '\0' && strspn(s, allowed) == strlen(s);
 }
 
+/* Is s one of `words`, which have a blank between them? */
+static bool is_one_of(const char *s, const char *words)
+{
+	size_t len = strlen(s);
+
+	for (const char *w = words; w != NULL; w = strchr(w, ' ')) {
+		w += *w == ' ';
+		if (len > 0 && strncmp(w, s, len) == 0 && (w[len] == ' ' || w[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* 192.0.2.1:110 or [2001:db8::1]:110 */
+static bool is_listening_place(const char *s, size_t len)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+	unsigned long port;
+
+	bool six = s[0] == '[';
+	const char *end = memchr(s, six ? ']' : ':', len);
+	const char *from = s + six;
+	if (end == NULL || (size_t)(end - from) >= sizeof address)
+		return false;
+	memcpy(address, from, (size_t)(end - from));
+	address[end - from] = '\0';
+	if (inet_pton(six ? AF_INET6 : AF_INET, address, &binary) != 1)
+		return false;
+	const char *colon = end + six;
+	size_t left = len - (size_t)(colon - s);
+	return left > 1 && *colon == ':' && pv_parse_number(colon + 1, left - 1, 65535, &port) && port > 0;
+}
+
+static bool are_places(const char *s)
+{
+	struct pv_conf_word w = { .next = s };
+
+	while (pv_conf_word(&w))
+		if (!is_listening_place(w.s, w.len))
+			return false;
+	return true;
+}
+
+static bool are_servers(const char *s)
+{
+	struct pv_conf_word w = { .next = s };
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+	struct pv_domain d;
+
+	while (pv_conf_word(&w)) {
+		const char *equal = memchr(w.s, '=', w.len);
+		size_t len = equal != NULL ? (size_t)(equal - w.s) : w.len;
+		if (equal == NULL || len >= sizeof address)
+			return false;
+		memcpy(address, w.s, len);
+		address[len] = '\0';
+		if (inet_pton(strchr(address, ':') != NULL ? AF_INET6 : AF_INET, address, &binary) != 1 ||
+		    pv_domain_parse(equal + 1, w.len - len - 1, &d, NULL) != PV_OK)
+			return false;
+	}
+	return true;
+}
+
 /* What is wrong with `value` and what to write instead, or NULL. */
 static const char *fault(enum kind kind, const char *value)
 {
@@ -203,6 +310,30 @@ static const char *fault(enum kind kind, const char *value)
 			       : "write a number of days";
 	case SWITCH:
 		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
+	case LANGUAGE:
+		return is_one_of(value, "en da") ? NULL : "write en or da";
+	case LOGINS:
+		return is_one_of(value, "errors all") ? NULL : "write errors or all";
+	case TLS:
+		return is_one_of(value, "no optional required") ? NULL : "write no, optional or required";
+	case NUMBER:
+		return pv_parse_number(value, strlen(value), 100000, &days) && days > 0
+			       ? NULL
+			       : "write a number, 1 or more";
+	case SECONDS:
+		return pv_parse_number(value, strlen(value), 86400, &days) ? NULL
+									   : "write a number of seconds";
+	case IDLE:
+		return pv_parse_number(value, strlen(value), 86400, &days) && days >= 600
+			       ? NULL
+			       : "write a number of seconds, 600 or more (RFC 1939, section 3)";
+	case LISTEN:
+		return are_places(value) ? NULL
+					 : "write addresses and ports like 192.0.2.1:110, [2001:db8::1]:110";
+	case SERVERS:
+		return are_servers(value)
+			       ? NULL
+			       : "write addresses and domains like 192.0.2.1=kvt.dk, 2001:db8::1=kvt.org";
 	}
 	return "no such kind of setting";
 }
@@ -246,32 +377,33 @@ enum pv_class pv_conf_parse(struct pv_conf *c, const char *file, struct pv_error
 	return class;
 }
 
+bool pv_conf_word(struct pv_conf_word *w)
+{
+	w->s = w->next + strspn(w->next, ", \t");
+	w->len = strcspn(w->s, ", \t");
+	w->next = w->s + w->len;
+	return w->len > 0;
+}
+
 size_t pv_conf_instances(const struct pv_conf *c)
 {
-	const char *p = c->postfix_config_directory;
+	struct pv_conf_word w = { .next = c->postfix_config_directory };
 	size_t count = 0;
 
-	while (p += strspn(p, ", \t"), *p != '\0') {
-		p += strcspn(p, ", \t");
+	while (pv_conf_word(&w))
 		count++;
-	}
 	return count;
 }
 
 bool pv_conf_instance(const struct pv_conf *c, size_t i, char *dir, size_t size)
 {
-	const char *p = c->postfix_config_directory;
+	struct pv_conf_word w = { .next = c->postfix_config_directory };
 
-	for (;; i--) {
-		p += strspn(p, ", \t");
-		size_t len = strcspn(p, ", \t");
-		if (len == 0 || len >= size)
-			return false;
-		if (i == 0) {
-			memcpy(dir, p, len);
-			dir[len] = '\0';
+	while (pv_conf_word(&w) && w.len < size)
+		if (i-- == 0) {
+			memcpy(dir, w.s, w.len);
+			dir[w.len] = '\0';
 			return true;
 		}
-		p += len;
-	}
+	return false;
 }

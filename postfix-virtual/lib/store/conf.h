@@ -29,6 +29,16 @@ bool pv_conf_instance(const struct pv_conf *c, size_t i, char *dir, size_t size)
 /* How many there are. */
 size_t pv_conf_instances(const struct pv_conf *c);
 
+/* The words of a setting that is a list: they have commas or blanks between them. */
+struct pv_conf_word {
+	const char *next; /* set it to the value before the first call */
+	const char *s;	  /* the word, not NUL-terminated */
+	size_t len;
+};
+
+/* The next word of *w. Returns false behind the last. */
+bool pv_conf_word(struct pv_conf_word *w);
+
 /* All defaults; c->text is empty. */
 void pv_conf_defaults(struct pv_conf *c);
 

@@ -27,12 +27,28 @@ struct pv_conf {
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
 	const char *default_domain;	      /* empty */
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
-	const char *recipient_delimiter; /* +; one character or more, each of them one */
-	const char *log_socket;		 /* /dev/log */
-	const char *history_days;	 /* 400; digits */
-	bool fcntl_only;		 /* no: append where no dotlock can be made */
-	bool plain_text_passwords;	 /* no */
-	struct pv_buf text;		 /* the strings above may point into it */
+	const char *recipient_delimiter;       /* +; one character or more, each of them one */
+	const char *log_socket;		       /* /dev/log */
+	const char *history_days;	       /* 400; digits */
+	const char *language;		       /* en; or da */
+	const char *login_delay;	       /* 0; seconds, digits */
+	const char *login_log;		       /* errors; or all */
+	const char *pop3_certificate;	       /* empty */
+	const char *pop3_domains;	       /* empty; ADDRESS=DOMAIN, ...; see pv_conf_word() */
+	const char *pop3_key;		       /* empty */
+	const char *pop3_listen;	       /* 0.0.0.0:110,[::]:110 */
+	const char *pop3_sessions;	       /* 200; digits */
+	const char *pop3_sessions_per_address; /* 20; digits */
+	const char *pop3_timeout;	       /* 600; seconds, digits */
+	const char *pop3_tls;		       /* optional; no, required */
+	const char *pop3s_listen;	       /* empty */
+	bool apop;			       /* no */
+	bool rehash_passwords;		       /* no */
+	bool system_users;		       /* yes */
+	bool write_status;		       /* no */
+	bool fcntl_only;		       /* no: append where no dotlock can be made */
+	bool plain_text_passwords;	       /* no */
+	struct pv_buf text;		       /* the strings above may point into it */
 };
 
 struct pv_store {
