@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "store/state.h"
+#include "store/trash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,6 +142,33 @@ enum pv_class pv_session_seen(const struct pv_store *s, const struct pv_address 
 	/* A login that is refused is none, or who asks too often would never get in. */
 	if (!*early_r && (!exists || delay > 0 || st.st_mtime / DAY != now / DAY))
 		c = stamp(dirfd, a, exists, e);
+	(void)close(dirfd);
+	return c;
+}
+
+enum pv_class pv_session_forget(const struct pv_store *s, const struct pv_domain *d, const struct pv_user *u,
+				const struct pv_user *to, bool *done_r, struct pv_error *e)
+{
+	char where[PATH_MAX];
+	int r = 0;
+
+	*done_r = false;
+	(void)snprintf(where, sizeof where, "%s/seen%s%s", s->conf.state_directory, u != NULL ? "/" : "",
+		       u != NULL ? d->s : "");
+	int dirfd = open(where, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dirfd < 0)
+		return errno == ENOENT ? PV_OK
+				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "open %s", where);
+	enum pv_class c = PV_OK;
+	*done_r = faccessat(dirfd, u != NULL ? u->s : d->s, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (u == NULL && *done_r)
+		c = pv_tree_remove(dirfd, where, d->s, e);
+	else if (to != NULL)
+		r = renameat(dirfd, u->s, dirfd, to->s);
+	else if (u != NULL)
+		r = unlinkat(dirfd, u->s, 0);
+	if (r != 0 && errno != ENOENT)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "change %s/%s", where, u->s);
 	(void)close(dirfd);
 	return c;
 }
