@@ -187,7 +187,7 @@ VP_EXPORT int mu_get_auth(struct mu_auth_data **auth, enum mu_auth_key_type type
 	if (vp.name.kind != PV_LOGIN_SYSTEM)
 		return make_auth(auth);
 	in_real = true;
-	int r = vp_real.mu_get_auth(auth, type, vp.name.system);
+	int r = vp_real.mu_get_auth(auth, type, vp.name.host_user);
 	in_real = false;
 	if (r != 0)
 		vp.name.kind = PV_LOGIN_NOBODY;

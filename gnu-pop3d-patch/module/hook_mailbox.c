@@ -160,7 +160,7 @@ VP_EXPORT int manlock_open_mailbox(mu_mailbox_t *m, const char *name, int is_url
 		return vp_real.manlock_open_mailbox(m, name, is_url, flags);
 	if (vp.who != VP_SYSTEM)
 		return open_ours(m);
-	if (!become_system_user(vp.name.system))
+	if (!become_system_user(vp.name.host_user))
 		return MU_ERR_LOCK_CONFLICT;
 	int r = vp_real.manlock_open_mailbox(m, name, is_url, flags);
 	vp.ending = r != 0;

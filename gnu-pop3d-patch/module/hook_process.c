@@ -51,6 +51,17 @@ __attribute__((constructor)) static void start(void)
 	vp_session_configure(dir);
 }
 
+/* The first thing that pop3d says of itself. Another version may use what it imports otherwise. */
+VP_EXPORT void mu_m_server_create(mu_m_server_t *server, const char *ident)
+{
+	static const char known[] = "pop3d (GNU Mailutils 3.15)";
+
+	if (ident == NULL || strcmp(ident, known) != 0)
+		end_at_start("is made for pop3d (GNU Mailutils 3.15), and this is",
+			     ident != NULL ? ident : "another");
+	vp_real.mu_m_server_create(server, ident);
+}
+
 /* --- signals --- */
 
 static void stop(int number)
@@ -72,7 +83,7 @@ static void set(int number, void (*handler)(int))
  * it to stop ends it at the next line instead, without a deletion and behind what is being done; what a crash
  * leaves is repaired by the next who opens the mailbox.
  */
-VP_EXPORT int mu_set_signals(mu_sig_handler_t handler, int *list, int count)
+VP_EXPORT int mu_set_signals(void (*handler)(int), int *list, int count)
 {
 	static const int stops[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 

@@ -9,6 +9,9 @@
 #define VP_HOOKS_H
 
 #include <mailutils/mailutils.h>
+
+#include <mailutils/dbm.h>
+#include <mailutils/server.h>
 #include <sys/socket.h>
 
 #define VP_EXPORT __attribute__((visibility("default")))
@@ -17,6 +20,8 @@
 int manlock_open_mailbox(mu_mailbox_t *mailbox, const char *name, int url, int flags);
 int manlock_unlock(mu_mailbox_t mailbox);
 int manlock_touchlock(mu_mailbox_t mailbox);
+/* Of libmailutils, likewise without a header. */
+int mu_set_signals(void (*handler)(int), int *list, int count);
 
 /* Each is imported by the program itself; hooks_check() sees that it is. */
 #define VP_PROGRAM_HOOKS(X)                                                                                  \
@@ -42,6 +47,7 @@ int manlock_touchlock(mu_mailbox_t mailbox);
 	X(mu_stream_close)                                                                                   \
 	X(mu_stream_destroy)                                                                                 \
 	X(mu_stream_unref)                                                                                   \
+	X(mu_m_server_create)                                                                                \
 	X(mu_set_signals)                                                                                    \
 	X(mu_diag_output)                                                                                    \
 	X(mu_error)                                                                                          \
