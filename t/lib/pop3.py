@@ -185,7 +185,7 @@ def mbox(count, size, first=1):
     return b"".join(out)
 
 
-def write_mbox(path, count, size, owner):
+def write_mbox(path, count, size, owner=None):
     """mbox() as a file, a piece at a time. Returns its size."""
     write(path, b"", 0o600, owner)
     with open(path, "wb") as f:

@@ -76,10 +76,11 @@ class Inetd(Server):
 
 
 class Mail:
-    """Where a peer finds its users: `spool`, a folder with an mbox for each; all belong to one account."""
+    """Where a peer finds its users: `spool`, a folder with an mbox for each, named after him."""
 
     def __init__(self, top, account, hashes):
-        """hashes: user → hash of his password. For stock() the users are accounts of the host: see system_mail()."""
+        """hashes: user → hash of his password; all mail is the account's. For stock() and popa3d() the users are
+        accounts of the host: see system_mail()."""
         self.top, self.account, self.hashes = top, account, hashes
         os.makedirs(top, 0o755, exist_ok=True)
         self.spool = self.path("spool")
@@ -93,10 +94,13 @@ class Mail:
         return os.path.join(self.spool, user)
 
 
-def system_mail(top, account, password_hash):
-    """Mail of one system user, the account itself, who gets this password."""
-    scratch.set_password(account.pw_name, password_hash)
-    return Mail(top, account, {account.pw_name: password_hash})
+def system_mail(top, accounts, password_hash):
+    """Mail of users of the host, who all get this password."""
+    for account in accounts:
+        scratch.set_password(account.pw_name, password_hash)
+    mail = Mail(top, accounts[0], {a.pw_name: password_hash for a in accounts})
+    os.chmod(mail.spool, 0o1777)  # each makes his lock there
+    return mail
 
 
 # --- ours ---
@@ -237,7 +241,7 @@ def _remove(path):
 
 
 def popa3d(mail):
-    """popa3d under inetd, for the system user in mail. It looks in /var/mail only: that becomes mail's spool."""
+    """popa3d under inetd, for the system users in mail. It looks in /var/mail only: that becomes mail's spool."""
     mail.spool = "/var/mail"
     for user in mail.hashes:
         at_end(_remove, mail.mbox(user))
