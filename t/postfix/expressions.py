@@ -196,4 +196,13 @@ for flavor in ("pcre", "regexp"):
               f"{flavor}:{TOP}/users")
     equal(f"{flavor}: with sub-domains, but those cut out",
           got, {"abc@kvt.dk": "games+abc--kvt.dk", "anna@x.kvt.dk": "games+anna--kvt.dk"})
+write(os.path.join(ETC, "domains"), "kvt.dk sub_domains=yes\nstd.dk postfix=yes\nstd.org alias_of=std.dk\n")
+domain("std.dk", [])
+write(os.path.join(ETC, "std.dk", "virtual"), "info  abc@plain.dk\n", 0o600, OWNER)
+make("--force")
+for name in ("std.dk", "std.org"):
+    r = make("--expression", name)
+    equal(f"{name} of Postfix's own kind has none", (r.returncode, r.stdout, r.stderr),
+          (1, "", f"make-postfix-maps: {name} is a standard domain of Postfix's: its addresses lead to others, each its own way, which no"
+           f" expression can say: copy the lines of {name} from the output of `postmap -s lmdb:{TABLES}/virtual`\n"))
 done()
