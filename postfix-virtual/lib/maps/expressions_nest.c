@@ -64,12 +64,12 @@ static void add_class(const struct nest *n, size_t low, size_t high, size_t at)
 {
 	/* In the order of ASCII: `-` comes first, where it stands for itself. */
 	pv_buf_addc(n->out, '[');
-	for (char c = '-'; c <= 'z'; c++) {
+	for (int c = '-'; c <= 'z'; c++) {
 		bool found = false;
 		for (size_t i = low; i < high && !found; i++)
 			found = n->leaves[i].back[at] == c;
 		if (found)
-			pv_buf_addc(n->out, c);
+			pv_buf_addc(n->out, (char)c);
 	}
 	pv_buf_addc(n->out, ']');
 }
