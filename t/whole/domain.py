@@ -171,6 +171,21 @@ def aliases(h, a):
                                                              "domain delete alias kvt.org"])
 
 
+def alias_of_broken(h):
+    """An alias of a domain whose files are wrong has no addresses yet: it is said so, and done when they are mended."""
+    path = f"{h.etc}/kvt.dk/passwd"
+    good = read(path)
+    write(path, good + b"junk\n", 0o600, h.owner)
+    status, out, err = admin(h, "domain alias late.dk kvt.dk")
+    equal("an alias of a domain that cannot be read: not done yet, with file and line",
+          (status, out, f"{path}, line {good.count(10) + 1}: " in err, "late.dk" in keys(h, "virtual_domains")), (75, "", True, False))
+    equal("and marked as begun", os.listdir(h.path("state", "pending")), ["late.dk"])
+    write(path, good, 0o600, h.owner)
+    contains("the next command finishes it", admin(h, "domain list")[2], "finished what was interrupted")
+    check("with its addresses", "abc@late.dk" in keys(h) and "late.dk" in keys(h, "virtual_domains"), keys(h))
+    h.must_admin("domain", "delete", "late.dk", "--yes")
+
+
 def standard(h, a):
     equal("domain add --postfix", admin(h, f"domain add std.dk --postfix --account {a.pw_name}"), (0, "domain std.dk added\n", ""))
     contains("is noted", domains(h), f"std.dk account={a.pw_name} postfix=yes\n")
@@ -285,6 +300,7 @@ def main():
     h.owner = a
     setting(h, a, b)
     aliases(h, a)
+    alias_of_broken(h)
     standard(h, a)
     host_addresses(h)
     dry_run(h)
