@@ -186,6 +186,23 @@ def alias_of_broken(h):
     h.must_admin("domain", "delete", "late.dk", "--yes")
 
 
+def sender_of_broken(h):
+    """By which way mail leaves is root's decision, whatever the account does to its files."""
+    path = f"{h.etc}/kvt.dk/passwd"
+    good, before = read(path), keys(h)
+    h.must_admin("domain", "set", "kvt.dk", "sender_transport=")
+    os.unlink(path)
+    os.mkfifo(path)
+    os.chown(path, h.owner.pw_uid, h.owner.pw_gid)
+    for value, want in (("smtp:[192.0.2.1]", "smtp:[192.0.2.1]"), ("smtp:[192.0.2.2]", "smtp:[192.0.2.2]"), ("", None)):
+        status, _, err = admin(h, f"domain set kvt.dk sender_transport={value}")
+        equal(f"a domain whose files cannot be read: sender_transport={value} counts all the same, and it is told of",
+              (status, path in err, [keys(h, "virtual_senders").get(f"@{d}") for d in ("kvt.dk", "xn--ble-xla.dk")]), (0, True, [want, want]))
+    equal("its addresses stay", keys(h), before)
+    os.unlink(path)
+    write(path, good, 0o600, h.owner)
+
+
 def standard(h, a):
     equal("domain add --postfix", admin(h, f"domain add std.dk --postfix --account {a.pw_name}"), (0, "domain std.dk added\n", ""))
     contains("is noted", domains(h), f"std.dk account={a.pw_name} postfix=yes\n")
@@ -301,6 +318,7 @@ def main():
     setting(h, a, b)
     aliases(h, a)
     alias_of_broken(h)
+    sender_of_broken(h)
     standard(h, a)
     host_addresses(h)
     dry_run(h)
