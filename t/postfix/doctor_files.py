@@ -129,6 +129,41 @@ def users():
     d.well("and without the one")
 
 
+def mailboxes():
+    """A mailbox into which virtual-deliver writes nothing."""
+    h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n")
+    box = f"{h.spool}/kvt.dk/abc"
+
+    def waits(sentence, make, mend, text):
+        make()
+        equal(f"{sentence}: its mail waits", h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n").returncode, 75)
+        mend()
+        d.fault(sentence, make, mend, "critical", box, text)
+    waits("a mailbox of root's", *own(box, 0), "belongs to another user: chown it")
+    waits("a mailbox that all may write", *mode(box, 0o666), "is writable by others: chmod 0600 it; until then its mail waits")
+    waits("an executable one", *mode(box, 0o700), "is executable")
+    waits("one that its account may not write", *mode(box, 0o400), "cannot be read and written by its account .Permission denied.: chmod 0600 it")
+    waits("one with a second name", lambda: os.link(box, box + ".second"), lambda: os.unlink(box + ".second"), "has a second hard link")
+    os.rename(box, box + ".aside")
+    waits("a symlink", lambda: os.symlink(box + ".aside", box), lambda: os.unlink(box), "is not a regular file")
+    waits("a folder", lambda: os.mkdir(box), lambda: os.rmdir(box), "is not a regular file")
+    os.rename(box + ".aside", box)
+    make, mend = added(f"{h.spool}/kvt.dk/gone", "", 0o666, a)
+    make()
+    d.well("a file of no user is no mailbox")
+    mend()
+    # one in the home: the account's own other files beside it are its own business
+    passwd = f"{h.etc}/kvt.dk/passwd"
+    before = read(passwd)
+    write(passwd, before.replace(b":.:", f":{a.pw_dir}/:".encode()), 0o600, a)
+    folder = os.path.join(a.pw_dir, "Mail")
+    os.mkdir(folder, 0o700)
+    os.chown(folder, a.pw_uid, a.pw_gid)
+    write(os.path.join(folder, "sent"), "", 0o666, a)
+    d.fault("a mailbox in the home", *added(os.path.join(folder, "mailbox"), "", 0o666, a), "critical", os.path.join(folder, "mailbox"), "is writable by others")
+    write(passwd, before, 0o600, a)
+
+
 def journal():
     """A delivery that was killed in the middle of its append, and then grew old."""
     message = b"Subject: x\nMessage-ID: <j@example.org>\n\n" + b"x\n" * 1000
@@ -153,6 +188,7 @@ def main():
     files()
     forwards()
     users()
+    mailboxes()
     journal()
     done()
 

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-static const char *const ids[] = { "forward", "home", "users", "journal", "quota", "disk", NULL };
+static const char *const ids[] = { "forward", "home", "users", "mailbox", "journal", "quota", "disk", NULL };
 
 /* Side by side, so that accounts that stop their children cost the time of one. */
 enum { AT_ONCE = 16, SECONDS = 8, DOMAINS_PER_SECOND = 100, CPU_SECONDS = 15 };
