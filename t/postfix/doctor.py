@@ -20,6 +20,11 @@ h, a = d.house, d.a
 def postfix_faults():
     main = re.escape(d.file("main.cf"))
     path = re.escape(d.file("virtual"))
+    make, mend = d.setting(virtual_mailbox_domains="two.dk")
+    make()
+    out = d.run()[1]
+    check("a domain of virtual_mailbox_domains too is told of once", out.count("critical: two.dk: ") == 1 and "stay as they were" not in out, out)
+    mend()
     d.fault("a domain in mydestination", *d.setting(mydestination="$myhostname, localhost, two.dk"), "critical", "two.dk",
           rf"mydestination \({main}, line \d+\)", alone=False)
     d.fault("a domain in virtual_mailbox_domains", *d.setting(virtual_mailbox_domains="two.dk"), "critical", "two.dk",

@@ -28,12 +28,12 @@ static bool first_line(const char *diff, char *out, size_t size)
 	return false;
 }
 
-/* Is it said already that the folder cannot be used? */
+/* Is it said already that the folder cannot be used, or that the domain stands in a list of Postfix's? */
 static bool is_told(const struct pv_checkup *u, const struct pv_domain *d)
 {
 	const struct pv_subject *s = d->len > 0 ? pv_subject_find(u, d) : NULL;
 
-	return s != NULL && !s->is_alias && !s->has_account;
+	return s != NULL && (s->is_claimed || (!s->is_alias && !s->has_account));
 }
 
 enum pv_class pv_check_maps(struct pv_checkup *u, struct pv_error *e)
