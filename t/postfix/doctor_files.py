@@ -42,6 +42,18 @@ def files():
     d.find("a change that was begun", "warning", "kvt.dk", "was begun and not ended")
     os.unlink(h.path("state", "pending", "kvt.dk"))
     d.well("no change that was begun")
+    # a user whose maker was killed when the mark was there
+    for when in range(1, 30):
+        run(["/usr/bin/strace", "-f", "-o", "/dev/null", "-e", f"inject=renameat,renameat2:signal=KILL:when={when}", f"{h.bin}/postfix-virtual", "-c", h.etc,
+             "user", "add", "cut@kvt.dk", "--hash", HASH])
+        if os.path.exists(h.path("state", "pending", "kvt.dk")):
+            break
+    d.find("a change that was cut off", "warning", "kvt.dk", "was begun and not ended")
+    status, out, err = d.run("--fix")
+    check("--fix finishes it", (status, err) == (0, "") and out.endswith("ok: 3 domains\n") and "the changes that were begun are finished" in out, (status, out, err))
+    check("and the user is there, or is not, whole", (b"cut:" in read(f"{h.etc}/kvt.dk/passwd")) == (b"cut@kvt.dk" in read(f"{h.map_folder}/virtual")))
+    h.admin("user", "delete", "cut@kvt.dk", "--yes")
+    d.well("without it again")
 
 
 def forwards():
@@ -117,6 +129,8 @@ def users():
     d.well("hashes behind a closed folder")
     make_folder, mend_folder = mode(os.path.dirname(passwd), 0o755)
     d.fault("hashes that others can read", make_folder, lambda: (mend(), mend_folder()), "warning", "kvt.dk", rf"{re.escape(passwd)} has mode 0644.*chmod 600")
+    d.fault("two names that smtpd folds into one", lambda: write(passwd, before + f"Abc:*:{a.pw_uid}:{a.pw_gid}::.:\n".encode(), 0o600, a), back, "critical", "kvt.dk",
+          rf"{re.escape(passwd)}, line 3: Abc stands in line 2 already: remove one", alone=False)
     both = f"abc--two:*:{a.pw_uid}:{a.pw_gid}::.:\n"
     # abc--two@kvt.dk and abc@two--kvt.dk would be one name to Postfix
     h.must_admin("domain", "add", "two--kvt.dk", "--account", a.pw_name)
