@@ -94,7 +94,7 @@ static bool is_journal(const char *name)
 	return name[0] == '.' && len > sizeof "..journal" - 1 && strcmp(name + len - 8, ".journal") == 0;
 }
 
-/* d: whose folder it is; NULL: that of a home, in which `only` is a mailbox. */
+/* d: whose folder it is; NULL: that of a home, in which `only` is a mailbox (else NULL). */
 static void go_through(struct pv_visit *v, const char *folder, const struct pv_domain *d, const char *only)
 {
 	size_t found = v->out->len, count = 0;
@@ -108,7 +108,7 @@ static void go_through(struct pv_visit *v, const char *folder, const struct pv_d
 		const char *name = entry->d_name;
 		if (is_journal(name))
 			judge_journal(v, dirfd(dir), folder, name);
-		else if (d != NULL || strcmp(name, only) == 0)
+		else if (only == NULL || strcmp(name, only) == 0)
 			judge_mailbox(v, dirfd(dir), folder, name, d);
 		count += v->out->len > found;
 		found = v->out->len;
