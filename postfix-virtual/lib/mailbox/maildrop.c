@@ -62,6 +62,7 @@ static enum pv_class find_tail(struct pv_maildrop *m, uint64_t old, uint64_t *fr
 {
 	char around[3 + 5] = "";
 	uint64_t size = (uint64_t)m->st.st_size;
+	uint32_t anchor;
 
 	*from_r = 0;
 	if (m->list.n == 0)
@@ -77,8 +78,9 @@ static enum pv_class find_tail(struct pv_maildrop *m, uint64_t old, uint64_t *fr
 	/* Anchors that went as far as the file did now go further. */
 	for (size_t i = m->list.n; i > 0 && m->list.v[i - 1].offset + PV_RECORD_ANCHOR > old; i--) {
 		struct pv_record *r = &m->list.v[i - 1];
-		if (pv_scan_anchor(m->fd, r->offset, size, &r->anchor, e) != PV_OK)
+		if (pv_scan_anchor(m->fd, r->offset, size, &anchor, e) != PV_OK)
 			return PV_TEMPORARY;
+		r->anchor = anchor;
 	}
 	return PV_OK;
 }
