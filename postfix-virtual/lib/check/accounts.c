@@ -36,8 +36,8 @@ static void tell_failure(struct pv_checkup *u, const struct pv_subject *s, const
 static void start(struct pv_checkup *u, struct visitors *all, size_t i, const struct pv_subject *const *list,
 		  size_t count)
 {
-	const struct pv_child_limits limits = { SECONDS + (unsigned)(count / DOMAINS_PER_SECOND),
-						CPU_SECONDS };
+	const struct pv_child_limits limits = { .seconds = SECONDS + (unsigned)(count / DOMAINS_PER_SECOND),
+						.cpu_seconds = CPU_SECONDS };
 	struct pv_visit v = { .dir = u->store->dir,
 			      .account = &list[0]->account,
 			      .domains = list,
