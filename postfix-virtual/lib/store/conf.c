@@ -220,7 +220,7 @@ static bool is_one_of(const char *s, const char *words)
 }
 
 /* 192.0.2.1:110 or [2001:db8::1]:110 */
-static bool is_listening_place(const char *s, size_t len)
+bool pv_conf_is_place(const char *s, size_t len)
 {
 	char address[INET6_ADDRSTRLEN];
 	struct in6_addr binary;
@@ -245,7 +245,7 @@ static bool are_places(const char *s)
 	struct pv_conf_word w = { .next = s };
 
 	while (pv_conf_word(&w))
-		if (!is_listening_place(w.s, w.len))
+		if (!pv_conf_is_place(w.s, w.len))
 			return false;
 	return true;
 }

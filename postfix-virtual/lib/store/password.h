@@ -29,6 +29,10 @@ enum pv_class pv_password_hash(const char *plain, char hash[PV_PASSWORD_HASH_SIZ
 enum pv_class pv_password_check(const char *stored, const char *plain, bool plain_text, bool *match_r,
 				struct pv_error *e);
 
+/* Is `stored` kept in a way in which passwords should no longer be kept: any but yescrypt, gost-yescrypt,
+ * scrypt, bcrypt and sha512crypt; plain text too. */
+bool pv_password_is_weak(const char *stored);
+
 /* Is s, whole, the hash of some password in a scheme that this host knows? */
 bool pv_password_is_hash(const char *s);
 

@@ -1,0 +1,116 @@
+#include "config.h"
+
+#include "store/conf.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- certificate and key --- */
+
+static enum pv_class check_file(const char *setting, const char *path, mode_t not_for, struct pv_error *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return pv_fail_errno(e, PV_PERMANENT, NULL, errno, "%s = %s", setting, path);
+	if (!S_ISREG(st.st_mode) || st.st_uid != 0)
+		return pv_fail(e, PV_PERMANENT, NULL, "%s = %s must be a regular file of root's", setting,
+			       path);
+	if ((st.st_mode & not_for) != 0)
+		return pv_fail(e, PV_PERMANENT, NULL, "%s = %s has mode %04o: chmod %s it", setting, path,
+			       (unsigned)(st.st_mode & 07777), not_for == 0022 ? "go-w" : "o-rwx,g-w");
+	return PV_OK;
+}
+
+static bool has_certificate(const struct pv_store *s)
+{
+	return s->conf.pop3_certificate[0] != '\0' && strcmp(s->conf.pop3_tls, "no") != 0;
+}
+
+static enum pv_class check_tls(const struct pv_store *s, struct pv_error *e)
+{
+	const struct pv_conf *c = &s->conf;
+	bool wanted = strcmp(c->pop3_tls, "required") == 0 || c->pop3s_listen[0] != '\0';
+
+	if (wanted && c->pop3_certificate[0] == '\0')
+		return pv_fail(e, PV_PERMANENT, NULL,
+			       "virtual.conf asks for TLS (pop3_tls, pop3s_listen): name a pop3_certificate");
+	if (c->pop3_certificate[0] == '\0')
+		return PV_OK;
+	if (c->pop3_key[0] == '\0')
+		return pv_fail(e, PV_PERMANENT, NULL,
+			       "pop3_certificate has no pop3_key: name it in virtual.conf");
+	enum pv_class class = check_file("pop3_certificate", c->pop3_certificate, 0022, e);
+	return class == PV_OK ? check_file("pop3_key", c->pop3_key, 0027 & ~0040, e) : class;
+}
+
+/* --- the text --- */
+
+static void add_tls(const struct pv_store *s, const char *mode, struct pv_buf *out)
+{
+	pv_buf_addf(out, "  tls-mode %s;\n", mode);
+	if (strcmp(mode, "no") != 0)
+		pv_buf_addf(out,
+			    "  tls {\n    ssl-certificate-file \"%s\";\n    ssl-key-file \"%s\";\n"
+			    "    handshake-timeout 30;\n  };\n",
+			    s->conf.pop3_certificate, s->conf.pop3_key);
+}
+
+static const char *tls_mode(const struct pv_store *s)
+{
+	if (!has_certificate(s))
+		return "no";
+	return strcmp(s->conf.pop3_tls, "required") == 0 ? "required" : "ondemand";
+}
+
+static void add_server(const struct pv_store *s, const char *place, size_t len, const char *mode,
+		       struct pv_buf *out)
+{
+	pv_buf_addf(out, "server %.*s {\n  backlog 128;\n  timeout %s;\n", (int)len, place,
+		    s->conf.pop3_timeout);
+	add_tls(s, mode, out);
+	pv_buf_addf(out, "};\n");
+}
+
+static void add_servers(const struct pv_store *s, const char *places, const char *mode, struct pv_buf *out)
+{
+	struct pv_conf_word w = { .next = places };
+
+	while (pv_conf_word(&w))
+		add_server(s, w.s, w.len, mode, out);
+}
+
+/* Is `place` what pop3_listen takes, and one? */
+static enum pv_class check_place(const char *place, struct pv_error *e)
+{
+	if (pv_conf_is_place(place, strlen(place)))
+		return PV_OK;
+	return pv_fail(e, PV_PERMANENT, NULL, "--listen %s: write an address and a port like 192.0.2.1:110",
+		       place);
+}
+
+enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l, struct pv_buf *out,
+			     struct pv_error *e)
+{
+	enum pv_class c = check_tls(s, e);
+
+	for (size_t i = 0; i < l->count && c == PV_OK; i++)
+		c = check_place(l->places[i], e);
+	if (c != PV_OK)
+		return c;
+	/* Of GNU's own modules only the host's users; those of a domain are ours. */
+	pv_buf_addf(out,
+		    "mode %s;\nforeground yes;\nmax-children %s;\ntimeout %s;\n"
+		    "logging {\n  syslog yes;\n  facility mail;\n  tag virtual-pop3d;\n};\n"
+		    "tls-file-checks {\n  key-file none;\n  cert-file none;\n};\n"
+		    "auth {\n  authorization clear:system;\n  authentication clear:generic:system:pam;\n};\n",
+		    l->inetd ? "inetd" : "daemon", s->conf.pop3_sessions, s->conf.pop3_timeout);
+	if (!l->inetd && l->count == 0) {
+		add_servers(s, s->conf.pop3_listen, tls_mode(s), out);
+		add_servers(s, s->conf.pop3s_listen, "connection", out);
+	}
+	for (size_t i = 0; i < l->count; i++)
+		add_server(s, l->places[i], strlen(l->places[i]), tls_mode(s), out);
+	return pv_buf_check(out, "the configuration of GNU pop3d", e);
+}
