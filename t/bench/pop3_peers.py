@@ -50,10 +50,11 @@ class Peer:
             f.write(message)
 
     def rate(self, users, sessions):
-        """Sessions a second, a client for each user."""
+        """Sessions a second, a client for each user; None where one of them failed."""
         done = client("rate", self, ",".join(users), [str(sessions)])
         if done["failed"]:
             print(f"  # {self.title}: {done['failed']} of {len(users)} clients failed")
+            return None
         return done["sessions"] / done["s"]
 
     def session(self, user, *steps, look=None):
