@@ -74,6 +74,16 @@ VP_EXPORT int mu_stream_flush(mu_stream_t stream)
 	return 0;
 }
 
+/* It closes the connection only behind QUIT. */
+VP_EXPORT int mu_stream_close(mu_stream_t stream)
+{
+	if (vp_is_dot_filter(stream))
+		return vp_dot_filter_close();
+	if (iostream != NULL && stream == iostream)
+		(void)vp_wire_flush(true);
+	return vp_real.mu_stream_close(stream);
+}
+
 /* GNU's reply as it shall be sent. */
 static void rewrite(const char *format, va_list arguments, char *line, size_t size)
 {

@@ -217,7 +217,7 @@ VP_EXPORT int mu_body_get_streamref(mu_body_t b, mu_stream_t *stream)
 static const char dot_filter; /* its address is the filter */
 static bool is_broken;	      /* a message was sent in part: no dot may follow */
 
-static bool is_dot_filter(mu_stream_t s)
+bool vp_is_dot_filter(mu_stream_t s)
 {
 	return (uintptr_t)s == (uintptr_t)&dot_filter;
 }
@@ -244,7 +244,7 @@ VP_EXPORT int mu_stream_copy(mu_stream_t to, mu_stream_t from, mu_off_t size, mu
 	struct pv_error e;
 	size_t i;
 
-	if (!is_dot_filter(to) || !index_of(from, &i))
+	if (!vp_is_dot_filter(to) || !index_of(from, &i))
 		return vp_real.mu_stream_copy(to, from, size, copied);
 	if (pv_maildrop_send(vp.drop, i, vp.top_lines, to_wire, NULL, &e) != PV_OK) {
 		vp_session_log("send a message", &e);
@@ -267,13 +267,11 @@ VP_EXPORT int mu_stream_timed_getdelim(mu_stream_t s, char **buf, size_t *size, 
 
 VP_EXPORT int mu_stream_write(mu_stream_t s, const void *data, size_t size, size_t *written)
 {
-	return is_dot_filter(s) ? 0 : vp_real.mu_stream_write(s, data, size, written);
+	return vp_is_dot_filter(s) ? 0 : vp_real.mu_stream_write(s, data, size, written);
 }
 
-VP_EXPORT int mu_stream_close(mu_stream_t s)
+int vp_dot_filter_close(void)
 {
-	if (!is_dot_filter(s))
-		return vp_real.mu_stream_close(s);
 	return is_broken || vp_wire_write(".\r\n", 3) ? 0 : MU_ERR_FAILURE;
 }
 
@@ -281,7 +279,7 @@ VP_EXPORT void mu_stream_destroy(mu_stream_t *s)
 {
 	size_t i;
 
-	if (is_dot_filter(*s) || index_of(*s, &i))
+	if (vp_is_dot_filter(*s) || index_of(*s, &i))
 		*s = NULL;
 	else
 		vp_real.mu_stream_destroy(s);

@@ -109,10 +109,10 @@ static void log_line(int level, const char *format, va_list arguments)
 	char text[900];
 
 	/* The comings and goings that GNU tells of are told by us, in lines of a fixed form. */
-	if (level > MU_DIAG_WARNING)
+	if (level < MU_DIAG_WARNING)
 		return;
 	(void)vsnprintf(text, sizeof text, format, arguments);
-	pv_log(level <= MU_DIAG_ERROR ? PV_LOG_ERROR : PV_LOG_WARNING, "%s", text);
+	pv_log(level >= MU_DIAG_ERROR ? PV_LOG_ERROR : PV_LOG_WARNING, "%s", text);
 	/* The master's complaints (an address that is taken) must be seen by who starts it. */
 	if (getpid() == master && !vp_session_is_on()) {
 		pv_printable(text, strlen(text));

@@ -12,6 +12,7 @@
 
 #include <mailutils/dbm.h>
 #include <mailutils/server.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #define VP_EXPORT __attribute__((visibility("default")))
@@ -97,5 +98,7 @@ const char *vp_hooks_find(void);
 
 /* In place of GNU's filter that ends a message by its dot, for messages of ours (hook_message.c). */
 int vp_dot_filter(mu_stream_t *filter);
+bool vp_is_dot_filter(mu_stream_t s);
+int vp_dot_filter_close(void);
 
 #endif

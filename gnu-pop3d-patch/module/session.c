@@ -86,6 +86,12 @@ static enum pv_class open_all(struct pv_error *e)
 	return c;
 }
 
+/* What was said last, by whichever way GNU ends. */
+static void say_the_rest(void)
+{
+	(void)vp_wire_flush(true);
+}
+
 void vp_session_begin(int in, int out)
 {
 	struct pv_error e;
@@ -105,6 +111,7 @@ void vp_session_begin(int in, int out)
 		idle = strtoul(vp.store.conf.pop3_timeout, NULL, 10);
 	}
 	vp_wire_start(in, out, (unsigned)idle);
+	failed = atexit(say_the_rest) != 0 || failed;
 }
 
 void vp_session_greet(const char *challenge, char *line, size_t size)

@@ -104,7 +104,8 @@ enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l
 		    "mode %s;\nforeground yes;\nmax-children %s;\ntimeout %s;\n"
 		    "logging {\n  syslog yes;\n  facility mail;\n  tag virtual-pop3d;\n};\n"
 		    "tls-file-checks {\n  key-file none;\n  cert-file none;\n};\n"
-		    "auth {\n  authorization clear:system;\n  authentication clear:generic:system:pam;\n};\n",
+		    "auth {\n  authorization clear;\n  authorization system;\n  authentication clear;\n"
+		    "  authentication generic:system:pam;\n};\n",
 		    l->inetd ? "inetd" : "daemon", s->conf.pop3_sessions, s->conf.pop3_timeout);
 	if (!l->inetd && l->count == 0) {
 		add_servers(s, s->conf.pop3_listen, tls_mode(s), out);

@@ -35,3 +35,5 @@ WRAP_content = openat write
 WRAP_mailbox = openat pread pwrite pwritev fsync ftruncate linkat unlinkat renameat fstat fstatat fstatfs fchmod fcntl
 WRAP_maps_reload = pv_postfix_run clock_gettime nanosleep
 WRAP_check_disks = syscall fstatfs
+WRAP_store_apop = $(READ_CALLS)
+WRAP_auth_name = $(READ_CALLS)
