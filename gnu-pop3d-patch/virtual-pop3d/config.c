@@ -67,7 +67,7 @@ static const char *tls_mode(const struct pv_store *s)
 static void add_server(const struct pv_store *s, const char *place, size_t len, const char *mode,
 		       struct pv_buf *out)
 {
-	pv_buf_addf(out, "server %.*s {\n  backlog 128;\n  timeout %s;\n", (int)len, place,
+	pv_buf_addf(out, "server \"%.*s\" {\n  backlog 128;\n  timeout %s;\n", (int)len, place,
 		    s->conf.pop3_timeout);
 	add_tls(s, mode, out);
 	pv_buf_addf(out, "};\n");
