@@ -100,9 +100,9 @@ class Systemd:
         wait_for(gone, 10)
 
 
-def settings(text):
+def settings_of(unit):
     """[(setting, value)] of a unit."""
-    return re.findall(r"^(\w+)=(.*)$", text, re.M)
+    return re.findall(r"^(\w+)=(.*)$", unit, re.M)
 
 
 def verify(folder, units):
