@@ -108,8 +108,9 @@ static void log_line(int level, const char *format, va_list arguments)
 {
 	char text[900];
 
-	/* The comings and goings that GNU tells of are told by us, in lines of a fixed form. */
-	if (level < MU_DIAG_WARNING)
+	/* The comings and goings that GNU tells of are told by us, in lines of a fixed form; that a client
+	 * went away without QUIT is no error. */
+	if (level < MU_DIAG_WARNING || strcmp(format, "Unexpected eof on input") == 0)
 		return;
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	pv_log(level >= MU_DIAG_ERROR ? PV_LOG_ERROR : PV_LOG_WARNING, "%s", text);

@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 struct vp_session vp;
 
@@ -86,6 +87,18 @@ static enum pv_class open_all(struct pv_error *e)
 	return c;
 }
 
+/* The daemon's listening sockets, which this child of it has too: a daemon that is started anew must find its
+ * place free, however long this session lasts. */
+static void close_listeners(void)
+{
+	int listens = 0;
+	socklen_t len = sizeof listens;
+
+	for (int fd = 3; fd < 256; fd++)
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens != 0)
+			(void)close(fd);
+}
+
 /* What was said last, by whichever way GNU ends. */
 static void say_the_rest(void)
 {
@@ -103,6 +116,7 @@ void vp_session_begin(int in, int out)
 	vp.top_lines = PV_ALL_LINES;
 	(void)snprintf(vp.language, sizeof vp.language, "en");
 	pv_log_open("virtual-pop3d", "/dev/log");
+	close_listeners();
 	look_at_ends(in);
 	if (open_all(&e) != PV_OK) {
 		failed = true;

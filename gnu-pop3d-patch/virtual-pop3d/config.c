@@ -2,9 +2,12 @@
 
 #include "store/conf.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { SOCKETS_FIRST = 3 }; /* sd_listen_fds(3) */
 
 /* --- certificate and key --- */
 
@@ -81,6 +84,55 @@ static void add_servers(const struct pv_store *s, const char *places, const char
 		add_server(s, w.s, w.len, mode, out);
 }
 
+/* Write the place at which descriptor fd listens. */
+static bool place_of(int fd, char *out, size_t size)
+{
+	struct sockaddr_storage a = { 0 };
+	const struct sockaddr_in *four = (const void *)&a;
+	const struct sockaddr_in6 *six = (const void *)&a;
+	socklen_t len = sizeof a;
+	char text[INET6_ADDRSTRLEN];
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+		return false;
+	if (a.ss_family == AF_INET && inet_ntop(AF_INET, &four->sin_addr, text, sizeof text) != NULL)
+		(void)snprintf(out, size, "%s:%u", text, (unsigned)ntohs(four->sin_port));
+	else if (a.ss_family == AF_INET6 && inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof text) != NULL)
+		(void)snprintf(out, size, "[%s]:%u", text, (unsigned)ntohs(six->sin6_port));
+	else
+		return false;
+	return true;
+}
+
+/* Does `place` have a port that stands in pop3s_listen? */
+static bool is_pop3s(const struct pv_store *s, const char *place)
+{
+	struct pv_conf_word w = { .next = s->conf.pop3s_listen };
+	const char *port = strrchr(place, ':');
+
+	while (pv_conf_word(&w)) {
+		size_t len = strlen(port);
+		if (w.len > len && memcmp(w.s + w.len - len, port, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum pv_class add_sockets(const struct pv_store *s, unsigned count, struct pv_buf *out,
+				 struct pv_error *e)
+{
+	char place[INET6_ADDRSTRLEN + 10];
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!place_of(SOCKETS_FIRST + (int)i, place, sizeof place))
+			return pv_fail(e, PV_PERMANENT, NULL,
+				       "socket %u of those that were passed is no TCP socket that listens",
+				       i + 1);
+		add_server(s, place, strlen(place), is_pop3s(s, place) ? "connection" : tls_mode(s), out);
+	}
+	return PV_OK;
+}
+
 /* Is `place` what pop3_listen takes, and one? */
 static enum pv_class check_place(const char *place, struct pv_error *e)
 {
@@ -107,11 +159,17 @@ enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l
 		    "auth {\n  authorization clear;\n  authorization system;\n  authentication clear;\n"
 		    "  authentication generic:system:pam;\n};\n",
 		    l->inetd ? "inetd" : "daemon", s->conf.pop3_sessions, s->conf.pop3_timeout);
-	if (!l->inetd && l->count == 0) {
+	if (l->inetd)
+		add_tls(s, tls_mode(s), out);
+	else if (l->count == 0 && l->sockets > 0)
+		c = add_sockets(s, l->sockets, out, e);
+	else if (l->count == 0) {
 		add_servers(s, s->conf.pop3_listen, tls_mode(s), out);
 		add_servers(s, s->conf.pop3s_listen, "connection", out);
 	}
 	for (size_t i = 0; i < l->count; i++)
 		add_server(s, l->places[i], strlen(l->places[i]), tls_mode(s), out);
+	if (c != PV_OK)
+		return c;
 	return pv_buf_check(out, "the configuration of GNU pop3d", e);
 }

@@ -12,7 +12,9 @@
 struct vp_listen {
 	const char *places[32]; /* ADDRESS:PORT of --listen; none: those of virtual.conf */
 	size_t count;
-	bool inetd; /* one connection on standard input */
+	unsigned sockets; /* so many that systemd has opened, from descriptor 3 on, in place of virtual.conf's
+			   */
+	bool inetd;	  /* one connection on standard input */
 };
 
 /*

@@ -4,6 +4,7 @@
  */
 #include "base/file.h"
 #include "base/program.h"
+#include "base/table.h"
 #include "config.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #define POP3D "/usr/sbin/pop3d"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_BUG = 70, EXIT_LATER = 75 };
-enum { CONFIG_MAX = 64 * 1024, ARGUMENTS_MAX = 64 };
+enum { CONFIG_MAX = 64 * 1024, ARGUMENTS_MAX = 64, PLACES_MAX = 32 };
 
 static const char usage_text[] = "usage: virtual-pop3d [-c DIR] [--listen ADDRESS:PORT]... [--inetd] "
 				 "[--module FILE] [-- POP3D-OPTION...]\n"
@@ -158,11 +159,15 @@ static enum pv_class keep(const struct pv_buf *text, int *fd_r, struct pv_error 
 }
 
 /* How many sockets did systemd open for us? (sd_listen_fds(3)) */
-static const char *passed_sockets(void)
+static unsigned passed_sockets(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	unsigned long number = 0;
 
-	return pid != NULL && count != NULL && strtol(pid, NULL, 10) == (long)getpid() ? count : "0";
+	if (pid == NULL || count == NULL || strtol(pid, NULL, 10) != (long)getpid() ||
+	    !pv_parse_number(count, strlen(count), PLACES_MAX, &number))
+		return 0;
+	return (unsigned)number;
 }
 
 static char *text_of(const char *format, const char *value)
@@ -178,15 +183,16 @@ static char *text_of(const char *format, const char *value)
 /* Become GNU pop3d. Returns only where that fails. */
 static enum pv_class start(const struct order *o, const char *dir, int config_fd, struct pv_error *e)
 {
-	char name[] = "virtual-pop3d", config[64], *argv[ARGUMENTS_MAX] = { name, config };
+	char name[] = "virtual-pop3d", config[64], sockets[64], *argv[ARGUMENTS_MAX] = { name, config };
 	size_t count = 2;
 
 	(void)snprintf(config, sizeof config, "--config-file=/proc/self/fd/%d", config_fd);
+	(void)snprintf(sockets, sizeof sockets, "VIRTUAL_POP3D_SOCKETS=%u", o->listen.sockets);
 	for (char **more = o->more; *more != NULL; more++)
 		argv[count++] = *more;
 	char *env[] = { text_of("LD_PRELOAD=", o->module),
 			text_of("VIRTUAL_POP3D_CONFIG=", dir),
-			text_of("VIRTUAL_POP3D_SOCKETS=", passed_sockets()),
+			sockets,
 			text_of("PATH=", "/usr/sbin:/usr/bin:/sbin:/bin"),
 			text_of("LANG=", "C"),
 			NULL };
@@ -223,6 +229,7 @@ int main(int argc, char **argv)
 	struct order o = { .module = PV_LIBDIR "/virtual-pop3d.so" };
 	struct pv_error e;
 
+	o.listen.sockets = passed_sockets();
 	int status = read_options(argc, argv, &o);
 	if (status >= 0)
 		return status;
