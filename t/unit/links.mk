@@ -35,3 +35,7 @@ WRAP_content = openat write
 WRAP_mailbox = openat pread pwrite pwritev fsync ftruncate linkat unlinkat renameat fstat fstatat fstatfs fchmod fcntl
 WRAP_maps_reload = pv_postfix_run clock_gettime nanosleep
 WRAP_check_disks = syscall fstatfs
+MAILDROP_CALLS = openat close pread write pwrite pwritev fsync ftruncate linkat unlinkat renameat fstat fstatat fstatfs fchmod fchown fcntl malloc calloc reallocarray clock_gettime
+WRAP_maildrop_fault = $(MAILDROP_CALLS)
+WRAP_maildrop_index = $(MAILDROP_CALLS)
+WRAP_maildrop_random = $(MAILDROP_CALLS)
