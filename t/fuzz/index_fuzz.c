@@ -109,6 +109,12 @@ static void put_maildir_index(const uint8_t *data, size_t size)
 	memcpy(file.bytes + HEAD, data, size);
 	if (size > 0)
 		file.bytes[HEAD + size - 1] = '\0';
+	/* Of a file that is there. */
+	struct stat st;
+	require(fstatat(folder, "dir/cur/1.b", &st, 0) == 0);
+	const uint64_t inode = (uint64_t)st.st_ino;
+	for (size_t i = 0; i < count; i++)
+		memcpy(file.bytes + HEAD + (i + 1) * ENTRY - 16, &inode, sizeof inode);
 	uint64_t sums[3] = { count, pv_hash64(file.bytes + HEAD, (size_t)count * ENTRY),
 			     pv_hash64(file.bytes + HEAD + count * ENTRY, (size_t)texts) };
 	file.head[0] = 0x31786469646d7670u;

@@ -39,3 +39,4 @@ MAILDROP_CALLS = openat close pread write pwrite pwritev fsync ftruncate linkat 
 WRAP_maildrop_fault = $(MAILDROP_CALLS)
 WRAP_maildrop_index = $(MAILDROP_CALLS)
 WRAP_maildrop_random = $(MAILDROP_CALLS)
+WRAP_maildrop_maildir = $(MAILDROP_CALLS)
