@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum {
 	SHORT = -1, /* as `err`: half of it is done */
