@@ -37,3 +37,4 @@ WRAP_maps_reload = pv_postfix_run clock_gettime nanosleep
 WRAP_check_disks = syscall fstatfs
 WRAP_store_apop = $(READ_CALLS)
 WRAP_auth_name = $(READ_CALLS)
+WRAP_auth_login = $(READ_CALLS)
