@@ -38,3 +38,5 @@ WRAP_check_disks = syscall fstatfs
 WRAP_store_apop = $(READ_CALLS)
 WRAP_auth_name = $(READ_CALLS)
 WRAP_auth_login = $(READ_CALLS)
+WRAP_auth_tries = $(WRITE_CALLS) pwrite fcntl pv_now_ms
+WRAP_auth_session = $(WRITE_CALLS) pwrite fcntl utimensat time
