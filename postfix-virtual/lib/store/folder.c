@@ -227,12 +227,21 @@ static enum pv_class set_fallback(const struct pv_lines *it, const struct pv_lin
 	return PV_OK;
 }
 
+static enum pv_class set_switch(const struct pv_lines *it, const struct pv_line *l, const char *value,
+				void *to, struct pv_error *e)
+{
+	if (!pv_parse_bool(value, to))
+		return pv_line_fail(it, l, e, "`%.60s`: write yes or no", value);
+	return PV_OK;
+}
+
 enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
 				   struct pv_error *e)
 {
-	const struct setting list[] = { { "fallback", set_fallback, c } };
+	const struct setting list[] = { { "fallback", set_fallback, c },
+					{ "retrieve", set_switch, &c->retrieve } };
 
-	*c = (struct pv_domain_conf){ .has_fallback = false };
+	*c = (struct pv_domain_conf){ .retrieve = true };
 	return parse_settings(text, file, list, sizeof list / sizeof *list, e);
 }
 
@@ -242,7 +251,7 @@ enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_co
 	char file[sizeof f->path + 16];
 	bool found;
 
-	*c = (struct pv_domain_conf){ .has_fallback = false };
+	*c = (struct pv_domain_conf){ .retrieve = true };
 	enum pv_class class = pv_file_load(f->fd, "domain.conf", &f->trust, &text, &found, e);
 	if (class == PV_OK && found) {
 		(void)snprintf(file, sizeof file, "%s/domain.conf", f->path);
@@ -250,14 +259,6 @@ enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_co
 	}
 	pv_buf_free(&text);
 	return class;
-}
-
-static enum pv_class set_switch(const struct pv_lines *it, const struct pv_line *l, const char *value,
-				void *to, struct pv_error *e)
-{
-	if (!pv_parse_bool(value, to))
-		return pv_line_fail(it, l, e, "`%.60s`: write yes or no", value);
-	return PV_OK;
 }
 
 enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, struct pv_user_conf *c,

@@ -41,6 +41,7 @@ enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r
 struct pv_domain_conf {
 	bool has_fallback;
 	struct pv_user fallback; /* the user who gets mail for unknown names */
+	bool retrieve;		 /* yes; no: nobody of the domain can log in */
 };
 
 /* Parse the text of a domain.conf (changed on the way). `file` is for sentences. PV_TEMPORARY: file, line,

@@ -32,6 +32,10 @@ enum pv_class pv_password_check(const char *stored, const char *plain, bool plai
 /* Is s, whole, the hash of some password in a scheme that this host knows? */
 bool pv_password_is_hash(const char *s);
 
+/* Does checking a password against this hash take less than about half a second? For who lets a
+ * login server do it that serves others too. False for what is no hash. */
+bool pv_password_is_light(const char *hash);
+
 /* What stands in the second field of a passwd file. */
 enum pv_password_kind {
 	PV_PASSWORD_EMPTY,
