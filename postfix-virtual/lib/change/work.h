@@ -91,6 +91,8 @@ enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e);
+/* Of one who is renamed or deleted, as the account (imap_folders.c). */
+enum pv_class pv_step_imap_folders(struct pv_step *s, struct pv_error *e);
 /* The passwords of a whole domain, as the account (hash_all.c). */
 enum pv_class pv_step_hash_all(struct pv_step *s, struct pv_error *e);
 /* The .forward files of a whole domain, as the account. */

@@ -111,16 +111,17 @@ static enum pv_class drop_leftover(struct dovecot *v, const char *name, struct p
 	return drop(v, temp, e);
 }
 
-/* Is the file there as it should be? */
-static bool is_same(const struct dovecot *v, const char *name, const struct pv_buf *new)
+/* Is the file there as it should be? *st_r: how it is; all 0: not there. */
+static bool is_same(const struct dovecot *v, const char *name, const struct pv_buf *new, struct stat *st_r)
 {
 	const struct pv_trust trust = { geteuid(), v->path };
 	struct pv_buf old = PV_BUF_INIT(TEXT_MAX);
-	struct stat st;
 	bool found = false;
 
-	if (fstatat(v->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_gid != v->group || (st.st_mode & 07777) != FILE_MODE || st.st_size != (off_t) new->len)
+	if (fstatat(v->dirfd, name, st_r, AT_SYMLINK_NOFOLLOW) != 0)
+		*st_r = (struct stat){ .st_size = 0 };
+	if (!S_ISREG(st_r->st_mode) || st_r->st_gid != v->group || (st_r->st_mode & 07777) != FILE_MODE ||
+	    st_r->st_size != (off_t) new->len)
 		return false;
 	bool same = pv_file_load(v->dirfd, name, &trust, &old, &found, NULL) == PV_OK && found &&
 		    old.len == new->len &&memcmp(old.s, new->s, old.len) == 0;
@@ -128,14 +129,45 @@ static bool is_same(const struct dovecot *v, const char *name, const struct pv_b
 	return same;
 }
 
+/* Dovecot takes a file of the same size and the same second for the same: two passwords that are changed
+ * within a second would leave it with the first. */
+static enum pv_class set_date(const struct pv_new_file *f, const struct stat *old, struct pv_error *e)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = time(NULL) } };
+
+	if (times[1].tv_sec <= old->st_mtime)
+		times[1].tv_sec = old->st_mtime + 1;
+	if (futimens(f->fd, times) == 0)
+		return PV_OK;
+	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "set the date of %s", f->temp);
+}
+
+static enum pv_class replace(struct dovecot *v, const char *name, const struct pv_buf *new,
+			     const struct stat *old, struct pv_error *e)
+{
+	struct pv_new_file f;
+
+	enum pv_class c = pv_file_begin(v->dirfd, name, FILE_MODE, (uid_t)-1, v->group, &f, e);
+	if (c != PV_OK)
+		return c;
+	c = pv_file_write(&f, new->s, new->len, e);
+	if (c == PV_OK)
+		c = set_date(&f, old, e);
+	if (c == PV_OK)
+		return pv_file_commit(&f, e);
+	pv_file_abandon(&f);
+	return c;
+}
+
 static enum pv_class write_file(struct dovecot *v, const char *name, const struct pv_buf *new,
 				struct pv_error *e)
 {
-	if (is_same(v, name, new))
+	struct stat old;
+
+	if (is_same(v, name, new, &old))
 		return drop_leftover(v, name, e);
 	v->w->report->touched = true;
-	enum pv_class c =
-		pv_file_replace(v->dirfd, name, new->s, new->len, FILE_MODE, (uid_t)-1, v->group, e);
+	enum pv_class c = replace(v, name, new, &old, e);
 	return c == PV_OK ? PV_OK : pv_error_prefix(e, "%s", v->path);
 }
 
