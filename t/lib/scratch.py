@@ -80,7 +80,7 @@ def programs(into):
     """Copy what was built to `into`/bin, where every account can run it (a clone below /root is closed)."""
     target = os.path.join(into, "bin")
     os.makedirs(target, exist_ok=True)
-    for name in ("virtual-deliver", "make-postfix-maps", "postfix-virtual"):
+    for name in ("virtual-deliver", "make-postfix-maps", "postfix-virtual", "virtual-checkpassword"):
         source = os.path.join(BUILD, name)
         if os.path.exists(source):
             shutil.copy(source, os.path.join(target, name))

@@ -103,6 +103,8 @@ enum pv_class pv_step_domain_make(struct pv_step *s, struct pv_error *e);
 /* The same for a domain that is taken over (adopt.c). */
 enum pv_class pv_step_adopt(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_domain_trash(struct pv_step *s, struct pv_error *e);
+/* What root notes of a user who is deleted or renamed. */
+enum pv_class pv_step_user_seen(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_domain_set(struct pv_step *s, struct pv_error *e);
 /* A line of host-addresses, as root (host_addresses.c). */
 enum pv_class pv_step_host_address(struct pv_step *s, struct pv_error *e);

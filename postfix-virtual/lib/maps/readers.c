@@ -48,7 +48,8 @@ static enum pv_class send_all(void *ctx, int out_fd, struct pv_error *e)
 /* Start a child at place i for the next row of an account. */
 static enum pv_class start_row(struct readers *r, size_t i, size_t account, struct pv_error *e)
 {
-	const struct pv_child_limits limits = { PV_READERS_SECONDS, PV_READERS_CPU_SECONDS };
+	const struct pv_child_limits limits = { .seconds = PV_READERS_SECONDS,
+						.cpu_seconds = PV_READERS_CPU_SECONDS };
 	struct pv_readers_account *a = &r->accounts[account];
 	size_t left = a->count - a->next;
 	size_t max = r->purpose == PV_READER_LOGINS ? PV_READERS_CHILD_MAX_LOGINS : PV_READERS_CHILD_MAX;
