@@ -124,8 +124,8 @@ void vp_session_begin(int in, int out)
 	} else {
 		idle = strtoul(vp.store.conf.pop3_timeout, NULL, 10);
 	}
-	vp_wire_start(in, out, (unsigned)idle);
-	failed = atexit(say_the_rest) != 0 || failed;
+	if (!vp_wire_start(in, out, (unsigned)idle) || atexit(say_the_rest) != 0)
+		_exit(71);
 }
 
 /* A greeting with a time stamp says that APOP is offered: clients that see one do not try USER any more. */
