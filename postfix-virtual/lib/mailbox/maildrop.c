@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "mailbox/journal.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/maildrop_index.h"
 #include "mailbox/maildrop_parts.h"
 
 #include <errno.h>
@@ -55,17 +56,54 @@ static enum pv_class open_to_read(struct pv_maildrop *m, const struct pv_mailbox
 	return PV_OK;
 }
 
+/* The index has the messages up to byte `old` of a mailbox that has grown: from where must it be scanned? The
+ * last message may go on. */
+static enum pv_class find_tail(struct pv_maildrop *m, uint64_t old, uint64_t *from_r, struct pv_error *e)
+{
+	char around[3 + 5] = "";
+	uint64_t size = (uint64_t)m->st.st_size;
+	uint32_t anchor;
+
+	*from_r = 0;
+	if (m->list.n == 0)
+		return PV_OK;
+	/* The index is of no mailbox that is smaller than three bytes. */
+	if (pv_read_all_at(m->fd, around, sizeof around, (off_t)old - 3) < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
+	bool empty = around[2] == '\n' && (around[1] == '\n' || (around[1] == '\r' && around[0] == '\n'));
+	if (empty && memcmp(around + 3, "From ", 5) == 0)
+		*from_r = old;
+	else
+		*from_r = m->list.v[--m->list.n].offset;
+	/* Anchors that went as far as the file did now go further. */
+	for (size_t i = m->list.n; i > 0 && m->list.v[i - 1].offset + PV_RECORD_ANCHOR > old; i--) {
+		struct pv_record *r = &m->list.v[i - 1];
+		if (pv_scan_anchor(m->fd, r->offset, size, &anchor, e) != PV_OK)
+			return PV_TEMPORARY;
+		r->anchor = anchor;
+	}
+	return PV_OK;
+}
+
 /* With the locks held: what is in the mailbox? */
 static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbox *box, struct pv_error *e)
 {
 	char tail[2];
 
 	enum pv_class c = open_to_read(m, box, e);
+	if (c != PV_OK)
+		return c;
+	m->seen = m->st;
+	pv_index_clean(m->where);
+	uint64_t from = pv_index_load(m);
+	if (m->indexed)
+		return PV_OK;
+	if (from > 0)
+		c = find_tail(m, from, &from, e);
 	if (c == PV_OK)
-		c = pv_scan_mbox(m->fd, 0, (uint64_t)m->st.st_size, PV_SCAN_BLOCK, &m->list, e);
+		c = pv_scan_mbox(m->fd, from, (uint64_t)m->st.st_size, PV_SCAN_BLOCK, &m->list, e);
 	if (c == PV_OK && pv_journal_anchor(m->fd, (uint64_t)m->st.st_size, &m->end_anchor, tail) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
-	m->seen = m->st;
 	return c;
 }
 
@@ -94,7 +132,9 @@ enum pv_class pv_maildrop_open(const struct pv_location *where, const struct pv_
 	struct pv_maildrop *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "open mailbox %s: out of memory", where->path);
-	*m = (struct pv_maildrop){ .where = where, .o = *o, .fd = -1, .x_uidls = PV_BUF_INIT(X_UIDLS_MAX) };
+	*m = (struct pv_maildrop){
+		.where = where, .o = *o, .fd = -1, .index_fd = -1, .x_uidls = PV_BUF_INIT(X_UIDLS_MAX)
+	};
 	if (fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		c = open_mbox(m, e);
 	else if (errno != ENOENT)
@@ -110,6 +150,9 @@ void pv_maildrop_close(struct pv_maildrop *m)
 {
 	if (m == NULL)
 		return;
+	pv_index_save(m);
+	if (m->index_fd >= 0)
+		(void)close(m->index_fd);
 	if (m->fd >= 0)
 		(void)close(m->fd);
 	pv_records_free(&m->list);

@@ -95,7 +95,7 @@ static void end_message(struct scan *s, uint64_t end, unsigned empty, char last)
 
 static uint32_t anchor_of(const char *p, size_t len)
 {
-	return (uint32_t)pv_hash64(p, len);
+	return (uint32_t)(pv_hash64(p, len) & 0xffffff);
 }
 
 /* A message begins where the line does that was decided on. */
@@ -417,9 +417,11 @@ static enum pv_class look_again(int fd, uint64_t to, struct pv_records *records,
 			continue;
 		r->flags &= ~(unsigned)PV_RECORD_LOOK;
 		uint64_t end = i + 1 < records->n ? records->v[i + 1].offset : to;
-		enum pv_class c = pv_scan_anchor(fd, r->offset, to, &r->anchor, e);
+		uint32_t anchor = 0;
+		enum pv_class c = pv_scan_anchor(fd, r->offset, to, &anchor, e);
 		if (c != PV_OK)
 			return c;
+		r->anchor = anchor;
 		if (look_for_status(fd, end, r, memory) != 0)
 			return fail_read(e);
 	}
