@@ -165,6 +165,13 @@ def section_maps(scratch):
     if not os.path.exists(c.MAPS) or not os.path.exists(POSTMAP):
         print("\nmaps: make-postfix-maps is not built, or Postfix is not installed")
         return
+    try:
+        measure(scratch)
+    finally:
+        test_scratch.clean_up()  # unmounts, so that the folder can go
+
+
+def measure(scratch):
     account = test_scratch.account(scratch.folder("home"), "bench")
     small, large = (Host(scratch, n, d, account) for n, d in (("small", SMALL), ("large", LARGE)))
     builds(small, SMALL_ROUNDS)

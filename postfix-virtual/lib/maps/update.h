@@ -36,6 +36,7 @@ struct pv_maps_expression {
 
 enum pv_progress {
 	PV_PROGRESS_READ,  /* domains */
+	PV_PROGRESS_PROVE, /* domains, their expressions */
 	PV_PROGRESS_WRITE, /* keys, into texts and tables */
 };
 
