@@ -159,11 +159,12 @@ enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l
 		    "auth {\n  authorization clear;\n  authorization system;\n  authentication clear;\n"
 		    "  authentication generic:system:pam;\n};\n",
 		    l->inetd ? "inetd" : "daemon", s->conf.pop3_sessions, s->conf.pop3_timeout);
-	if (l->inetd)
+	/* For inetd GNU takes any word about TLS, `no` too, as a wish for a certificate. */
+	if (l->inetd && has_certificate(s))
 		add_tls(s, tls_mode(s), out);
-	else if (l->count == 0 && l->sockets > 0)
+	else if (!l->inetd && l->count == 0 && l->sockets > 0)
 		c = add_sockets(s, l->sockets, out, e);
-	else if (l->count == 0) {
+	else if (!l->inetd && l->count == 0) {
 		add_servers(s, s->conf.pop3_listen, tls_mode(s), out);
 		add_servers(s, s->conf.pop3s_listen, "connection", out);
 	}
