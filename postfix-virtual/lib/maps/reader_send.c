@@ -86,7 +86,7 @@ static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trus
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s/%s is larger than %zu bytes: make it smaller",
 			    trust->where, w->file, w->max);
 	else
-		c = pv_file_read(fd, w->file, &s->text, e);
+		c = pv_file_read_sized(fd, st.st_size, w->file, trust, &s->text, e);
 	(void)close(fd);
 	if (c != PV_OK)
 		return c;
@@ -165,25 +165,39 @@ static enum pv_class send_main_file(struct sender *s, const struct pv_folder *f,
 	return c;
 }
 
+/* What most domains have none of. To find each missing takes longer than to read `passwd`. */
+static enum pv_class send_optional(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	static const struct wanted files[] = {
+		{ "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL },
+		{ "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL },
+	};
+	enum { CONF, ALIASES, USERS, COUNT };
+	static const char *const names[COUNT] = { "domain.conf", "aliases", "users" };
+	enum pv_class c = PV_OK;
+	unsigned holds;
+	bool found;
+
+	if (!pv_folder_holds(f, names, COUNT, &holds))
+		holds = ~0U;
+	for (unsigned i = CONF; c == PV_OK && i <= ALIASES; i++)
+		if ((holds & 1U << i) != 0)
+			c = send_file(s, f->fd, &f->trust, &files[i], &found, e);
+	return c == PV_OK && (holds & 1U << USERS) != 0 ? send_users(s, f, e) : c;
+}
+
 static enum pv_class send_files(struct sender *s, const struct pv_folder *f, bool standard,
 				struct pv_error *e)
 {
 	static const struct wanted addresses = { PV_STANDARD_FILE, PV_FRAME_STANDARD, PV_STANDARD_FILE_MAX,
 						 NULL };
 	static const struct wanted passwd = { "passwd", PV_FRAME_PASSWD, PV_READER_PASSWD_MAX, NULL };
-	static const struct wanted conf = { "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL };
-	static const struct wanted aliases = { "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL };
-	bool found;
 
 	if (standard)
 		return send_main_file(s, f, &addresses, "write it, or take postfix=yes away from `domains`",
 				      e);
 	enum pv_class c = send_main_file(s, f, &passwd, "restore it, or delete the domain", e);
-	if (c == PV_OK)
-		c = send_file(s, f->fd, &f->trust, &conf, &found, e);
-	if (c == PV_OK)
-		c = send_file(s, f->fd, &f->trust, &aliases, &found, e);
-	return c == PV_OK ? send_users(s, f, e) : c;
+	return c == PV_OK ? send_optional(s, f, e) : c;
 }
 
 /* The folder may have changed since root looked at it. */
@@ -192,7 +206,7 @@ static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, bo
 {
 	struct pv_folder f;
 
-	enum pv_class c = pv_folder_open(&s->store, d, &f, e);
+	enum pv_class c = pv_folder_open_to_list(&s->store, d, &f, e);
 	if (c != PV_OK)
 		return c;
 	if (f.fd < 0)
