@@ -112,9 +112,11 @@ static enum pv_class keep_group(struct pv_maps_work *w, struct group *g, const s
 static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 			       const struct pv_domain_files *files, struct pv_error *e)
 {
-	struct pv_error why = files->error;
+	struct pv_error why;
 
-	if (files->ok && pv_domain_keys_make(w, d, files, &why) == PV_OK)
+	if (!files->ok)
+		pv_files_error(files, &why);
+	else if (pv_domain_keys_make(w, d, files, &why) == PV_OK)
 		return PV_OK;
 	return pv_plan_keep(w, d, &why, e);
 }

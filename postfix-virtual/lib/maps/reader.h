@@ -23,8 +23,10 @@
 #define PV_READER_USERS_MAX 200000		/* files in users/ */
 #define PV_READER_DOMAIN_MAX ((size_t)11 << 20) /* bytes of all that is sent */
 
-/* A child ends after a domain with which it has sent so much, so that little is held at a time. */
-#define PV_READER_ENOUGH ((size_t)1 << 20)
+/* A child ends after a domain with which it has sent so much, so that little is held at a time, or was at
+ * work for so long, so that a slow disk is not taken for a domain that hangs. */
+#define PV_READER_ENOUGH ((size_t)2 << 20)
+#define PV_READER_ENOUGH_MS 1000
 
 struct pv_slice {
 	const char *s; /* into struct pv_files; NULL: no such file */
@@ -34,7 +36,7 @@ struct pv_slice {
 /* What came of one domain. */
 struct pv_domain_files {
 	bool ok;		  /* all of it, and passwd (or `virtual`) is there */
-	struct pv_error error;	  /* where it is not ok */
+	struct pv_slice why;	  /* where it is not ok: pv_files_error() */
 	struct pv_slice standard; /* of a standard domain: `virtual`, and none of the others */
 	struct pv_slice passwd;	  /* the whole file, with `*` for each hash */
 	struct pv_slice conf;	  /* domain.conf; s NULL: none */
@@ -54,6 +56,9 @@ struct pv_reader_account {
 	uid_t uid;
 	gid_t gid;
 };
+
+/* Why it is not ok: what the child said, made presentable; always PV_TEMPORARY. */
+void pv_files_error(const struct pv_domain_files *d, struct pv_error *e);
 
 /* The next file of users/: *u whose it is, *text its content. Start with *at = 0. Returns false at the end.
  */

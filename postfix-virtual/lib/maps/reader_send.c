@@ -1,5 +1,6 @@
 #include "maps/reader_send.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "maps/reader.h"
 #include "store/folder.h"
@@ -242,15 +243,18 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 			    .out = out_fd,
 			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX),
 			    .ready = PV_BUF_INIT(READY_MAX + FRAMES_ROOM) };
+	const int64_t end = pv_now_ms() + PV_READER_ENOUGH_MS;
 	enum pv_class c = PV_OK;
 
 	s.store.dirfd = open(s.store.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s.store.dirfd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s as uid %lu",
 				     s.store.dir, (unsigned long)order->uid);
-	for (; c == PV_OK && s.domain < order->count && s.sent < PV_READER_ENOUGH; s.domain++)
+	for (bool enough = false; c == PV_OK && s.domain < order->count && !enough; s.domain++) {
 		c = send_domain(&s, order->domains[s.domain],
 				order->standard != NULL && order->standard[s.domain], e);
+		enough = s.sent >= PV_READER_ENOUGH || pv_now_ms() >= end;
+	}
 	pv_buf_free(&s.text);
 	pv_buf_free(&s.ready);
 	(void)close(s.store.dirfd);

@@ -40,8 +40,8 @@ struct pv_send_order {
 	size_t count;
 };
 
-/* Send one domain after the other, until all or enough (PV_READER_ENOUGH) is sent: its files, or the reason
- * why not. Fails only where nothing can be sent. */
+/* Send one domain after the other, until all or enough (PV_READER_ENOUGH, _MS) is sent: its files, or the
+ * reason why not. Fails only where nothing can be sent. */
 enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e);
 
 #endif
