@@ -1,5 +1,6 @@
 #include "maps/gather.h"
 
+#include "base/sort.h"
 #include "maps/domain_keys.h"
 #include "maps/owners.h"
 #include "maps/readers.h"
@@ -191,7 +192,7 @@ static enum pv_class find_accounts(struct gathering *g, size_t count, struct pv_
 	enum pv_class c = PV_OK;
 	struct pv_owners owners;
 
-	qsort(g->list, count, sizeof *g->list, compare_owners);
+	pv_sort(g->list, count, sizeof *g->list, compare_owners);
 	pv_owners_load(&owners, count_owners(g->list, count));
 	for (size_t i = 0, next; c == PV_OK && i < count; i = next) {
 		struct group group = { .list = g->list + i, .count = 1, .name = "" };
