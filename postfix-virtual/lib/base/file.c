@@ -220,6 +220,23 @@ int pv_write_all_at(int fd, const void *data, size_t len, off_t offset)
 	return write_all(fd, data, len, offset);
 }
 
+ssize_t pv_read_all_at(int fd, void *to, size_t len, off_t offset)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = pread(fd, (char *)to + have, len - have, offset + (off_t)have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	return (ssize_t)have;
+}
+
 int pv_dir_sync(int dirfd)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -276,6 +293,14 @@ enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len,
 	if (pv_write_all(f->fd, data, len) == 0)
 		return PV_OK;
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write %s", f->temp);
+}
+
+void pv_file_clean(int dirfd, const char *name)
+{
+	char temp[NAME_MAX + 1];
+
+	name_temp(name, temp);
+	(void)unlinkat(dirfd, temp, 0);
 }
 
 void pv_file_abandon(struct pv_new_file *f)

@@ -59,6 +59,9 @@ int pv_write_all(int fd, const void *data, size_t len);
 /* The same from offset on; the position stays. */
 int pv_write_all_at(int fd, const void *data, size_t len, off_t offset);
 
+/* Read len bytes from offset on, fewer where the file ends. Returns how many, or -1 and errno. */
+ssize_t pv_read_all_at(int fd, void *to, size_t len, off_t offset);
+
 /* fsync() a folder; where dirfd is O_PATH it is opened once more. Returns 0, or -1 and errno. */
 int pv_dir_sync(int dirfd);
 
@@ -88,6 +91,9 @@ enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid,
 enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len, struct pv_error *e);
 /* Fails as pv_file_replace() does; *f is done with in either case. */
 enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e);
+/* Remove the temporary file for `name` that a killed writer left, where there is one. For who holds the lock
+ * that excludes writers. */
+void pv_file_clean(int dirfd, const char *name);
 /* Leave the old file as it is, and no temporary. */
 void pv_file_abandon(struct pv_new_file *f);
 

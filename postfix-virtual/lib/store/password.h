@@ -37,6 +37,10 @@ bool pv_password_is_weak(const char *stored);
 /* Is s, whole, the hash of some password in a scheme that this host knows? */
 bool pv_password_is_hash(const char *s);
 
+/* Does checking a password against this hash take less than about half a second? For who lets a
+ * login server do it that serves others too. False for what is no hash. */
+bool pv_password_is_light(const char *hash);
+
 /* What stands in the second field of a passwd file. */
 enum pv_password_kind {
 	PV_PASSWORD_EMPTY,
