@@ -152,6 +152,8 @@ static enum pv_class copy_all(struct rewriting *w, const struct pv_records *list
 	/* Who asks no lock may have appended. */
 	for (; c == PV_OK; end = (uint64_t)st.st_size) {
 		c = copy_to(w, end, e);
+		if (c == PV_OK)
+			c = flush(w, e);
 		if (c == PV_OK && fstat(w->box->fd, &st) != 0)
 			c = fail_io(w->box, "stat", e);
 		if (c != PV_OK || (uint64_t)st.st_size == end)
@@ -183,8 +185,6 @@ enum pv_class pv_mbox_rewrite(const struct pv_mailbox *box, const struct pv_reco
 	if (c != PV_OK)
 		return c;
 	c = copy_all(&w, list, e);
-	if (c == PV_OK)
-		c = flush(&w, e);
 	if (c == PV_OK)
 		c = check_path(box, e);
 	if (c == PV_OK)
