@@ -103,6 +103,10 @@ static void check(const struct scratch *s, const char *mbox, size_t len, size_t 
 				 "%zu, %lu",
 				 name, block, i, (uint64_t)r.v[i].offset, (uint64_t)r.v[i].octets,
 				 r.v[i].lines, want.v[i].from, want.v[i].wire.len, want.v[i].lines);
+	for (size_t i = 0; i < want.n; i++)
+		if (((r.v[i].flags & PV_RECORD_SEEN) != 0) != want.v[i].seen)
+			fail_msg("%s, blocks of %zu, message %zu: seen is %d", name, block, i,
+				 !want.v[i].seen);
 	pv_records_free(&r);
 	model_free(&want);
 }

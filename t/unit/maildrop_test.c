@@ -176,7 +176,9 @@ static void a_temporary_file_that_was_left_goes(void **state)
 	const struct scratch *s = *state;
 
 	scratch_write(s, ".box.new", "half", 4);
+	scratch_write(s, ".box.index.new", "half", 4);
 	pv_maildrop_close(with(s, ONE));
+	assert_int_not_equal(faccessat(s->fd, ".box.index.new", F_OK, AT_SYMLINK_NOFOLLOW), 0);
 	expect_box(s, ONE, "opened after a kill");
 }
 
@@ -359,9 +361,13 @@ static void a_rewritten_mailbox_ends_it(void **state)
 		const char *with;
 		bool renamed;
 	} rows[] = {
-		{ TWO, false },	    { ONE TWO, true },
-		{ TWO ONE, false }, { F "Status: RO\nSubject: one\n\nfirst\n\n" TWO, false },
-		{ "", false },	    { NULL, false },
+		{ TWO, false },
+		{ ONE TWO, true },
+		{ TWO ONE, false },
+		{ F "Status: RO\nSubject: one\n\nfirst\n\n" TWO, false },
+		{ ONE F "Subject: two\n\nsecOnd\n\n", false },
+		{ "", false },
+		{ NULL, false },
 	};
 	const struct scratch *s = *state;
 	struct text t = { .s = NULL };

@@ -64,6 +64,7 @@ struct model_message {
 	size_t from, to;  /* in the file, all of it */
 	struct text wire; /* as it is sent, without stuffing */
 	uint64_t lines;
+	bool seen; /* its Status has an R */
 };
 
 struct model {
@@ -99,8 +100,12 @@ static inline void model_send(const char *s, struct model_message *m, bool has_f
 		last = line;
 	if (at < to && model_is_empty(s, last, to))
 		to = last;
+	bool header = true;
 	for (size_t next; at < to; at = next) {
 		next = model_line(s, at, to);
+		header = header && !model_is_empty(s, at, next);
+		m->seen = m->seen || (header && next - at > 7 && memcmp(s + at, "Status:", 7) == 0 &&
+				      memchr(s + at + 7, 'R', next - at - 7) != NULL);
 		size_t from = at, end = next;
 		size_t greater = 0;
 		while (from + greater < end && s[from + greater] == '>')

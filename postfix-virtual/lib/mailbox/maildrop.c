@@ -96,6 +96,7 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 	if (c != PV_OK)
 		return c;
 	m->seen = m->st;
+	m->settled = pv_index_is_settled(&m->st);
 	if (!m->where->shared)
 		pv_file_clean(m->where->dirfd, m->where->name);
 	pv_index_clean(m->where);
@@ -230,7 +231,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 						       m->where->path);
 	if (!same_file(&st, &m->st) || st.st_size < m->st.st_size)
 		return pv_maildrop_break(m, e);
-	if (st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
+	if (m->settled && st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
 	    same_time(&st.st_ctim, &m->seen.st_ctim))
 		return PV_OK;
 	if (pv_journal_anchor(m->fd, (uint64_t)m->st.st_size, &anchor, tail) != 0)
@@ -238,6 +239,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 	if (anchor != m->end_anchor)
 		return pv_maildrop_break(m, e);
 	m->seen = st;
+	m->settled = pv_index_is_settled(&st);
 	return PV_OK;
 }
 
