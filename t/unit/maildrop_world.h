@@ -18,6 +18,10 @@ struct text {
 
 static inline void text_add(struct text *t, const void *data, size_t len)
 {
+	/* Not by malloc(), which a test may let fail, and as which a compiler may call realloc(). */
+	if (t->s == NULL)
+		t->s = strdup("");
+	assert_non_null(t->s);
 	if (t->len + len + 1 > t->room) {
 		t->room = (t->len + len + 1) * 2;
 		t->s = realloc(t->s, t->room);
