@@ -6,6 +6,8 @@
 
 #include "mailbox/maildrop_scan.h"
 
+#include <time.h>
+
 /* messages: what a client is sent of each, one after the other, with `|` between. */
 struct row {
 	const char *name, *mbox, *messages;
@@ -268,6 +270,23 @@ static void long_lines(void **state)
 		}
 }
 
+/* A header of nothing but Status lines, and no end, is not looked at again for each of them. */
+static void many_status_lines(void **state)
+{
+	const struct scratch *s = *state;
+	struct text t = { .s = NULL };
+
+	text_add(&t, F, sizeof(F) - 1);
+	while (t.len < 4 * PV_SCAN_BLOCK)
+		text_add(&t, "Status: O\n", 10);
+	text_add(&t, "Status: R\n", 10);
+	scratch_write(s, "box", t.s, t.len);
+	clock_t began = clock();
+	check(s, t.s, t.len, PV_SCAN_BLOCK, "many Status lines");
+	assert_true((double)(clock() - began) / CLOCKS_PER_SEC < 1.0);
+	text_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(random_mailboxes, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(block_edges, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(long_lines, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(many_status_lines, scratch_make, scratch_remove),
 	};
 
 	return cmocka_run_group_tests_name("maildrop_scan", tests, NULL, NULL);

@@ -521,6 +521,10 @@ static void run_update(const struct scratch *s, const struct update_row *r)
 	enum pv_class c = pv_maildrop_update(m, &e);
 	if (c != r->class)
 		fail_msg("%s: class %d: %s", r->name, c, e.text);
+	expect_box(s, r->after, r->name);
+	/* A second one has nothing to do. */
+	if (c == PV_OK)
+		assert_int_equal(pv_maildrop_update(m, &e), PV_OK);
 	pv_maildrop_close(m);
 	expect_box(s, r->after, r->name);
 }

@@ -274,5 +274,9 @@ enum pv_class pv_maildrop_update(struct pv_maildrop *m, struct pv_error *e)
 		return PV_OK;
 	if (m->broken)
 		return pv_maildrop_break(m, e);
-	return m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	enum pv_class c = m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	/* Done, and not to be done again. */
+	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
+		m->list.v[i].flags &= PV_RECORD_KEPT;
+	return c;
 }
