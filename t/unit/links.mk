@@ -40,3 +40,4 @@ WRAP_maildrop_fault = $(MAILDROP_CALLS)
 WRAP_maildrop_index = $(MAILDROP_CALLS)
 WRAP_maildrop_random = $(MAILDROP_CALLS)
 WRAP_maildrop_maildir = $(MAILDROP_CALLS)
+WRAP_maildrop_parallel = fsync
