@@ -33,6 +33,7 @@ class House:
         self.settings = {
             "spool_directory": self.spool,
             "map_directory": self.map_folder,
+            "dovecot_group": "",  # most hosts have no Dovecot; files for it would slow every run down
             "postfix_config_directory": self.postfix.config,
             "mail_directory": "",
             "state_directory": self.path("state"),
@@ -55,13 +56,14 @@ class House:
 
     # --- files by hand ---
 
-    def domain(self, name, account, users, fallback=None):
-        """Make a domain by hand. users: name → home field of passwd."""
+    def domain(self, name, account, users, fallback=None, hashes=None):
+        """Make a domain by hand. users: name → home field of passwd; hashes: name → hash of his password."""
         folder, spool = os.path.join(self.etc, name), os.path.join(self.spool, name)
         for path in (folder, spool):
             os.mkdir(path, 0o700)
             os.chown(path, account.pw_uid, account.pw_gid)
-        lines = [f"{u}:*:{account.pw_uid}:{account.pw_gid}:{u}name:{home}:\n" for u, home in sorted(users.items())]
+        lines = [f"{u}:{(hashes or {}).get(u, '*')}:{account.pw_uid}:{account.pw_gid}:{u}name:{home}:\n"
+                 for u, home in sorted(users.items())]
         write(os.path.join(folder, "passwd"), "".join(lines), 0o600, account)
         if fallback:
             write(os.path.join(folder, "domain.conf"), f"fallback = {fallback}\n", 0o600, account)

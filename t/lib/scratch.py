@@ -80,7 +80,8 @@ def programs(into):
     """Copy what was built to `into`/bin, where every account can run it (a clone below /root is closed)."""
     target = os.path.join(into, "bin")
     os.makedirs(target, exist_ok=True)
-    for name in ("virtual-deliver", "make-postfix-maps", "postfix-virtual"):
+    for name in ("virtual-deliver", "make-postfix-maps", "postfix-virtual", "virtual-checkpassword", "virtual-pop3d",
+                 "virtual-pop3d.so"):
         source = os.path.join(BUILD, name)
         if os.path.exists(source):
             shutil.copy(source, os.path.join(target, name))
@@ -132,7 +133,7 @@ class _AccountLock:
 
 
 def _account_tool(argv):
-    """useradd or userdel, tried again while somebody else holds the lock of /etc/passwd (status 1 and 10),
+    """useradd, usermod or userdel, tried again while somebody else holds the lock of /etc/passwd (status 1 and 10),
     or a process of that account ends (8)."""
     for _ in range(50):
         with _AccountLock():
@@ -166,6 +167,13 @@ def account(home_below, word="a", name=None):
     os.mkdir(home, 0o700)
     os.chown(home, entry.pw_uid, entry.pw_gid)
     return entry
+
+
+def set_password(name, password_hash):
+    """Give an account of this test a password, as its hash in the host's shadow file."""
+    r = _account_tool(["/usr/sbin/usermod", "--password", password_hash, name])
+    if r.returncode != 0:
+        raise RuntimeError(f"usermod {name}: {r.stderr.decode()}")
 
 
 # --- mounts ---

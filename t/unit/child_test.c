@@ -10,6 +10,7 @@
 
 #include <grp.h>
 #include <signal.h>
+
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -552,6 +553,34 @@ static enum pv_class think_first(void *ctx, int out_fd, struct pv_error *e)
 }
 
 /* In milliseconds this is 704 more than fits into 32 bits. */
+static enum pv_class take_memory(void *ctx, int out_fd, struct pv_error *e)
+{
+	const size_t *bytes = ctx;
+	char *p = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)out_fd;
+	return p != MAP_FAILED ? PV_OK : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "take memory");
+}
+
+static void memory_ends_at_its_limit(void **state)
+{
+	struct pv_child_limits limits = { .seconds = 20, .cpu_seconds = 10, .memory = 256U << 20 };
+	size_t much = 300U << 20, little = 16U << 20;
+	struct pv_buf out = PV_BUF_INIT(100);
+	struct pv_error e;
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	skip();
+#endif
+	assert_int_equal(run(&limits, take_memory, &little, &out, &e), PV_OK);
+	assert_int_equal(run(&limits, take_memory, &much, &out, &e), PV_TEMPORARY);
+	assert_string_equal(e.text, "take memory: Cannot allocate memory");
+	limits.memory = 0;
+	assert_int_equal(run(&limits, take_memory, &much, &out, &e), PV_OK);
+	pv_buf_free(&out);
+}
+
 static void a_far_deadline_does_not_wrap_around(void **state)
 {
 	const struct pv_child_limits limits = { .seconds = 4294968, .cpu_seconds = 1 };
@@ -601,6 +630,7 @@ int main(void)
 		cmocka_unit_test(the_deadline_ends_whatever_waits),
 		cmocka_unit_test(a_flood_ends_at_the_limit),
 		cmocka_unit_test(spinning_ends_at_the_cpu_limit),
+		cmocka_unit_test(memory_ends_at_its_limit),
 		cmocka_unit_test(a_far_deadline_does_not_wrap_around),
 		cmocka_unit_test(a_call_that_fails_is_a_temporary_error),
 	};

@@ -49,6 +49,37 @@ static void sha256_of_a_million_letters(void **state)
 	assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+static uint64_t keyed(const unsigned char key[PV_SUM_KEY], const char *text)
+{
+	struct pv_sum s;
+
+	pv_sum_start_keyed(&s, key);
+	pv_sum_add(&s, text, strlen(text));
+	return pv_sum_finish(&s);
+}
+
+static void a_key_of_ones_own_gives_other_answers(void **state)
+{
+	unsigned char key[PV_SUM_KEY];
+	uint64_t reference, seen[PV_SUM_KEY];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof key; i++)
+		key[i] = (unsigned char)i;
+	/* The key of the known answers. */
+	assert_true(keyed(key, "") == 0x726fdb47dd0e0e31);
+	reference = keyed(key, "abc");
+	for (unsigned i = 0; i < sizeof key; i++) {
+		key[i] ^= 1;
+		seen[i] = keyed(key, "abc");
+		key[i] ^= 1;
+		assert_true(seen[i] != reference);
+		for (unsigned k = 0; k < i; k++)
+			assert_true(seen[i] != seen[k]);
+	}
+	assert_true(keyed(key, "abc") == reference);
+}
+
 /* The first, middle and last of the reference's 64 answers: input bytes 0, 1, 2 ... of length N. */
 static void siphash_gives_the_known_answers(void **state)
 {
@@ -117,6 +148,7 @@ int main(void)
 		cmocka_unit_test(sha256_gives_the_known_answers),
 		cmocka_unit_test(sha256_of_a_million_letters),
 		cmocka_unit_test(siphash_gives_the_known_answers),
+		cmocka_unit_test(a_key_of_ones_own_gives_other_answers),
 		cmocka_unit_test(pieces_give_what_the_whole_gives),
 		cmocka_unit_test(finish_of_a_sum_may_be_asked_on_the_way),
 	};

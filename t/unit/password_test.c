@@ -97,6 +97,34 @@ static void a_hash_has_its_shape(void **state)
 		"$y$j9T$6SZutMOsTl1sDFmdev9/O.$WoN3FqFqVZvryLzSvbeYRUcHcuVK3Gbylkky3X2VDeD"));
 }
 
+static void weak_is_what_new_passwords_are_not_stored_by(void **state)
+{
+	static const struct {
+		const char *prefix;
+		bool weak;
+	} table[] = {
+		{ "$y$", false },  { "$gy$", false }, { "$7$", false }, { "$2b$", false }, { "$2y$", false },
+		{ "$2a$", false }, { "$6$", false },  { "$5$", true },	{ "$sha1", true }, { "$md5", true },
+		{ "$1$", true },   { "_", true },     { "", true },
+	};
+	static const char *const plain[] = { "secret", "$6$secret", "$y$", "$y$j9T$x$y", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+		struct crypt_data data = { .initialized = 0 };
+		const char *prefix = table[i].prefix;
+		if (crypt_gensalt_rn(prefix, prefix[0] == '$' && prefix[1] == '2' ? 4 : 0, "0123456789abcdef",
+				     16, setting, sizeof setting) == NULL)
+			continue;
+		const char *hash = crypt_r("secret", setting, &data);
+		if (pv_password_is_weak(hash) != table[i].weak)
+			fail_msg("%s: weak %d", hash, !table[i].weak);
+	}
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+		assert_true(pv_password_is_weak(plain[i]));
+}
+
 static void a_new_hash_is_yescrypt_with_a_fresh_salt(void **state)
 {
 	char a[PV_PASSWORD_HASH_SIZE], b[PV_PASSWORD_HASH_SIZE];
@@ -177,6 +205,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_password_never_matches),
 		cmocka_unit_test(plain_text_matches_only_if_asked),
 		cmocka_unit_test(a_hash_has_its_shape),
+		cmocka_unit_test(weak_is_what_new_passwords_are_not_stored_by),
 		cmocka_unit_test(a_new_hash_is_yescrypt_with_a_fresh_salt),
 		cmocka_unit_test(bad_passwords_are_refused),
 		cmocka_unit_test(random_passwords_are_readable_and_differ),

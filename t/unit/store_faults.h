@@ -27,6 +27,9 @@ static struct {
 	int err;
 } fault;
 
+/* Called for each path that is opened or looked at. */
+static void (*on_path)(int fd, const char *name);
+
 /* How often each call was made since counting began. */
 static struct {
 	unsigned open, openat, fstat, read, pread, close;
@@ -48,6 +51,8 @@ int __wrap_open(const char *path, int flags, mode_t mode);
 int __wrap_open(const char *path, int flags, mode_t mode)
 {
 	calls.open++;
+	if (on_path != NULL)
+		on_path(AT_FDCWD, path);
 	return trips("open") ? -1 : __real_open(path, flags, mode);
 }
 
@@ -56,6 +61,8 @@ int __wrap_openat(int fd, const char *name, int flags, mode_t mode);
 int __wrap_openat(int fd, const char *name, int flags, mode_t mode)
 {
 	calls.openat++;
+	if (on_path != NULL)
+		on_path(fd, name);
 	return trips("openat") ? -1 : __real_openat(fd, name, flags, mode);
 }
 
@@ -71,6 +78,8 @@ int __real_fstatat(int fd, const char *name, struct stat *st, int flags);
 int __wrap_fstatat(int fd, const char *name, struct stat *st, int flags);
 int __wrap_fstatat(int fd, const char *name, struct stat *st, int flags)
 {
+	if (on_path != NULL)
+		on_path(fd, name);
 	return trips("fstatat") ? -1 : __real_fstatat(fd, name, st, flags);
 }
 

@@ -133,19 +133,29 @@ static void domain_conf(void **state)
 {
 	static const struct {
 		const char *text, *fallback, *why; /* fallback: "": none */
+		bool closed;
+		const char *language;
 	} table[] = {
-		{ "", "", NULL },
-		{ "# fallback = x\n", "", NULL },
-		{ "fallback = kvt\n", "kvt", NULL },
-		{ "fallback=KVT", "kvt", NULL },
-		{ "fallback =\n", "", NULL },
-		{ "fallback = kvt@kvt.dk\n", NULL,
-		  "line 1: fallback = kvt@kvt.dk: write the name of a user" },
-		{ "\nfallback = a b\n", NULL, "line 2: fallback = a b" },
-		{ "fallback = ../x\n", NULL, "line 1" },
-		{ "fallback = a\nfallback = a\n", NULL, "line 2: fallback stands here twice" },
-		{ "catch_all = a\n", NULL, "line 1: there is no setting catch_all" },
-		{ "fallback\n", NULL, "line 1: expected `name = value`" },
+		{ "retrieve = no\n", "", NULL, true, NULL },
+		{ "retrieve = yes\nlanguage = da\n", "", NULL, false, "da" },
+		{ "language = en\nfallback = kvt\n", "kvt", NULL, false, "en" },
+		{ "language =\n", "", NULL, false, "" },
+		{ "language = dansk\n", NULL, "line 1: language = dansk: write en or da", false, NULL },
+		{ "language = DA\n", NULL, "line 1: language = DA", false, NULL },
+		{ "retrieve = perhaps\n", NULL, "line 1: `perhaps`: write yes or no", false, NULL },
+		{ "retrieve = no\nretrieve = no\n", NULL, "line 2: retrieve stands here twice", false, NULL },
+		{ "", "", NULL, false, NULL },
+		{ "# fallback = x\n", "", NULL, false, NULL },
+		{ "fallback = kvt\n", "kvt", NULL, false, NULL },
+		{ "fallback=KVT", "kvt", NULL, false, NULL },
+		{ "fallback =\n", "", NULL, false, NULL },
+		{ "fallback = kvt@kvt.dk\n", NULL, "line 1: fallback = kvt@kvt.dk: write the name of a user",
+		  false, NULL },
+		{ "\nfallback = a b\n", NULL, "line 2: fallback = a b", false, NULL },
+		{ "fallback = ../x\n", NULL, "line 1", false, NULL },
+		{ "fallback = a\nfallback = a\n", NULL, "line 2: fallback stands here twice", false, NULL },
+		{ "catch_all = a\n", NULL, "line 1: there is no setting catch_all", false, NULL },
+		{ "fallback\n", NULL, "line 1: expected `name = value`", false, NULL },
 	};
 	const struct scratch *s = *state;
 	struct pv_domain_conf c;
@@ -155,6 +165,8 @@ static void domain_conf(void **state)
 	open_kvt(s, &f);
 	assert_int_equal(pv_domain_conf_load(&f, &c, &e), PV_OK);
 	assert_false(c.has_fallback);
+	assert_true(c.retrieve);
+	assert_string_equal(c.language, "");
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		put(s, "kvt.dk/domain.conf", table[i].text, ACCOUNT, 0600);
 		enum pv_class class = pv_domain_conf_load(&f, &c, &e);
@@ -165,6 +177,8 @@ static void domain_conf(void **state)
 		if (class != PV_OK)
 			fail_msg("`%s`: %s", table[i].text, e.text);
 		assert_string_equal(c.has_fallback ? c.fallback.s : "", table[i].fallback);
+		assert_int_equal(c.retrieve, !table[i].closed);
+		assert_string_equal(c.language, table[i].language != NULL ? table[i].language : "");
 	}
 	put(s, "kvt.dk/domain.conf", "", STRANGER, 0600);
 	assert_deferred(pv_domain_conf_load(&f, &c, &e), &e, "kvt.dk/domain.conf belongs to uid 60002");

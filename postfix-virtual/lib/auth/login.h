@@ -11,6 +11,9 @@
 #include "auth/name.h"
 #include "store/password.h"
 
+#include <stdint.h>
+#include <sys/types.h>
+
 enum pv_login_verdict {
 	PV_LOGIN_RIGHT,
 	PV_LOGIN_WRONG,	 /* no such user or domain, another password, or none that could be right */
@@ -41,5 +44,13 @@ enum pv_class pv_login_check(const struct pv_store *s, const struct pv_login_nam
  */
 enum pv_class pv_login_apop(const struct pv_store *s, const struct pv_login_name *n,
 			    char secret_r[PV_PASSWORD_RANDOM_SIZE], struct pv_login *l, struct pv_error *e);
+
+/*
+ * Wait until a refusal may be said: one second after began_ms (of pv_now_ms(): when the password came), or
+ * wait_s if that is more; where that has passed already, the next of 2, 4, 8 ... seconds. So the time that
+ * the check took does not show. stop: asked before each wait, and after each signal, whether to leave it;
+ * NULL: never.
+ */
+void pv_login_hold(int64_t began_ms, unsigned wait_s, bool (*stop)(void));
 
 #endif

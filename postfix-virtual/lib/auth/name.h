@@ -8,15 +8,15 @@
 #include "store/store.h"
 
 enum pv_login_kind {
-	PV_LOGIN_VIRTUAL, /* a user of a domain of ours, who may exist or not */
+	PV_LOGIN_VIRTUAL, /* a user of a domain, both of which may exist or not */
 	PV_LOGIN_SYSTEM,  /* a name without a domain, for the host's own users */
 	PV_LOGIN_NOBODY,  /* cannot be anybody; is refused like a wrong password, and as late */
 };
 
 struct pv_login_name {
 	enum pv_login_kind kind;
-	struct pv_address address;    /* PV_LOGIN_VIRTUAL: behind aliases of domains */
-	char system[PV_USER_MAX + 1]; /* PV_LOGIN_SYSTEM */
+	struct pv_address address;	 /* PV_LOGIN_VIRTUAL: behind aliases of domains */
+	char host_user[PV_USER_MAX + 1]; /* PV_LOGIN_SYSTEM: as it was typed */
 };
 
 /*

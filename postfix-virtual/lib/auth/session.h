@@ -31,6 +31,13 @@ enum pv_class pv_session_place(const struct pv_store *s, const struct sockaddr *
 enum pv_class pv_session_seen(const struct pv_store *s, const struct pv_address *a, bool *early_r,
 			      struct pv_error *e);
 
+/*
+ * u of d was deleted (to NULL), or renamed to `to`; d was deleted (u NULL): what was noted goes, or goes
+ * along. *done_r: there was something. PV_TEMPORARY: it stands as it was.
+ */
+enum pv_class pv_session_forget(const struct pv_store *s, const struct pv_domain *d, const struct pv_user *u,
+				const struct pv_user *to, bool *done_r, struct pv_error *e);
+
 /* When a was seen last; 0: never, or before this was noted. */
 enum pv_class pv_session_last(const struct pv_store *s, const struct pv_address *a, time_t *when_r,
 			      struct pv_error *e);

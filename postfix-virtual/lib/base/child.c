@@ -15,6 +15,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static void limit_memory(size_t bytes)
+{
+	const struct rlimit memory = { bytes, bytes };
+
+#ifdef __SANITIZE_ADDRESS__
+	bytes = 0; /* its shadow alone takes terabytes of address space */
+#endif
+	if (bytes > 0)
+		(void)setrlimit(RLIMIT_AS, &memory);
+}
+
 static void limit_child(const struct pv_child_limits *limits)
 {
 	const struct rlimit none = { 0, 0 };
@@ -23,6 +34,7 @@ static void limit_child(const struct pv_child_limits *limits)
 
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)setrlimit(RLIMIT_CPU, &cpu);
+	limit_memory(limits->memory);
 	(void)umask(077);
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)signal(sig, SIG_DFL);

@@ -24,6 +24,7 @@ typedef enum pv_class pv_child_work(void *ctx, int out_fd, struct pv_error *e);
 struct pv_child_limits {
 	unsigned seconds; /* wall clock: then SIGKILL, whatever it does (a stopped child too) */
 	unsigned cpu_seconds;
+	size_t memory; /* bytes of address space, what the caller has included; 0: no limit */
 };
 
 /*

@@ -76,6 +76,7 @@ static enum pv_class drain(struct pv_child *ch, bool *more_r, struct pv_error *e
 	if (n > 0) {
 		ch->heard = pv_now_ms();
 		pv_buf_add(ch->out, chunk, (size_t)n);
+		explicit_bzero(chunk, (size_t)n); /* it may be a secret */
 		return pv_buf_check(ch->out, "what the domain's files hold", e);
 	}
 	if (n == 0)

@@ -20,14 +20,18 @@ void pv_sha256_start(struct pv_sha256 *h);
 void pv_sha256_add(struct pv_sha256 *h, const void *data, size_t len);
 void pv_sha256_finish(struct pv_sha256 *h, unsigned char out[PV_SHA256_BYTES]);
 
-/* SipHash-2-4 in pieces, 64 bits, with a fixed key: it finds damage, it stops no forger. */
+/* SipHash-2-4 in pieces, 64 bits. With a fixed key it finds damage, and stops no forger; with a secret one
+ * nobody can choose what meets in a table. */
 struct pv_sum {
 	uint64_t v[4];
 	uint64_t bytes;
 	uint64_t tail; /* the bytes that do not fill a word yet */
 };
 
+#define PV_SUM_KEY 16 /* bytes of a key */
+
 void pv_sum_start(struct pv_sum *s);
+void pv_sum_start_keyed(struct pv_sum *s, const unsigned char key[PV_SUM_KEY]);
 void pv_sum_add(struct pv_sum *s, const void *data, size_t len);
 uint64_t pv_sum_finish(const struct pv_sum *s);
 

@@ -2,6 +2,7 @@
  * given away there, never opened. */
 #include "change/work.h"
 
+#include "auth/session.h"
 #include "base/file.h"
 #include "change/settings.h"
 #include "change/state.h"
@@ -215,6 +216,25 @@ static enum pv_class move_to_trash(struct pv_step *s, int dirfd, const char *whe
 	return PV_OK;
 }
 
+/* When somebody logged in last, who is deleted or renamed (u NULL: the whole domain). */
+static enum pv_class forget_logins(struct pv_step *s, const struct pv_user *u, const struct pv_user *to,
+				   struct pv_error *e)
+{
+	bool done;
+
+	if (s->edit.dry)
+		return PV_OK;
+	enum pv_class c = pv_session_forget(s->store, &s->mark->domain, u, to, &done, e);
+	if (c == PV_OK && done)
+		pv_edit_done(&s->edit);
+	return c;
+}
+
+enum pv_class pv_step_user_seen(struct pv_step *s, struct pv_error *e)
+{
+	return forget_logins(s, &s->mark->user, s->mark->to.len > 0 ? &s->mark->to : NULL, e);
+}
+
 enum pv_class pv_step_domain_trash(struct pv_step *s, struct pv_error *e)
 {
 	const char *spool_path = s->store->conf.spool_directory;
@@ -227,6 +247,8 @@ enum pv_class pv_step_domain_trash(struct pv_step *s, struct pv_error *e)
 		c = move_to_trash(s, spool, spool_path, e);
 		(void)close(spool);
 	}
+	if (c == PV_OK)
+		c = forget_logins(s, NULL, NULL, e);
 	return c == PV_OK ? change_registry(s, NULL, e) : c;
 }
 

@@ -6,44 +6,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Make `path` below dirfd if it is missing, and open it. */
-static enum pv_class make_and_open(int dirfd, const char *path, const char *where, mode_t mode, int *fd_r,
-				   struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = geteuid(), .where = where };
-
-	bool made = mkdirat(dirfd, path, mode) == 0;
-	if (!made && errno != EEXIST)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "make the folder %s%s%s", where,
-				     *where != '\0' ? "/" : "", path);
-	enum pv_class c = pv_dir_open(dirfd, path, &trust, fd_r, NULL, e);
-	if (c == PV_OK && *fd_r < 0)
-		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "the folder %s/%s vanished", where, path);
-	/* What umask took away. */
-	if (c == PV_OK && made && fchmodat(*fd_r, ".", mode, 0) != 0) {
-		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "set the mode of %s/%s", where, path);
-		(void)close(*fd_r);
-		*fd_r = -1;
-	}
-	return c;
-}
-
-enum pv_class pv_state_open(const char *path, const char *below, mode_t mode, int *fd_r, struct pv_error *e)
-{
-	int outer;
-
-	*fd_r = -1;
-	/* The outer one is closed to all but root, whatever lies below. */
-	enum pv_class c = make_and_open(AT_FDCWD, path, "", below != NULL ? 0700 : mode, &outer, e);
-	if (c != PV_OK || below == NULL) {
-		*fd_r = c == PV_OK ? outer : -1;
-		return c;
-	}
-	c = make_and_open(outer, below, path, mode, fd_r, e);
-	(void)close(outer);
-	return c;
-}
-
 /* Whoever held it before may have removed the file meanwhile: then it is nobody's lock. */
 static enum pv_class lock_in(int dirfd, const char *name, unsigned deadline_ms, int *fd_r, struct pv_error *e)
 {

@@ -1,19 +1,14 @@
 /*
- * state.h: our own folders, run_directory and state_directory, and the locks in the first.
- * Both are root's alone; no account can write in them.
+ * state.h: the locks of who changes something, in run_directory.
  */
-#ifndef PV_STATE_H
-#define PV_STATE_H
+#ifndef PV_CHANGE_STATE_H
+#define PV_CHANGE_STATE_H
 
 #include "address/address.h"
+#include "store/state.h"
 #include "store/store.h"
 
 #define PV_LOCK_DEADLINE_MS 20000
-
-/* Open the folder `path` (absolute), or `below` in it where that is not NULL; made with `mode` where missing,
- * but not its parents. It must be root's (the caller's) and writable by nobody else. *fd_r: usable with
- * *at(). */
-enum pv_class pv_state_open(const char *path, const char *below, mode_t mode, int *fd_r, struct pv_error *e);
 
 /* The lock that everyone holds who changes d: `run_directory/<domain>.lock`. No domain ends in
  * `.lock`, so no lock of a domain is another's file. Released by close(*fd_r). */

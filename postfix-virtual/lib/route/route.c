@@ -1,41 +1,14 @@
 #include "route/route.h"
 
-#include "store/registry.h"
-
-/* The folder of d, if it is account's. One of another account is none. */
-static enum pv_class open_own(const struct pv_store *s, uid_t account, const struct pv_domain *d,
-			      struct pv_folder *f, bool *exists_r, struct pv_error *e)
-{
-	enum pv_class c = pv_folder_open(s, d, f, e);
-
-	*exists_r = c == PV_OK && f->fd >= 0;
-	if (*exists_r && f->uid != account)
-		pv_folder_close(f);
-	return c;
-}
-
+/* One of another account is none. */
 enum pv_class pv_route_domain(const struct pv_store *s, uid_t account, const struct pv_domain *d,
 			      struct pv_folder *f, struct pv_error *e)
 {
-	struct pv_registry_entry alias;
-	struct pv_domain at = *d;
-	bool exists, has_alias;
+	enum pv_class c = pv_folder_behind(s, d, f, e);
 
-	enum pv_class c = open_own(s, account, d, f, &exists, e);
-	if (c != PV_OK || exists)
-		return c;
-	if ((c = pv_registry_alias(s, d, &alias, &has_alias, e)) != PV_OK)
-		return c;
-	/* From d up to the nearest that has a folder, or that is an alias. */
-	for (;;) {
-		if (has_alias && pv_domain_equal(&at, &alias.domain))
-			return open_own(s, account, &alias.alias_of, f, &exists, e);
-		if (!pv_domain_parent(&at, &at))
-			return PV_OK;
-		c = open_own(s, account, &at, f, &exists, e);
-		if (c != PV_OK || exists)
-			return c;
-	}
+	if (c == PV_OK && f->fd >= 0 && f->uid != account)
+		pv_folder_close(f);
+	return c;
 }
 
 /* The local part up to its tag, which goes into *r. */

@@ -39,6 +39,9 @@ struct pv_conf_word {
 /* The next word of *w. Returns false behind the last. */
 bool pv_conf_word(struct pv_conf_word *w);
 
+/* Is s[0..len) a place to listen at: 192.0.2.1:110 or [2001:db8::1]:110? */
+bool pv_conf_is_place(const char *s, size_t len);
+
 /* All defaults; c->text is empty. */
 void pv_conf_defaults(struct pv_conf *c);
 

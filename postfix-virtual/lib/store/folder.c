@@ -1,6 +1,7 @@
 #include "store/folder.h"
 
 #include "base/table.h"
+#include "store/registry.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -85,6 +86,30 @@ void pv_folder_close(struct pv_folder *f)
 	if (f->fd >= 0)
 		(void)close(f->fd);
 	f->fd = -1;
+}
+
+enum pv_class pv_folder_behind(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+			       struct pv_error *e)
+{
+	struct pv_registry_entry alias;
+	struct pv_domain at = *d;
+	bool has_alias;
+
+	enum pv_class c = pv_folder_open(s, d, f, e);
+	if (c != PV_OK || f->fd >= 0)
+		return c;
+	if ((c = pv_registry_alias(s, d, &alias, &has_alias, e)) != PV_OK)
+		return c;
+	/* From d up to the nearest that has a folder, or that is an alias. */
+	for (;;) {
+		if (has_alias && pv_domain_equal(&at, &alias.domain))
+			return pv_folder_open(s, &alias.alias_of, f, e);
+		if (!pv_domain_parent(&at, &at))
+			return PV_OK;
+		c = pv_folder_open(s, &at, f, e);
+		if (c != PV_OK || f->fd >= 0)
+			return c;
+	}
 }
 
 /* A list that grows. */
@@ -227,12 +252,33 @@ static enum pv_class set_fallback(const struct pv_lines *it, const struct pv_lin
 	return PV_OK;
 }
 
+static enum pv_class set_switch(const struct pv_lines *it, const struct pv_line *l, const char *value,
+				void *to, struct pv_error *e)
+{
+	if (!pv_parse_bool(value, to))
+		return pv_line_fail(it, l, e, "`%.60s`: write yes or no", value);
+	return PV_OK;
+}
+
+static enum pv_class set_language(const struct pv_lines *it, const struct pv_line *l, const char *value,
+				  void *to, struct pv_error *e)
+{
+	if (value[0] != '\0' && strcmp(value, "en") != 0 && strcmp(value, "da") != 0)
+		return pv_line_fail(it, l, e, "language = %.60s: write en or da", value);
+	memcpy(to, value, strlen(value) + 1);
+	return PV_OK;
+}
+
+static const struct pv_domain_conf domain_defaults = { .retrieve = true };
+
 enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
 				   struct pv_error *e)
 {
-	const struct setting list[] = { { "fallback", set_fallback, c } };
+	const struct setting list[] = { { "fallback", set_fallback, c },
+					{ "retrieve", set_switch, &c->retrieve },
+					{ "language", set_language, c->language } };
 
-	*c = (struct pv_domain_conf){ .has_fallback = false };
+	*c = domain_defaults;
 	return parse_settings(text, file, list, sizeof list / sizeof *list, e);
 }
 
@@ -242,7 +288,7 @@ enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_co
 	char file[sizeof f->path + 16];
 	bool found;
 
-	*c = (struct pv_domain_conf){ .has_fallback = false };
+	*c = domain_defaults;
 	enum pv_class class = pv_file_load(f->fd, "domain.conf", &f->trust, &text, &found, e);
 	if (class == PV_OK && found) {
 		(void)snprintf(file, sizeof file, "%s/domain.conf", f->path);
@@ -250,14 +296,6 @@ enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_co
 	}
 	pv_buf_free(&text);
 	return class;
-}
-
-static enum pv_class set_switch(const struct pv_lines *it, const struct pv_line *l, const char *value,
-				void *to, struct pv_error *e)
-{
-	if (!pv_parse_bool(value, to))
-		return pv_line_fail(it, l, e, "`%.60s`: write yes or no", value);
-	return PV_OK;
 }
 
 enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, struct pv_user_conf *c,

@@ -32,6 +32,14 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
 
+/*
+ * Which domain of ours does d stand for: itself, the target of its alias_of, or the nearest parent that is
+ * one? PV_OK: *f is that domain's folder, open; or f->fd is -1: none. PV_TEMPORARY: a folder, or `domains`,
+ * cannot be read or trusted.
+ */
+enum pv_class pv_folder_behind(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+			       struct pv_error *e);
+
 /* The names of all domains that have a folder, sorted; entries that are no domains' names (maps,
  * virtual.conf, hooks ...) are passed over. free(*list_r). */
 enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r, size_t *count_r,
@@ -41,6 +49,8 @@ enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r
 struct pv_domain_conf {
 	bool has_fallback;
 	struct pv_user fallback; /* the user who gets mail for unknown names */
+	bool retrieve;		 /* yes; no: no user can log in */
+	char language[3];	 /* of what is said to its users: `en`, `da`; "": the host's */
 };
 
 /* Parse the text of a domain.conf (changed on the way). `file` is for sentences. PV_TEMPORARY: file, line,

@@ -1,26 +1,11 @@
 #include "store/password.h"
 
+#include "base/random.h"
+
 #include <crypt.h>
 #include <errno.h>
-#include <sys/random.h>
 
 static const char hash_letters[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-static enum pv_class random_bytes(void *to, size_t len, struct pv_error *e)
-{
-	char *p = to;
-
-	while (len > 0) {
-		ssize_t n = getrandom(p, len, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "get random bytes");
-		p += n;
-		len -= (size_t)n;
-	}
-	return PV_OK;
-}
 
 static enum pv_class check_plain(const char *plain, struct pv_error *e)
 {
@@ -64,7 +49,7 @@ enum pv_class pv_password_hash(const char *plain, char hash[PV_PASSWORD_HASH_SIZ
 	hash[0] = '\0';
 	enum pv_class c = check_plain(plain, e);
 	if (c == PV_OK)
-		c = random_bytes(salt, sizeof salt, e);
+		c = pv_random_bytes(salt, sizeof salt, e);
 	if (c != PV_OK)
 		return c;
 	if (crypt_gensalt_rn("$y$", 0, salt, sizeof salt, setting, sizeof setting) == NULL)
@@ -106,7 +91,13 @@ enum pv_class pv_password_check(const char *stored, const char *plain, bool plai
 		return PV_OK;
 	}
 	enum pv_class c = run_crypt(plain, stored, hash, e);
-	if (c == PV_OK && hash[0] != '\0')
+	/* It has the shape of a hash: so it is damaged, or (libcrypt says the same) too large. */
+	if (c == PV_OK && hash[0] == '\0')
+		c = pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"the stored hash cannot be used: it is damaged, or asks for more memory than it may: "
+			"give the user a new password");
+	if (c == PV_OK)
 		*match_r = equal_in_constant_time(stored, hash);
 	explicit_bzero(hash, sizeof hash);
 	return c;
@@ -153,6 +144,16 @@ bool pv_password_is_hash(const char *s)
 	return known == CRYPT_SALT_OK || known == CRYPT_SALT_METHOD_LEGACY || known == CRYPT_SALT_TOO_CHEAP;
 }
 
+bool pv_password_is_weak(const char *stored)
+{
+	static const char *const strong[] = { "$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$" };
+
+	for (size_t i = 0; i < sizeof strong / sizeof *strong; i++)
+		if (strncmp(stored, strong[i], strlen(strong[i])) == 0)
+			return !pv_password_is_hash(stored);
+	return true;
+}
+
 /* A hash of traditional DES has no mark of its own: `abcdefghijklm` is one, and a password. */
 enum pv_password_kind pv_password_kind(const char *stored)
 {
@@ -174,7 +175,7 @@ enum pv_class pv_password_random(char out[PV_PASSWORD_RANDOM_SIZE], struct pv_er
 
 	_Static_assert(sizeof letters - 1 == 32, "a letter is five bits");
 	out[0] = '\0';
-	enum pv_class c = random_bytes(bytes, sizeof bytes, e);
+	enum pv_class c = pv_random_bytes(bytes, sizeof bytes, e);
 	if (c != PV_OK)
 		return c;
 	for (size_t i = 0; i < sizeof bytes; i++) {

@@ -1,0 +1,78 @@
+#include "hooks.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdbool.h>
+
+struct vp_real vp_real;
+
+/* The dynamic section of the program: where its table of imported names is. */
+struct imports {
+	const ElfW(Sym) * symbols;
+	const char *names;
+	const ElfW(Rela) * tables[2]; /* what is bound at the start, and at the first call */
+	size_t counts[2];
+};
+
+static struct imports read_imports(const struct link_map *program)
+{
+	struct imports im = { 0 };
+
+	for (const ElfW(Dyn) *d = program->l_ld; d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_SYMTAB)
+			im.symbols = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_STRTAB)
+			im.names = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_RELA)
+			im.tables[0] = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_RELASZ)
+			im.counts[0] = d->d_un.d_val / sizeof(ElfW(Rela));
+		else if (d->d_tag == DT_JMPREL)
+			im.tables[1] = (const void *)d->d_un.d_ptr;
+		else if (d->d_tag == DT_PLTRELSZ)
+			im.counts[1] = d->d_un.d_val / sizeof(ElfW(Rela));
+	}
+	return im;
+}
+
+static bool imports(const struct imports *im, const char *name)
+{
+	if (im->symbols == NULL || im->names == NULL)
+		return false;
+	for (size_t t = 0; t < 2; t++)
+		for (size_t i = 0; im->tables[t] != NULL && i < im->counts[t]; i++) {
+			const ElfW(Sym) *s = &im->symbols[ELF64_R_SYM(im->tables[t][i].r_info)];
+			if (s->st_shndx == SHN_UNDEF && strcmp(im->names + s->st_name, name) == 0)
+				return true;
+		}
+	return false;
+}
+
+/* dlsym() returns an object pointer, which C does not let become a function's. */
+static bool find(const char *name, void *to, size_t size)
+{
+	void *p = dlsym(RTLD_NEXT, name);
+
+	memcpy(to, &p, size);
+	return p != NULL;
+}
+
+const char *vp_hooks_find(void)
+{
+	struct link_map *program = dlopen(NULL, RTLD_LAZY);
+
+	if (program == NULL)
+		return "the program";
+	struct imports im = read_imports(program);
+#define VP_FIND(f)                                                                                           \
+	if (!find(#f, &vp_real.f, sizeof vp_real.f))                                                         \
+		return #f;
+#define VP_IMPORTED(f)                                                                                       \
+	if (!imports(&im, #f))                                                                               \
+		return #f;
+	VP_PROGRAM_HOOKS(VP_FIND)
+	VP_LIBRARY_HOOKS(VP_FIND)
+	VP_PROGRAM_HOOKS(VP_IMPORTED)
+	return NULL;
+}
