@@ -96,6 +96,7 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 	if (c != PV_OK)
 		return c;
 	m->seen = m->st;
+	m->settled = pv_index_is_settled(&m->st);
 	if (!m->where->shared)
 		pv_file_clean(m->where->dirfd, m->where->name);
 	pv_index_clean(m->where);
@@ -190,7 +191,13 @@ void pv_maildrop_message(const struct pv_maildrop *m, size_t i, struct pv_maildr
 void pv_maildrop_set_deleted(struct pv_maildrop *m, size_t i, bool deleted)
 {
 	m->list.v[i].flags &= ~(unsigned)PV_RECORD_DELETED;
-	m->list.v[i].flags |= deleted ? PV_RECORD_DELETED : 0u;
+	if (!deleted)
+		return;
+	m->list.v[i].flags |= PV_RECORD_DELETED;
+	/* What is removed must be known by what it says now. The update asks again where that could not be
+	 * read. */
+	if (m->dir == NULL)
+		(void)pv_maildrop_learn(m, i, NULL);
 }
 
 void pv_maildrop_set_read(struct pv_maildrop *m, size_t i)
@@ -224,7 +231,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 						       m->where->path);
 	if (!same_file(&st, &m->st) || st.st_size < m->st.st_size)
 		return pv_maildrop_break(m, e);
-	if (st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
+	if (m->settled && st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
 	    same_time(&st.st_ctim, &m->seen.st_ctim))
 		return PV_OK;
 	if (pv_journal_anchor(m->fd, (uint64_t)m->st.st_size, &anchor, tail) != 0)
@@ -232,6 +239,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 	if (anchor != m->end_anchor)
 		return pv_maildrop_break(m, e);
 	m->seen = st;
+	m->settled = pv_index_is_settled(&st);
 	return PV_OK;
 }
 
@@ -266,5 +274,9 @@ enum pv_class pv_maildrop_update(struct pv_maildrop *m, struct pv_error *e)
 		return PV_OK;
 	if (m->broken)
 		return pv_maildrop_break(m, e);
-	return m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	enum pv_class c = m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	/* Done, and not to be done again. */
+	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
+		m->list.v[i].flags &= PV_RECORD_KEPT;
+	return c;
 }
