@@ -5,6 +5,7 @@ import crypt
 import grp
 import json
 import os
+import re
 import stat
 import sys
 import time
@@ -60,6 +61,38 @@ def files(h):
     os.chmod(h.folder, 0o755)
     h.maps()
     equal("modes that were changed are put right", (look(h.folder)[0], look(f"{h.folder}/kvt.dk")[0]), ("0o750", "0o640"))
+
+
+def dates(h):
+    """Dovecot tells two files of one size apart by the second."""
+    seconds = []
+    for password in "abcd":
+        h.must_admin("user", "password", "abc@kvt.dk", "--hash", crypt.crypt(password, "$5$saltsalt"))
+        seconds.append(int(os.stat(f"{h.folder}/kvt.dk").st_mtime))
+    equal("each new file has a second of its own", sorted(set(seconds)), seconds)
+    h.must_admin("user", "password", "abc@kvt.dk", "--hash", HASH)
+
+
+def places(h):
+    """Mailboxes where delivery finds them."""
+    passwd, home = os.path.join(h.etc, "kvt.dk", "passwd"), h.a.pw_dir
+    good = read(passwd)
+    for folder in ("one", "two"):
+        os.mkdir(os.path.join(home, folder), 0o700)
+        os.chown(os.path.join(home, folder), h.a.pw_uid, h.a.pw_gid)
+    lines = {"alone": f"{home}/one", "twin": f"{home}/two", "twin2": f"{home}/two/", "outside": "/var/tmp", "none": "."}
+    write(passwd, "".join(f"{u}:{HASH}:{h.a.pw_uid}:{h.a.pw_gid}:{u}:{x}:\n" for u, x in sorted(lines.items())), 0o600, h.a)
+    os.mkdir(os.path.join(h.spool, "kvt.dk", "none"), 0o700)
+    os.chown(os.path.join(h.spool, "kvt.dk", "none"), h.a.pw_uid, h.a.pw_gid)
+    h.maps()
+    found = dict(re.findall(r"^(\w+):.*? userdb_mail=(\S+)", read(f"{h.folder}/kvt.dk").decode(), re.M))
+    said = {u: json.loads(h.must_admin("explain", f"{u}@kvt.dk", "--json"))["mailbox"] for u in lines}
+    equal("a mailbox is where explain and delivery find it", found,
+          {u: ("maildir:" if u == "none" else "mbox:~/mail:INBOX=") + path for u, path in said.items()})
+    check("and in a home only where that is the user's alone", [u for u in said if said[u].startswith(home)] == ["alone"], said)
+    os.rmdir(os.path.join(h.spool, "kvt.dk", "none"))
+    write(passwd, good, 0o600, h.a)
+    h.maps()
 
 
 def domains(h):
@@ -243,6 +276,8 @@ def explained(h):
 def main():
     h = Host()
     files(h)
+    dates(h)
+    places(h)
     domains(h)
     trouble(h)
     changes_nothing(h)
