@@ -345,7 +345,7 @@ static void describe(struct admin *a, const struct pv_domain *d, const struct pv
 	put_text(a->result, "home", u->home);
 	put_bool(a->result, "receive", u->conf.receive);
 	put_bool(a->result, "retrieve", u->conf.retrieve);
-	put_text(a->result, "password", password_words(u->hash));
+	put_text(a->result, "password", pv_password_is_hash(u->hash) ? "hash" : password_words(u->hash));
 	put_text(a->result, "mailbox", m->path);
 	put_number(a->result, "bytes", m->exists ? m->bytes : 0);
 }
