@@ -63,6 +63,10 @@ class Peer:
         return client("session", self, user, steps, look)
 
 
+class Failed(Exception):
+    """A session ended before its time."""
+
+
 def client(mode, peer, user, words, look=None):
     process = subprocess.Popen([c.tool("pop3_client"), mode, str(peer.server.port), user, PASSWORD, *words], env=c.CLEAN_ENV,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -73,7 +77,7 @@ def client(mode, peer, user, words, look=None):
         process.stdin.flush()
     out, complaint = process.communicate()
     if process.returncode != 0 and mode == "session":
-        raise SystemExit(f"bench: {peer.title}: {complaint.decode(errors='replace')}{peer.server.output()[-500:]}")
+        raise Failed(f"{peer.title}: {complaint.decode(errors='replace').strip()}")
     figures = json.loads(out)
     figures.update(looked=looked, complaint=complaint.decode(errors="replace"))
     return figures
