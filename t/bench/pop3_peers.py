@@ -19,7 +19,7 @@ import pop3  # noqa: E402
 import pop3d  # noqa: E402
 import scratch as test_scratch  # noqa: E402
 
-PASSWORD, CLIENTS = "secret", 8
+PASSWORD, CLIENTS, SETTLE_S = "secret", 8, 1.2
 OURS, STOCK, DEFAULT, TUNED, POPA3D = "ours", "GNU pop3d", "Dovecot", "Dovecot tuned", "popa3d, inetd"
 STRACE = "/usr/bin/strace"
 
@@ -32,8 +32,9 @@ class Peer:
         self.server, self.users, self.mbox, self.owner, self.forget = server, users, mbox, owner, forget
         self.title = server.title
 
-    def put(self, user, source):
-        """Give user a new mailbox, a copy of the file `source`, on the disk already; None: an empty one."""
+    def put(self, user, source, settle=False):
+        """Give user a new mailbox, a copy of the file `source`, on the disk already; None: an empty one. settle: wait until
+        it is so old that what a server notes of it can be believed: by its times, one second is one moment."""
         path, owner = self.mbox(user), self.owner(user)
         self.forget(user)
         with open(path, "wb") as f:
@@ -44,6 +45,8 @@ class Peer:
                     shutil.copyfileobj(original, f, 1 << 20)
             f.flush()
             os.fsync(f.fileno())
+        if settle:
+            time.sleep(SETTLE_S)
 
     def append(self, user, message):
         with open(self.mbox(user), "ab") as f:

@@ -61,7 +61,7 @@ def small_round(peer, master):
     """All figures of one round, each from a mailbox that this server has not seen before, or has."""
     user, r = peer.users[0], {"empty": empty_stat_ms(peer)}
     idle = peer.session(peer.users[1], "stat", "hold", "quit", look=p.pop3d.anonymous_kib)["looked"]
-    peer.put(user, master)
+    peer.put(user, master, settle=True)
     first = peer.session(user, "stat", "hold", "uidl", "quit", look=p.pop3d.anonymous_kib)
     second = peer.session(user, "stat", f"retr-each:{EACH}", "retr-all", "quit")
     half = peer.session(user, "stat", "dele-half", "quit")
@@ -131,7 +131,7 @@ def small_goals(rounds, limits):
 def large_round(peer, master, message):
     user, r = peer.users[0], {"empty": empty_stat_ms(peer)}
     idle = peer.session(peer.users[1], "stat", "hold", "quit", look=p.pop3d.anonymous_kib)["looked"]
-    peer.put(user, master)
+    peer.put(user, master, settle=True)
     first = peer.session(user, "stat", "hold", "quit", look=p.pop3d.anonymous_kib)
     r["first"] = first["stat"]["at_ms"]
     r["second"] = c.median([peer.session(user, "stat", "quit")["stat"]["at_ms"] for _ in range(3)])
