@@ -49,6 +49,20 @@ static bool imports(const struct imports *im, const char *name)
 	return false;
 }
 
+/* libmailutils, as it was loaded; NULL: it was not. */
+static const struct link_map *find_library(const struct link_map *program)
+{
+	static const char name[] = "/libmailutils.so.9";
+	const size_t len = sizeof name - 1;
+
+	for (const struct link_map *l = program; l != NULL; l = l->l_next) {
+		size_t size = strlen(l->l_name);
+		if (size >= len && strcmp(l->l_name + size - len, name) == 0)
+			return l;
+	}
+	return NULL;
+}
+
 /* dlsym() returns an object pointer, which C does not let become a function's. */
 static bool find(const char *name, void *to, size_t size)
 {
@@ -64,15 +78,22 @@ const char *vp_hooks_find(void)
 
 	if (program == NULL)
 		return "the program";
-	struct imports im = read_imports(program);
+	const struct link_map *library = find_library(program);
+	if (library == NULL)
+		return "libmailutils.so.9";
+	struct imports of_program = read_imports(program), of_library = read_imports(library);
 #define VP_FIND(f)                                                                                           \
 	if (!find(#f, &vp_real.f, sizeof vp_real.f))                                                         \
 		return #f;
 #define VP_IMPORTED(f)                                                                                       \
-	if (!imports(&im, #f))                                                                               \
+	if (!imports(&of_program, #f))                                                                       \
+		return #f;
+#define VP_LIBRARY_IMPORTED(f)                                                                               \
+	if (!imports(&of_library, #f))                                                                       \
 		return #f;
 	VP_PROGRAM_HOOKS(VP_FIND)
 	VP_LIBRARY_HOOKS(VP_FIND)
 	VP_PROGRAM_HOOKS(VP_IMPORTED)
+	VP_LIBRARY_HOOKS(VP_LIBRARY_IMPORTED)
 	return NULL;
 }

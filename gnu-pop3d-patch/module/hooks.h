@@ -13,7 +13,10 @@
 #include <mailutils/dbm.h>
 #include <mailutils/server.h>
 #include <stdbool.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define VP_EXPORT __attribute__((visibility("default")))
 
@@ -24,7 +27,7 @@ int manlock_touchlock(mu_mailbox_t mailbox);
 /* Of libmailutils, likewise without a header. */
 int mu_set_signals(void (*handler)(int), int *list, int count);
 
-/* Each is imported by the program itself; hooks_check() sees that it is. */
+/* Each is imported by the program itself; vp_hooks_find() sees that it is. */
 #define VP_PROGRAM_HOOKS(X)                                                                                  \
 	X(mu_get_auth)                                                                                       \
 	X(mu_get_auth_by_name)                                                                               \
@@ -81,8 +84,12 @@ int mu_set_signals(void (*handler)(int), int *list, int count);
 	X(mu_attribute_is_read)                                                                              \
 	X(mu_attribute_set_read)
 
-/* Imported by libmailutils. */
-#define VP_LIBRARY_HOOKS(X) X(bind)
+/* Imported by its library, libmailutils. */
+#define VP_LIBRARY_HOOKS(X)                                                                                  \
+	X(bind)                                                                                              \
+	X(select)                                                                                            \
+	X(fork)                                                                                              \
+	X(waitpid)
 
 /* The real functions. */
 struct vp_real {
@@ -92,8 +99,8 @@ struct vp_real {
 };
 extern struct vp_real vp_real;
 
-/* Find the real functions. Returns the name of one that is missing, or that the program does not import any
- * more (this is another GNU pop3d than the one that is known here); NULL: all is well. */
+/* Find the real functions. Returns the name of one that is missing, or that the program or its library does
+ * not import any more (this is another GNU pop3d than the one that is known here); NULL: all is well. */
 const char *vp_hooks_find(void);
 
 /* In place of GNU's filter that ends a message by its dot, for messages of ours (hook_message.c). */

@@ -3,6 +3,7 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "process.h"
 #include "texts.h"
 #include "wire.h"
 
@@ -113,6 +114,7 @@ void vp_session_begin(int in, int out)
 	if (on)
 		return;
 	on = true;
+	vp_master_is_past();
 	vp.top_lines = PV_ALL_LINES;
 	(void)snprintf(vp.language, sizeof vp.language, "en");
 	pv_log_open("virtual-pop3d", "/dev/log");

@@ -181,7 +181,7 @@ static char *text_of(const char *format, const char *value)
 }
 
 /* Become GNU pop3d. Returns only where that fails. */
-static enum pv_class start(const struct order *o, const char *dir, int config_fd, struct pv_error *e)
+static enum pv_class start(const struct order *o, const struct pv_store *s, int config_fd, struct pv_error *e)
 {
 	char name[] = "virtual-pop3d", config[64], sockets[64], *argv[ARGUMENTS_MAX] = { name, config };
 	size_t count = 2;
@@ -191,12 +191,13 @@ static enum pv_class start(const struct order *o, const char *dir, int config_fd
 	for (char **more = o->more; *more != NULL; more++)
 		argv[count++] = *more;
 	char *env[] = { text_of("LD_PRELOAD=", o->module),
-			text_of("VIRTUAL_POP3D_CONFIG=", dir),
+			text_of("VIRTUAL_POP3D_CONFIG=", s->dir),
+			text_of("VIRTUAL_POP3D_SESSIONS=", s->conf.pop3_sessions),
 			sockets,
 			text_of("PATH=", "/usr/sbin:/usr/bin:/sbin:/bin"),
 			text_of("LANG=", "C"),
 			NULL };
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < sizeof env / sizeof *env - 1; i++)
 		if (env[i] == NULL)
 			return pv_fail(e, PV_TEMPORARY, NULL, "start GNU pop3d: out of memory");
 	(void)execve(POP3D, argv, env);
@@ -218,7 +219,7 @@ static enum pv_class run(const struct order *o, struct pv_error *e)
 	if (c == PV_OK)
 		c = keep(&text, &fd, e);
 	if (c == PV_OK)
-		c = start(o, store.dir, fd, e);
+		c = start(o, &store, fd, e);
 	pv_buf_free(&text);
 	pv_store_close(&store);
 	return c;

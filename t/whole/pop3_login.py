@@ -40,20 +40,26 @@ def tries(at, source, names, password="wrong"):
         return found, p.ended()
 
 
-def alike(pool, at, kinds, seconds, title, repeats=3):
-    """Whoever is wrong is told so by the same bytes and after the same time."""
-    jobs = {kind: [pool.submit(tries, at, f"127.0.{n}.{r + 1}", [name] * 3) for r in range(repeats)] for n, (kind, name) in enumerate(kinds.items(), 10)}
+def measure(pool, at, kinds, turn):
+    """Three times three wrong tries of each kind, side by side: kind → [(three of (answer, seconds), ended)]."""
+    jobs = {kind: [pool.submit(tries, at, f"127.{turn}.{n}.{r + 1}", [name] * 3) for r in range(3)] for n, (kind, name) in enumerate(kinds.items())}
+    return {kind: [j.result() for j in js] for kind, js in jobs.items()}
 
-    def judge():
-        found = {kind: [j.result() for j in js] for kind, js in jobs.items()}
-        answers = {a for runs in found.values() for run, _ in runs for a, _ in run}
-        equal(f"{title}: every refusal is the same bytes", answers, {WRONG})
-        equal(f"{title}: the third ends the connection", {ended for runs in found.values() for _, ended in runs}, {True})
-        for n, want in enumerate(seconds):
-            times = {kind: statistics.median(run[n][1] for run, _ in runs) for kind, runs in found.items()}
-            low, high = min(times.values()), max(times.values())
-            check(f"{title}: try {n + 1} is answered after {want} s, whoever it is", want - 0.01 <= low and high <= 1.05 * max(low, want), times)
-    return judge
+
+def alike(pool, at, kinds, seconds, title):
+    """Whoever is wrong is told so by the same bytes and after the same time: the median of three, within 5 %. What is slow because the
+    machine is busy is measured again."""
+    for turn in range(100, 103):
+        found = measure(pool, at, kinds, turn)
+        times = [{kind: statistics.median(run[n][1] for run, _ in runs) for kind, runs in found.items()} for n in range(3)]
+        slow = [t for t, want in zip(times, seconds) if max(t.values()) > 1.05 * max(min(t.values()), want)]
+        if not slow:
+            break
+    answers = {a for runs in found.values() for run, _ in runs for a, _ in run}
+    equal(f"{title}: every refusal is the same bytes", answers, {WRONG})
+    equal(f"{title}: the third ends the connection", {ended for runs in found.values() for _, ended in runs}, {True})
+    equal(f"{title}: and comes after the same time, whoever it is", slow, [])
+    equal(f"{title}: after no less than {seconds} seconds", [min(t.values()) >= want - 0.01 for t, want in zip(times, seconds)], [True] * 3)
 
 
 def limits(pool, at):
@@ -105,13 +111,14 @@ def trap(pool, at):
             return answer, time.monotonic() - began
     job = pool.submit(one)
 
+    time.sleep(1)
+    with Pop3(*at, source="127.0.88.2") as p:
+        answer, seconds = timed(p, "xyz@kvt.dk", "secret")
+        check("while a hostile hash is computed others log in", answer.startswith(b"+OK") and seconds < 3 and not job.done(), (answer, seconds))
+
     def judge():
-        time.sleep(1)
-        with Pop3(*at, source="127.0.88.2") as p:
-            answer, seconds = timed(p, "xyz@kvt.dk", "secret")
-            check("while a hostile hash is computed others log in", answer.startswith(b"+OK") and seconds < 3 and not job.done(), (answer, seconds))
         answer, seconds = job.result()
-        check("a hostile hash ends at its limit", answer.startswith(b"-ERR [SYS/TEMP]") and seconds < 16, (answer, seconds))
+        check("a hostile hash ends at its limit", answer.startswith(b"-ERR [SYS/TEMP]") and seconds < 18, (answer, seconds))
     return judge
 
 
@@ -173,7 +180,7 @@ def shadow_of_our_own(h, *more):
     path = write(h.path("shadow"), text, 0o600)
     port = free_port()
     script = 'mount --bind "$0" /etc/shadow && exec "$@"'
-    return Server("ours", ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script, path,
+    return Server("ours", ["/usr/bin/setpriv", "--groups", "0,4,6", "/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script, path,
                            *ours_argv(h, "--listen", f"127.0.0.1:{port}"), *more], port, h.path("shadowed"))
 
 
@@ -185,7 +192,6 @@ def system_users(pool):
     h.write_settings(system_users="yes")
     s = shadow_of_our_own(h)
     kinds = {"unknown": "nosuchuser", "wrong": h.host_user.pw_name, "domain": "abc@nowhere.dk", "user": "abc@kvt.dk"}
-    judge = alike(pool, s.at, kinds, (3, 3, 4), "system_users = yes", repeats=2)
 
     def root():
         with Pop3(*s.at, source="127.0.93.1") as p:
@@ -199,7 +205,7 @@ def system_users(pool):
         got = {k: re.search(rf"^{k}:[ \t]*(.*?)[ \t]*$", status, re.M)[1] for k in ("Uid", "Gid", "Groups", "CapPrm", "CapEff")}
         equal("and is himself, with the group of /var/mail alone", got, {
             "Uid": "\t".join([str(uid)] * 4), "Gid": "\t".join([gid] * 4), "Groups": "", "CapPrm": "0" * 16, "CapEff": "0" * 16})
-    judge()
+    alike(pool, s.at, kinds, (3, 3, 4), "system_users = yes")
     answer, seconds = job.result()
     check("root is refused with the right password, like everybody", answer == WRONG and 3 <= seconds < 3.2, (answer, seconds))
     s.stop()
@@ -225,18 +231,19 @@ def main():
     kinds = {"right user": "abc@kvt.dk", "no user": "nosuch@kvt.dk", "no domain": "abc@nowhere.dk", "no name": "..@/..", "no system user": "daemon",
              "no hash": "star@odd.dk"}
     with ThreadPoolExecutor(96) as pool:
+        alike(pool, s.at, kinds, (1, 2, 4), "system_users = no")
         of_host = pool.submit(system_users, pool)
         guesses = limits(pool, s.at)
-        judges = [alike(pool, s.at, kinds, (1, 2, 4), "system_users = no"), odd_hashes(pool, s.at, "by default", False), closed(pool, h, s.at)]
-        for judge in judges:
-            judge()
-        trap(pool, s.at)()
+        trapped = trap(pool, s.at)
+        odd_hashes(pool, s.at, "by default", False)()
+        closed(pool, h, s.at)()
         guesses()
         h.write_settings(plain_text_passwords="yes")
         odd_hashes(pool, s.at, "plain_text_passwords = yes", True)()
         log_lines(h, s.at)
         over_ipv6(h)
         of_host.result()
+        trapped()
         s.stop()
     done()
 
