@@ -130,32 +130,20 @@ void vp_session_begin(int in, int out)
 		_exit(71);
 }
 
-/* A challenge offers APOP (RFC 1939, section 7): curl, for one, then tries nothing else. It is one only with
- * an
- * `@` in it, so where there is no APOP that part is left out. */
-static void take_challenge(const char *challenge)
-{
-	const char *at = strchr(challenge, '@');
-
-	if (vp.store.conf.apop || at == NULL)
-		(void)snprintf(vp.challenge, sizeof vp.challenge, "%s", challenge);
-	else
-		(void)snprintf(vp.challenge, sizeof vp.challenge, "%.*s>", (int)(at - challenge), challenge);
-}
-
+/* A greeting with a time stamp says that APOP is offered: clients that see one do not try USER any more. */
 void vp_session_greet(const char *challenge, char *line, size_t size)
 {
-	take_challenge(challenge);
+	(void)snprintf(vp.challenge, sizeof vp.challenge, "%s", challenge);
 	vp.ending = failed || too_many;
 	if (failed)
 		(void)snprintf(line, size, "-ERR %s\n", vp_text(vp.language, VP_TEXT_UNAVAILABLE));
 	else if (too_many)
 		(void)snprintf(line, size, "-ERR %s\n", vp_text(vp.language, VP_TEXT_TOO_MANY_SESSIONS));
-	else if (vp.has_server_domain)
-		(void)snprintf(line, size, "+OK Virtual %s POP3 Server ready %s\n", vp.server_domain.s,
-			       vp.challenge);
 	else
-		(void)snprintf(line, size, "+OK Virtual POP3 Server ready %s\n", vp.challenge);
+		(void)snprintf(line, size, "+OK Virtual%s%s POP3 Server ready%s%s\n",
+			       vp.has_server_domain ? " " : "",
+			       vp.has_server_domain ? vp.server_domain.s : "", vp.store.conf.apop ? " " : "",
+			       vp.store.conf.apop ? challenge : "");
 	if (too_many)
 		pv_log(PV_LOG_WARNING, "refused connection from %s: too many sessions", vp.client_text);
 }

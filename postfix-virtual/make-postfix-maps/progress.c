@@ -14,6 +14,8 @@ static void wipe(struct progress *p)
 	p->width = 0;
 }
 
+static const char *const what_is_done[] = { "domains read", "domains proved", "keys written" };
+
 static void show(void *ctx, enum pv_progress what, size_t done, size_t total)
 {
 	struct progress *p = ctx;
@@ -23,8 +25,7 @@ static void show(void *ctx, enum pv_progress what, size_t done, size_t total)
 		return;
 	wipe(p);
 	p->shown_ms = now;
-	p->width = fprintf(stderr, "%zu of %zu %s", done, total,
-			   what == PV_PROGRESS_READ ? "domains read" : "keys written");
+	p->width = fprintf(stderr, "%zu of %zu %s", done, total, what_is_done[what]);
 	(void)fflush(stderr);
 }
 

@@ -37,7 +37,7 @@ class Host:
             with open("/etc/postfix/dynamicmaps.cf", encoding="utf-8") as f:
                 self.write("dynamicmaps.cf", f.read(), "postfix")
         os.utime(self.at("postfix", "main.cf"), (1000000000, 1000000000))
-        self.write("virtual.conf", f"map_directory = {self.maps}\nrun_directory = {self.at('run')}\n"
+        self.write("virtual.conf", f"dovecot_group =\nmap_directory = {self.maps}\nrun_directory = {self.at('run')}\n"
                    f"state_directory = {self.at('state')}\nspool_directory = {self.at('spool')}\nmail_directory =\n"
                    f"postfix_config_directory = {self.at('postfix')}\nlog_socket = {scratch.at('log')}\n"
                    f"delivery_program = {c.DELIVER}\n", "etc")
@@ -165,6 +165,13 @@ def section_maps(scratch):
     if not os.path.exists(c.MAPS) or not os.path.exists(POSTMAP):
         print("\nmaps: make-postfix-maps is not built, or Postfix is not installed")
         return
+    try:
+        measure(scratch)
+    finally:
+        test_scratch.clean_up()  # unmounts, so that the folder can go
+
+
+def measure(scratch):
     account = test_scratch.account(scratch.folder("home"), "bench")
     small, large = (Host(scratch, n, d, account) for n, d in (("small", SMALL), ("large", LARGE)))
     builds(small, SMALL_ROUNDS)

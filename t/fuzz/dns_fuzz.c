@@ -42,6 +42,12 @@ static void take_zone(void *ctx, const char *name, unsigned line)
 	require(line >= 1 && line <= *lines);
 }
 
+static void take_include(void *ctx, const char *path)
+{
+	(void)ctx;
+	require(strchr(path, '\n') == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	for (const char *p = text; *p != '\0'; p++)
 		lines += *p == '\n';
-	pv_zones_each(text, take_zone, &lines);
+	pv_zones_each(text, take_zone, take_include, &lines);
 	free(text);
 	return 0;
 }

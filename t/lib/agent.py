@@ -17,7 +17,7 @@ from scratch import write
 
 UID = 60001  # a number is enough: nothing here asks for a name
 DOMAIN = "kvt.dk"
-PERMANENT = {".{}.lock", ".{}.journal", ".{}.done"}  # side files that stay, by design
+PERMANENT = {".{}.lock", ".{}.journal", ".{}.done", ".{}.index"}  # side files that stay, by design
 ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 NODE = os.uname().nodename
 
@@ -49,7 +49,8 @@ class Agent:
     def __init__(self, disk="192m", log=False):
         scratch.need_root()
         self.top = scratch.folder("pv-agent.")
-        self.program = os.path.join(scratch.programs(self.top), "virtual-deliver")
+        self.bin = scratch.programs(self.top)
+        self.program = os.path.join(self.bin, "virtual-deliver")
         self.etc, self.spool = os.path.join(self.top, "etc"), os.path.join(self.top, "spool")
         self.work = os.path.join(self.top, "work")  # where what runs as the account may write
         for path, owner in ((self.etc, 0), (self.spool, 0), (self.work, UID), (os.path.join(self.etc, DOMAIN), UID)):
@@ -61,21 +62,32 @@ class Agent:
         self.folder = os.path.join(self.spool, DOMAIN)
         os.mkdir(self.folder, 0o700)
         os.chown(self.folder, UID, UID)
-        self.users, self.log = [], None
+        self.users, self.log, self.hash = [], None, "*"
         if log:
             self.log = LogSocket(os.path.join(self.top, "log"))
-        write(os.path.join(self.etc, "virtual.conf"), f"spool_directory = {self.spool}\nmail_directory =\n"
-              f"log_socket = {self.top}/log\npostfix_config_directory = {self.top}\n")
+        self.configure()
+
+    def configure(self, **more):
+        """Write virtual.conf, with settings of the test's own."""
+        settings = {"spool_directory": self.spool, "mail_directory": "", "log_socket": f"{self.top}/log",
+                    "postfix_config_directory": self.top, "state_directory": f"{self.top}/state",
+                    "run_directory": f"{self.top}/run", **more}
+        write(os.path.join(self.etc, "virtual.conf"), "".join(f"{k} = {v}\n" for k, v in settings.items()))
 
     def box(self, user="u1"):
-        self.users.append(user)
-        passwd = "".join(f"{u}:*:{UID}:{UID}:{u}:.:\n" for u in sorted(self.users))
+        return self.boxes([user])[0]
+
+    def boxes(self, users):
+        """The same for many; self.hash is that of their passwords."""
+        self.users += users
+        passwd = "".join(f"{u}:{self.hash}:{UID}:{UID}:{u}:.:\n" for u in sorted(self.users))
         path = os.path.join(self.etc, DOMAIN, "passwd")
         write(path, passwd, 0o600)
         os.chown(path, UID, UID)
-        return Box(self, user)
+        return [Box(self, u) for u in users]
 
     def argv(self, user):
+        """How mail for him is delivered."""
         return [self.program, "-c", self.etc, f"{user}@{DOMAIN}"]
 
 

@@ -28,11 +28,13 @@ SOCKET_ACTIVATE = "/usr/bin/systemd-socket-activate"
 class Server:
     """A program that serves `port`; ended at the end of the test."""
 
-    def __init__(self, title, argv, port, log, env=None, address="127.0.0.1"):
+    def __init__(self, title, argv, port, log, env=None, address="127.0.0.1", detached=False):
+        """detached: in a session of its own, so that it may live on (see scratch.keep())."""
         self.title, self.port, self.log, self.address = title, port, log, address
         with open(log, "wb") as out:
             self.process = subprocess.Popen([str(a) for a in argv], env=dict(CLEAN_ENV, **(env or {})),
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                            start_new_session=detached)
         at_end(self.stop)
         if not wait_for(lambda: self.process.poll() is not None or self._answers(), 20):
             raise RuntimeError(f"{title}: no answer on port {port}: {self.output()}")

@@ -63,12 +63,13 @@ def client(h, plan, refused):
 
 def kill_local(h, stop, killed):
     """Now and then end a local(8) of ours whose virtual-deliver reads: what comes then is half a message."""
-    seen = {}
+    first = {}  # pid → how much it had read when it was first seen
     while not stop.wait(0.003):
-        running = {pid: parent_of(pid) for pid in h.postfix.processes() if name_of(pid) == "virtual-deliver"}
-        # Seen twice, so it knows its parent by now.
-        victims = [parent for pid, parent in running.items() if seen.get(pid) == parent and name_of(parent) == "local"]
-        seen = running
+        running = [pid for pid in h.postfix.processes() if name_of(pid) == "virtual-deliver"]
+        first = {pid: first.get(pid, bytes_read(pid)) for pid in running}
+        # It has read since, so it knows its parent: on a busy machine it may have been started long before it runs.
+        victims = [parent_of(pid) for pid in running if bytes_read(pid) > first[pid]]
+        victims = [parent for parent in victims if name_of(parent) == "local"]
         if victims:
             try:
                 os.kill(victims[0], signal.SIGKILL)
@@ -84,6 +85,14 @@ def name_of(pid):
             return f.read().strip()
     except OSError:
         return ""
+
+
+def bytes_read(pid):
+    try:
+        with open(f"/proc/{pid}/io", encoding="ascii") as f:
+            return int(f.read().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def parent_of(pid):

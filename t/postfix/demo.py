@@ -36,6 +36,16 @@ SEEN = [
     ">From now on this domain has mail.",
     ">>From here it is quoted",
     "status=sent",
+    "ok: 1 domain",
+    "S: +OK Virtual kvt.dk POP3 Server ready",
+    "S: -ERR Begin TLS first, by STLS",
+    "C: STLS",
+    "S: +OK opened mailbox for abc@kvt.dk",
+    "C: RETR 1",
+    "S: From now on this domain has mail.",
+    "S: >From here it is quoted",
+    "C: QUIT",
+    "S: +OK",
 ]
 
 
@@ -114,6 +124,13 @@ def left_running():
     equal("t/demo succeeds", status, 0)
     try:
         check("it leaves a Postfix running", Postfix(folder, make=False).master_pid(), text)
+        command = re.search(r"(?m)^    curl (.*) --user abc (pop3\S*)$", text)
+        password = re.search(r"(?m)^    password: (\S+)$", text)
+        netrc = scratch.write(os.path.join(scratch.folder(), "netrc"),
+                              f"machine 127.0.0.1 login abc password {password[1] if password else ''}\n", 0o600)
+        r = subprocess.run(["/usr/bin/curl", "-s", "--netrc-file", netrc, *command[1].split(), command[2].rpartition("/")[0]],
+                           env=scratch.CLEAN_ENV, check=False, stdout=subprocess.PIPE) if command else None
+        check("the command that it gives for POP3 works", r and r.returncode == 0, (text, r))
         contains("it says how to stop it", text, f"t/demo --stop {folder}")
         command = re.search(r"(?m)^    (python3 -c .*)$", text)
         r = subprocess.run(["/bin/sh", "-c", command[1]], env=scratch.CLEAN_ENV, check=False) if command else None

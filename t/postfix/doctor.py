@@ -20,8 +20,15 @@ h, a = d.house, d.a
 def postfix_faults():
     main = re.escape(d.file("main.cf"))
     path = re.escape(d.file("virtual"))
+    make, mend = d.setting(virtual_mailbox_domains="two.dk")
+    make()
+    out = d.run()[1]
+    check("a domain of virtual_mailbox_domains too is told of once", out.count("critical: two.dk: ") == 1 and "stay as they were" not in out, out)
+    mend()
     d.fault("a domain in mydestination", *d.setting(mydestination="$myhostname, localhost, two.dk"), "critical", "two.dk",
           rf"mydestination \({main}, line \d+\)", alone=False)
+    d.fault("a domain in virtual_mailbox_domains", *d.setting(virtual_mailbox_domains="two.dk"), "critical", "two.dk",
+          rf"virtual_mailbox_domains \({main}, line \d+\).*take it out", alone=False)
     d.fault("a domain in a table of relay_domains", *d.edit("relay", "kvt.dk OK\n"), "critical", "kvt.dk", rf"relay_domains \({main}, line \d+\)", alone=False)
     d.fault("a catch-all in a hand-made table", *d.edit("virtual", "# a comment\n@kvt.dk root\n"), "warning", "kvt.dk",
           rf"takes mail for all who are no users.*: {path}, line 4: take that line out")
@@ -31,6 +38,10 @@ def postfix_faults():
           "critical", "kvt.dk", rf"answers for every user of the domain.*{re.escape(d.file('own.pcre'))}, line 5:", alone=False)
     behind = (lambda: h.postfix.set(virtual_alias_maps=h.postfix.value("virtual_alias_maps") + ", regexp:" + write(d.file("behind"), "/@two.dk$/ root\n")),
               lambda: h.postfix.set(virtual_alias_maps=h.postfix.value("virtual_alias_maps").rpartition(",")[0]))
+    for setting in ("recipient_canonical_maps", "canonical_maps"):
+        source = write(d.file("canonical"), "# of before\n/^(.+)@kvt.dk$/ root\n")
+        d.fault(f"a catch-all in {setting}", *d.setting(**{setting: "pcre:" + source}), "critical", "kvt.dk",
+              rf"a table of {setting} that is not ours answers for every user of the domain.*{re.escape(source)}, line 2:", alone=False)
     make, mend = behind
     make()
     d.find("a regexp behind ours", "warning", "two.dk", rf"answers for every user.*{re.escape(d.file('behind'))}, line 1:")
@@ -53,9 +64,26 @@ def postfix_faults():
     d.fault("header_checks that drop Received", lambda: (write(d.file("privacy"), "# privacy\n/^X-Foo:/ IGNORE\n/^Received:/ IGNORE\n"),
                                                          h.postfix.set(header_checks="pcre:" + d.file("privacy"))),
           lambda: h.postfix.set(header_checks=""), "warning", h.postfix.config, rf"{re.escape(d.file('privacy'))}, line 3 takes away the Received line")
+    received_lines()
     d.fault("no dotlock", *d.setting(mailbox_delivery_lock="fcntl"), "warning", h.postfix.config,
           rf"mailbox_delivery_lock \({main}, line \d+\) has no `dotlock`")
     d.fault("pipes in aliases switched off, as in 2002", *d.setting(allow_mail_to_commands="forward"), "note", h.postfix.config, "has no `alias`", alone=False)
+
+
+def received_lines():
+    """Each line with a queue id that Postfix itself writes, and each way to lose it."""
+    source = d.file("lines")
+    for sentence, text, lost in (
+            ("of those who logged in", "/^Received: .*with ESMTPSA/ IGNORE\n", True), ("of local mail", "/^Received: by .*from userid/ STRIP x\n", True),
+            ("by TLS", "/^Received: .*using TLSv1/ IGNORE\n", True), ("put in another's place", "/^Received: (.*)/ REPLACE X-Received: $1\n", True),
+            ("of other hosts", "/^Received: .*\\(Exim/ IGNORE\n", False), ("whose client is hidden", "/^Received: from .*(by .*)$/ REPLACE Received: $1\n", False), ("that is only logged", "/^Received:/ WARN seen\n", False)):
+        make, mend = (lambda: (write(source, text), h.postfix.set(header_checks="pcre:" + source))), lambda: h.postfix.set(header_checks="")
+        if lost:
+            d.fault(f"Received lines {sentence}", make, mend, "warning", h.postfix.config, rf"{re.escape(source)}, line 1 takes away the Received line")
+        else:
+            make()
+            d.well(f"Received lines {sentence}")
+            mend()
 
 
 def delimiter():
@@ -90,6 +118,12 @@ def maps():
     write(table, read(other + ".lmdb"), 0o640)
     equal("--fix builds it anew", d.run("--fix")[0::2], (0, ""))
     check("abc@two.dk is taken again", wait_for(lambda: h.postfix.rcpt("abc@two.dk").startswith("250")))
+    for name in ("virtual.lmdb", "virtual", "virtual_domains.lmdb", "virtual_senders.lmdb", "virtual_regexp"):
+        path = f"{h.map_folder}/{name}"
+        os.unlink(path)
+        d.find(f"{name} is gone", "critical", path.removesuffix(".lmdb"), "cannot be (opened|read).*: make-postfix-maps")
+        equal(f"{name} is gone: --fix makes it", d.run("--fix")[0::2], (0, ""))
+        d.well(f"{name} is there again")
     d.fault("a domain without postmaster", lambda: (write(f"{h.etc}/domains", read(f"{h.etc}/domains").replace(b"kvt.dk ", b"kvt.dk own=postmaster ")), h.maps()),
           lambda: (write(f"{h.etc}/domains", read(f"{h.etc}/domains").replace(b"own=postmaster ", b"")), h.maps()), "warning", "kvt.dk",
           "postmaster@kvt.dk leads nowhere")

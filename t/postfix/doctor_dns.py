@@ -246,6 +246,16 @@ def zones():
                   'view "in" { zone "inside.dk" { file "x"; type master; }; };\nzone "localhost" { type master; };\n')
     boot = write(h.path("named.boot"), "; a comment\nprimary kvt.dk db.kvt\nprimary old.dk db.old\nsecondary sec.dk 192.0.2.1 x\n")
     names = write(h.path("names"), "# mine\nkvt.dk\nBLÅBÆR.dk\nplain.dk\nnot a name\n")
+    # As Debian has it: a file of includes alone, one of them beside it, one that includes itself, one that is missing.
+    write(h.path("named.conf.local"), 'include "named.conf.local";\nzone "local.dk" { type master; file "x"; };\n')
+    write(h.path("named.conf.view"), 'zone "viewed.dk" { type master; };\n')
+    debian = write(h.path("named.conf.debian"), f'// includes\ninclude "{h.path("named.conf.local")}";\n/* x */ view "v" {{ include "named.conf.view"; }};\n')
+    found = ask("--all", "--zones", debian, smtp=0, pop=0)[1]
+    equal("zones of files that are included", sorted((f["object"], f["text"].partition(": ")[0]) for f in found if f["id"] == "zones"),
+          [("local.dk", f"{h.path('named.conf.local')}, line 2"), ("viewed.dk", f"{h.path('named.conf.view')}, line 1")])
+    write(debian, 'include "/nowhere/zones";\nzone "kvt.dk" { type master; };\n')
+    found = [f for f in ask("--all", "--zones", debian, smtp=0, pop=0)[1] if f["id"] == "zones"]
+    check("an include that is missing is unknown", len(found) == 1 and found[0]["severity"] == "unknown" and "/nowhere/zones" in found[0]["text"], found)
     for path, want in ((named, [("new.dk", 7), ("inside.dk", 12)]), (boot, [("old.dk", 3)]), (names, [("plain.dk", 4)])):
         found = ask("--all", "--zones", path, smtp=0, pop=0)[1]
         equal(f"zones of {os.path.basename(path)} that are no domains",

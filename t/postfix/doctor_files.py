@@ -42,6 +42,18 @@ def files():
     d.find("a change that was begun", "warning", "kvt.dk", "was begun and not ended")
     os.unlink(h.path("state", "pending", "kvt.dk"))
     d.well("no change that was begun")
+    # a user whose maker was killed when the mark was there
+    for when in range(1, 30):
+        run(["/usr/bin/strace", "-f", "-o", "/dev/null", "-e", f"inject=renameat,renameat2:signal=KILL:when={when}", f"{h.bin}/postfix-virtual", "-c", h.etc,
+             "user", "add", "cut@kvt.dk", "--hash", HASH])
+        if os.path.exists(h.path("state", "pending", "kvt.dk")):
+            break
+    d.find("a change that was cut off", "warning", "kvt.dk", "was begun and not ended")
+    status, out, err = d.run("--fix")
+    check("--fix finishes it", (status, err) == (0, "") and out.endswith("ok: 3 domains\n") and "the changes that were begun are finished" in out, (status, out, err))
+    check("and the user is there, or is not, whole", (b"cut:" in read(f"{h.etc}/kvt.dk/passwd")) == (b"cut@kvt.dk" in read(f"{h.map_folder}/virtual")))
+    h.admin("user", "delete", "cut@kvt.dk", "--yes")
+    d.well("without it again")
 
 
 def forwards():
@@ -117,6 +129,8 @@ def users():
     d.well("hashes behind a closed folder")
     make_folder, mend_folder = mode(os.path.dirname(passwd), 0o755)
     d.fault("hashes that others can read", make_folder, lambda: (mend(), mend_folder()), "warning", "kvt.dk", rf"{re.escape(passwd)} has mode 0644.*chmod 600")
+    d.fault("two names that smtpd folds into one", lambda: write(passwd, before + f"Abc:*:{a.pw_uid}:{a.pw_gid}::.:\n".encode(), 0o600, a), back, "critical", "kvt.dk",
+          rf"{re.escape(passwd)}, line 3: Abc stands in line 2 already: remove one", alone=False)
     both = f"abc--two:*:{a.pw_uid}:{a.pw_gid}::.:\n"
     # abc--two@kvt.dk and abc@two--kvt.dk would be one name to Postfix
     h.must_admin("domain", "add", "two--kvt.dk", "--account", a.pw_name)
@@ -127,6 +141,41 @@ def users():
     back()
     h.must_admin("domain", "delete", "two--kvt.dk", "--yes")
     d.well("and without the one")
+
+
+def mailboxes():
+    """A mailbox into which virtual-deliver writes nothing."""
+    h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n")
+    box = f"{h.spool}/kvt.dk/abc"
+
+    def waits(sentence, make, mend, text):
+        make()
+        equal(f"{sentence}: its mail waits", h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n").returncode, 75)
+        mend()
+        d.fault(sentence, make, mend, "critical", box, text)
+    waits("a mailbox of root's", *own(box, 0), "belongs to another user: chown it")
+    waits("a mailbox that all may write", *mode(box, 0o666), "is writable by others: chmod 0600 it; until then its mail waits")
+    waits("an executable one", *mode(box, 0o700), "is executable")
+    waits("one that its account may not write", *mode(box, 0o400), "cannot be read and written by its account .Permission denied.: chmod 0600 it")
+    waits("one with a second name", lambda: os.link(box, box + ".second"), lambda: os.unlink(box + ".second"), "has a second hard link")
+    os.rename(box, box + ".aside")
+    waits("a symlink", lambda: os.symlink(box + ".aside", box), lambda: os.unlink(box), "is not a regular file")
+    waits("a folder", lambda: os.mkdir(box), lambda: os.rmdir(box), "is not a regular file")
+    os.rename(box + ".aside", box)
+    make, mend = added(f"{h.spool}/kvt.dk/gone", "", 0o666, a)
+    make()
+    d.well("a file of no user is no mailbox")
+    mend()
+    # one in the home: the account's own other files beside it are its own business
+    passwd = f"{h.etc}/kvt.dk/passwd"
+    before = read(passwd)
+    write(passwd, before.replace(b":.:", f":{a.pw_dir}/:".encode()), 0o600, a)
+    folder = os.path.join(a.pw_dir, "Mail")
+    os.mkdir(folder, 0o700)
+    os.chown(folder, a.pw_uid, a.pw_gid)
+    write(os.path.join(folder, "sent"), "", 0o666, a)
+    d.fault("a mailbox in the home", *added(os.path.join(folder, "mailbox"), "", 0o666, a), "critical", os.path.join(folder, "mailbox"), "is writable by others")
+    write(passwd, before, 0o600, a)
 
 
 def journal():
@@ -153,6 +202,7 @@ def main():
     files()
     forwards()
     users()
+    mailboxes()
     journal()
     done()
 

@@ -5,6 +5,7 @@ aliases, asked through pipemap as main.cf does; and the lines of --expression, o
 import os
 import pwd
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -72,11 +73,11 @@ for part in ("etc", "postfix", "run", "state"):
     os.makedirs(os.path.join(TOP, part), exist_ok=True)
 os.chmod(TOP, 0o755)
 write(os.path.join(POSTFIX, "main.cf"), "compatibility_level = 3.6\nmyhostname = mail.example.net\n"
-      "mydestination = www.kvt.dk\n")
+      f"mydestination = www.kvt.dk\nmeta_directory = {POSTFIX}\n")
 write(os.path.join(POSTFIX, "master.cf"), "")
 if os.path.exists("/etc/postfix/dynamicmaps.cf"):
     shutil.copy("/etc/postfix/dynamicmaps.cf", POSTFIX)
-write(os.path.join(ETC, "virtual.conf"), f"map_directory = {TABLES}\nrun_directory = {TOP}/run\n"
+write(os.path.join(ETC, "virtual.conf"), f"dovecot_group =\nmap_directory = {TABLES}\nrun_directory = {TOP}/run\n"
       f"state_directory = {TOP}/state\npostfix_config_directory = {POSTFIX}\n")
 write(os.path.join(ETC, "domains"), "kvt.dk sub_domains=yes\nkvt.org alias_of=kvt.dk\n")
 domain("kvt.dk", ["abc", "sales", "a.b"], "# patterns\n/^sales-([a-z0-9]+)$/: sales\n/^to-([a-z]+)$/: ${1}\n")
@@ -130,6 +131,23 @@ equal("and made anew from all domains", text(), before)
 write(os.path.join(TABLES, ".virtual_regexp.proof"), "left by a kill", 0o600)
 make()
 check("no candidate is left", not os.path.exists(os.path.join(TABLES, ".virtual_regexp.proof")))
+
+# --- a Postfix that reads them otherwise ---
+
+# As if pcre_table(5) were another program than the one that proved them: POSIX expressions in its place.
+with open("/etc/postfix/dynamicmaps.cf", encoding="utf-8") as f:
+    maps_of_postfix = f.read()
+write(os.path.join(POSTFIX, "dynamicmaps.cf"), re.sub(r"(?m)^pcre\t.*$", "pcre\tlibpostfix-util.so\tdict_regexp_open", maps_of_postfix))
+with open(os.path.join(ETC, "kvt.dk", "aliases"), encoding="utf-8") as f:
+    aliases = f.read()
+domain("kvt.dk", ["abc", "sales", "a.b"], aliases + "/^more-([a-z]+)$/: abc\n")
+r = make()
+check("what postmap does not agree to is not written, and the lines of before stay",
+      r.returncode == 75 and "were not proved, so those of before stay in force" in r.stderr and text() == before, r)
+write(os.path.join(POSTFIX, "dynamicmaps.cf"), maps_of_postfix)
+r = make()
+equal("the next run proves them again, and writes them",
+      (r.returncode, r.stderr, addresses(["more-x@kvt.dk"])), (0, "", {"more-x@kvt.dk": ABC}))
 
 # --- bad patterns ---
 
@@ -196,4 +214,13 @@ for flavor in ("pcre", "regexp"):
               f"{flavor}:{TOP}/users")
     equal(f"{flavor}: with sub-domains, but those cut out",
           got, {"abc@kvt.dk": "games+abc--kvt.dk", "anna@x.kvt.dk": "games+anna--kvt.dk"})
+write(os.path.join(ETC, "domains"), "kvt.dk sub_domains=yes\nstd.dk postfix=yes\nstd.org alias_of=std.dk\n")
+domain("std.dk", [])
+write(os.path.join(ETC, "std.dk", "virtual"), "info  abc@plain.dk\n", 0o600, OWNER)
+make("--force")
+for name in ("std.dk", "std.org"):
+    r = make("--expression", name)
+    equal(f"{name} of Postfix's own kind has none", (r.returncode, r.stdout, r.stderr),
+          (1, "", f"make-postfix-maps: {name} is a standard domain of Postfix's: its addresses lead to others, each its own way, which no"
+           f" expression can say: copy the lines of {name} from the output of `postmap -s lmdb:{TABLES}/virtual`\n"))
 done()

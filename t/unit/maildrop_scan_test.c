@@ -101,8 +101,8 @@ static void check(const struct scratch *s, const char *mbox, size_t len, size_t 
 		    r.v[i].lines != want.v[i].lines)
 			fail_msg("%s, blocks of %zu, message %zu: at %lu, %lu octets, %lu lines; not at %zu, "
 				 "%zu, %lu",
-				 name, block, i, r.v[i].offset, r.v[i].octets, r.v[i].lines, want.v[i].from,
-				 want.v[i].wire.len, want.v[i].lines);
+				 name, block, i, (uint64_t)r.v[i].offset, (uint64_t)r.v[i].octets,
+				 r.v[i].lines, want.v[i].from, want.v[i].wire.len, want.v[i].lines);
 	pv_records_free(&r);
 	model_free(&want);
 }

@@ -178,7 +178,7 @@ def advice(s):
     got = {l.split()[1].split("/")[-1]: l.split(None, 2)[2] for l in report["know"] if l.startswith("mailbox ")}
     equal("mailboxes into which nothing could be delivered are named", {n: t.split(":")[0] for n, t in got.items()},
           {"group": "is writable by others", "run": "is executable", "other": "belongs to another user", "fine": "has a second hard link",
-           "twin": "has a second hard link", "link": "is no regular file"})
+           "twin": "has a second hard link", "link": "is not a regular file"})
 
     s.renew()
     run(["/usr/bin/rm", f"{top}/virtual", f"{top}/virtual_regexp"])

@@ -171,6 +171,38 @@ def aliases(h, a):
                                                              "domain delete alias kvt.org"])
 
 
+def alias_of_broken(h):
+    """An alias of a domain whose files are wrong has no addresses yet: it is said so, and done when they are mended."""
+    path = f"{h.etc}/kvt.dk/passwd"
+    good = read(path)
+    write(path, good + b"junk\n", 0o600, h.owner)
+    status, out, err = admin(h, "domain alias late.dk kvt.dk")
+    equal("an alias of a domain that cannot be read: not done yet, with file and line",
+          (status, out, f"{path}, line {good.count(10) + 1}: " in err, "late.dk" in keys(h, "virtual_domains")), (75, "", True, False))
+    equal("and marked as begun", os.listdir(h.path("state", "pending")), ["late.dk"])
+    write(path, good, 0o600, h.owner)
+    contains("the next command finishes it", admin(h, "domain list")[2], "finished what was interrupted")
+    check("with its addresses", "abc@late.dk" in keys(h) and "late.dk" in keys(h, "virtual_domains"), keys(h))
+    h.must_admin("domain", "delete", "late.dk", "--yes")
+
+
+def sender_of_broken(h):
+    """By which way mail leaves is root's decision, whatever the account does to its files."""
+    path = f"{h.etc}/kvt.dk/passwd"
+    good, before = read(path), keys(h)
+    h.must_admin("domain", "set", "kvt.dk", "sender_transport=")
+    os.unlink(path)
+    os.mkfifo(path)
+    os.chown(path, h.owner.pw_uid, h.owner.pw_gid)
+    for value, want in (("smtp:[192.0.2.1]", "smtp:[192.0.2.1]"), ("smtp:[192.0.2.2]", "smtp:[192.0.2.2]"), ("", None)):
+        status, _, err = admin(h, f"domain set kvt.dk sender_transport={value}")
+        equal(f"a domain whose files cannot be read: sender_transport={value} counts all the same, and it is told of",
+              (status, path in err, [keys(h, "virtual_senders").get(f"@{d}") for d in ("kvt.dk", "xn--ble-xla.dk")]), (0, True, [want, want]))
+    equal("its addresses stay", keys(h), before)
+    os.unlink(path)
+    write(path, good, 0o600, h.owner)
+
+
 def standard(h, a):
     equal("domain add --postfix", admin(h, f"domain add std.dk --postfix --account {a.pw_name}"), (0, "domain std.dk added\n", ""))
     contains("is noted", domains(h), f"std.dk account={a.pw_name} postfix=yes\n")
@@ -285,6 +317,8 @@ def main():
     h.owner = a
     setting(h, a, b)
     aliases(h, a)
+    alias_of_broken(h)
+    sender_of_broken(h)
     standard(h, a)
     host_addresses(h)
     dry_run(h)

@@ -196,6 +196,20 @@ def attack(h, enemies, normal):
     equal("no child of the run is left", left, {})
 
 
+def asked(h, enemies):
+    """doctor looks at each account by a child, side by side too. (The keys are looked at first, as above.)"""
+    stoppers = [e for e in enemies if e.word.startswith("stop")]
+    for e in stoppers:  # enough to look at for the child to be met
+        for n in range(3000):
+            e.own(write(f"{e.account.pw_dir}/.forward+x{n}--{e.domain}", "x\n"))
+    begin = time.monotonic()
+    out = h.admin("doctor").stdout.decode()
+    took = time.monotonic() - begin
+    found = [e.domain for e in stoppers if f"unknown: {e.domain}: what is account {e.account.pw_name}'s cannot be looked at: " in out]
+    check("doctor names the accounts that stop their children", found, out)
+    check(f"and takes {2 * MAPS_SECONDS} s at most", took < 2 * MAPS_SECONDS + 4, f"{took:.1f} s\n{out}")
+
+
 def mend(h, enemies):
     for e in enemies:
         e.stop()
@@ -217,6 +231,7 @@ def main():
     status, lines, normal = maps(h)
     equal("at first all is well", (status, lines), (0, []))
     attack(h, enemies, normal)
+    asked(h, enemies)
     mend(h, enemies)
     done()
 

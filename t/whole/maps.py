@@ -2,6 +2,7 @@
 """maps.py: make-postfix-maps on trees written by hand; what it wrote is read back by postmap."""
 import grp
 import os
+import pty
 import pwd
 import random
 import re
@@ -39,7 +40,7 @@ class Tree:
         write(self.path("etc", "virtual.conf"),
               f"map_directory = {self.maps}\nrun_directory = {self.path('run')}\n"
               f"state_directory = {self.path('state')}\npostfix_config_directory = {self.path('postfix')}\n"
-              f"log_socket = {self.path('log')}\n")
+              f"log_socket = {self.path('log')}\ndovecot_group =\n")
 
     def path(self, *parts):
         return os.path.join(self.top, *parts)
@@ -700,9 +701,36 @@ def lookups_go_on():
           codes == {0} and len(out) > 20 and set(out) == {right}, (codes, set(out)))
 
 
+def many_sub_domains():
+    """The expressions of 150 domains, proved at once: a terminal sees how far it is, and memory is left for others."""
+    t = Tree("many")
+    names = [f"n{i}.example.net" for i in range(150)]
+    for name in names:
+        t.domain(name, ["abc"])
+    write(os.path.join(t.etc, "domains"), "".join(f"{n} sub_domains=yes\n" for n in names))
+    master, slave = pty.openpty()
+    with subprocess.Popen([MAPS, "-c", t.etc], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave) as p:
+        os.close(slave)
+        said = b""
+        try:
+            while part := os.read(master, 4096):
+                said += part
+        except OSError:  # nobody has it open any more
+            pass
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+    os.close(master)
+    check("on a terminal it says how many are proved, and wipes that out at the end",
+          p.returncode == 0 and re.search(rb"\r *\r[0-9]+ of 150 domains proved", said) and said.endswith(b" \r"), (p.returncode, said[-300:]))
+    check("and takes less than 64 MiB", usage.ru_maxrss < 64 << 10, f"{usage.ru_maxrss} KiB")
+    write(os.path.join(t.etc, "domains"), "".join(f"{n} sub_domains=yes\n" for n in names[1:]))
+    r = t.run()
+    equal("elsewhere it says nothing", (r.returncode, r.stdout, r.stderr), (0, b"", b""))
+
+
 SECTIONS = [worked_example, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
-            lookups_go_on]
+            lookups_go_on, many_sub_domains]
 for section in SECTIONS:
     if len(sys.argv) < 2 or section.__name__ in sys.argv[1:]:
         section()

@@ -40,7 +40,7 @@ def greetings(h, port):
     got = {}
     for n in (11, 12, 13, 21, 22, 23, 24, 25, 26):
         with Pop3(f"127.0.0.{n}", port) as p:
-            m = re.fullmatch(rb"\+OK Virtual (?:(\S+) )?POP3 Server ready <\d+\.\d+>\r\n", p.greeting)
+            m = re.fullmatch(rb"\+OK Virtual (?:(\S+) )?POP3 Server ready\r\n", p.greeting)
             got[n] = m and m[1]
     equal("the greeting names the domain of the address: pop3_domains, then /etc/hosts",
           got, {11: b"kvt.dk", 12: b"kvt.dk", 13: None, 21: b"kvt.dk", 22: b"kvt.dk", 23: None, 24: None, 25: None, 26: b"va.foo.com"})

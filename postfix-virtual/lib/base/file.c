@@ -295,6 +295,14 @@ enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len,
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write %s", f->temp);
 }
 
+void pv_file_clean(int dirfd, const char *name)
+{
+	char temp[NAME_MAX + 1];
+
+	name_temp(name, temp);
+	(void)unlinkat(dirfd, temp, 0);
+}
+
 void pv_file_abandon(struct pv_new_file *f)
 {
 	if (f->fd < 0)

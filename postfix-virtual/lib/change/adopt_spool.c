@@ -1,9 +1,10 @@
 /* The mailboxes of a domain that is taken over stay as they are; one into which nothing could be delivered is
- * named (see mailbox/lock.c). */
+ * named. */
 #include "change/adopt_inside.h"
 
 #include "base/child.h"
 #include "base/file.h"
+#include "mailbox/lock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,19 +19,6 @@ struct request {
 	char path[PATH_MAX];
 	uid_t uid;
 };
-
-static const char *fault_of(const struct stat *st, uid_t uid)
-{
-	/* A folder is no mbox of 2002's. */
-	if (S_ISDIR(st->st_mode))
-		return NULL;
-	return !S_ISREG(st->st_mode)		     ? "is no regular file: move it away"
-	       : st->st_uid != uid		     ? "belongs to another user: chown it to the account"
-	       : st->st_nlink > 1		     ? "has a second hard link: copy it and remove the links"
-	       : (st->st_mode & (0111 | 06000)) != 0 ? "is executable: chmod 0600 it"
-	       : (st->st_mode & 022) != 0	     ? "is writable by others: chmod 0600 it"
-						     : NULL;
-}
 
 static enum pv_class list_spool(void *ctx, int out_fd, struct pv_error *e)
 {
@@ -49,7 +37,8 @@ static enum pv_class list_spool(void *ctx, int out_fd, struct pv_error *e)
 		if (pv_user_parse(name, strlen(name), &u, NULL) != PV_OK || strcmp(u.s, name) != 0 ||
 		    fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
-		const char *fault = fault_of(&st, r->uid);
+		/* A folder is no mbox of 2002's. */
+		const char *fault = S_ISDIR(st.st_mode) ? NULL : pv_mailbox_fault(&st, r->uid, false);
 		if (fault != NULL)
 			pv_buf_addf(&out, "mailbox %s/%s %s; until then its mail waits\n", r->path, name,
 				    fault);

@@ -55,10 +55,22 @@ static bool wants_expressions(const struct pv_mark *m)
 	       (m->kind == PV_MARK_DOMAIN_SET && pv_settings_have(m->words, "sub_domains"));
 }
 
+/* What is wrong with the domain; an alias has no files but those of the domain that it leads to. */
+static const struct pv_error *find_complaint(const struct pv_mark *m, const struct pv_maps_report *report)
+{
+	struct pv_registry_entry entry = { .is_alias = false };
+	const struct pv_error *complaint = pv_maps_complaint_about(report, &m->domain);
+
+	if (complaint == NULL && m->kind == PV_MARK_DOMAIN_ALIAS &&
+	    pv_settings_apply(&entry, m->words, NULL) == PV_OK && entry.is_alias)
+		complaint = pv_maps_complaint_about(report, &entry.alias_of);
+	return complaint;
+}
+
 static enum pv_class take_report(struct pv_work *w, bool first, const struct pv_maps_report *report,
 				 struct pv_error *e)
 {
-	const struct pv_error *complaint = pv_maps_complaint_about(report, &w->mark.domain);
+	const struct pv_error *complaint = find_complaint(&w->mark, report);
 
 	for (size_t i = 0; i < report->complaint_count; i++)
 		if (report->complaints[i].domain.len == 0 || pv_work_is_hosts(w))
@@ -97,6 +109,19 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 		w->shared->steps++;
 	if (c == PV_OK)
 		c = take_report(w, first, &report, e);
+	pv_maps_report_free(&report);
+	return c;
+}
+
+enum pv_class pv_work_update_logins(struct pv_work *w, struct pv_error *e)
+{
+	struct pv_maps_report report;
+
+	enum pv_class c = pv_maps_update_logins(w->c->store, &w->mark.domain, &report, e);
+	if (report.touched)
+		w->shared->steps++;
+	for (size_t i = 0; c == PV_OK && i < report.complaint_count; i++)
+		pv_buf_addf(&w->c->notes, "%s\n", report.complaints[i].error.text);
 	pv_maps_report_free(&report);
 	return c;
 }

@@ -10,10 +10,20 @@
 
 #define FILE_MAX ((size_t)256 << 20)
 
-/* Figures in a sentence change from day to day, its kind does not: the text is not compared. */
-static bool is_same(const struct pv_finding *a, const struct pv_finding *b)
+/* Figures in a sentence change from day to day, what it says does not: a number is equal to any other. */
+static int compare_text(const char *a, const char *b)
 {
-	return a->severity == b->severity && strcmp(a->id, b->id) == 0 && strcmp(a->object, b->object) == 0;
+	static const char digits[] = "0123456789";
+
+	for (;; a++, b++) {
+		size_t n = strspn(a, digits), m = strspn(b, digits);
+		if (n > 0 && m > 0) {
+			a += n;
+			b += m;
+		}
+		if (*a != *b || *a == '\0')
+			return (unsigned char)*a - (unsigned char)*b;
+	}
 }
 
 static int compare(const void *a, const void *b)
@@ -22,7 +32,8 @@ static int compare(const void *a, const void *b)
 	int r = (int)x->severity - (int)y->severity;
 
 	r = r != 0 ? r : strcmp(x->object, y->object);
-	return r != 0 ? r : strcmp(x->id, y->id);
+	r = r != 0 ? r : strcmp(x->id, y->id);
+	return r != 0 ? r : compare_text(x->text, y->text);
 }
 
 static void copy(struct pv_findings *to, const struct pv_finding *f)
@@ -30,7 +41,7 @@ static void copy(struct pv_findings *to, const struct pv_finding *f)
 	pv_findings_add(to, f->id, f->severity, f->object, f->text);
 }
 
-/* Two sorted lists side by side. Where a kind stands in both, however often, it is nothing new. */
+/* Two sorted lists side by side. Where a sentence stands in both, however often, it is nothing new. */
 static void divide(const struct pv_findings *before, const struct pv_findings *now, struct pv_findings *new,
 		   struct pv_findings *gone)
 {
@@ -46,9 +57,9 @@ static void divide(const struct pv_findings *before, const struct pv_findings *n
 			copy(new, b);
 			j++;
 		} else {
-			while (i < before->count && is_same(&before->list[i], b))
+			while (i < before->count && compare(&before->list[i], b) == 0)
 				i++;
-			while (j < now->count && is_same(a, &now->list[j]))
+			while (j < now->count && compare(a, &now->list[j]) == 0)
 				j++;
 		}
 	}

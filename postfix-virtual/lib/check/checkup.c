@@ -227,9 +227,13 @@ enum pv_class pv_checkup_repair(const struct pv_store *s, const struct pv_checku
 	for (size_t i = 0; c == PV_OK && i < QUESTIONS; i++) {
 		struct pv_error why = { .class = PV_OK };
 		u.id = questions[i].id;
-		if (questions[i].repair == NULL || questions[i].repair == last || !has_finding(f, u.id))
+		pv_question *repair = questions[i].repair;
+		/* Tables that were mended may make a reload due that was not. */
+		bool is_wanted =
+			has_finding(f, u.id) || (repair == pv_repair_reload && last == pv_repair_maps);
+		if (repair == NULL || repair == last || !is_wanted)
 			continue;
-		last = questions[i].repair;
+		last = repair;
 		/* One that fails is seen when the questions are asked once more. */
 		if (last(&u, &why) != PV_OK)
 			pv_buf_addf(said, "failed: %s\n", why.text);

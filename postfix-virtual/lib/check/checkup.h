@@ -18,6 +18,7 @@ struct pv_subject {
 	const struct pv_registry_entry *said; /* its line in `domains`; NULL: none */
 	bool is_alias;
 	bool has_folder;	   /* it has one, be it to be trusted or not */
+	bool is_claimed;	   /* Postfix takes its mail by a list of its own too; that was said */
 	bool has_account;	   /* it has a folder that can be trusted, of an account that exists */
 	struct pv_account account; /* valid if has_account */
 	char folder[PATH_MAX];

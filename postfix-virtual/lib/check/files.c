@@ -275,7 +275,8 @@ enum pv_class pv_repair_pending(struct pv_checkup *u, struct pv_error *e)
 		pv_buf_add(u->said, c.notes.s, c.notes.len);
 		pv_change_free(&c);
 	}
-	pv_repaired(u, "the changes that were begun are finished");
+	/* What could not be finished is found once more. */
+	pv_repaired(u, "the changes that were begun are finished, as far as they can be");
 	return PV_OK;
 }
 

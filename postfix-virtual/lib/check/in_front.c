@@ -36,6 +36,9 @@ static const struct list {
 	size_t count;
 	enum pv_map ours;
 } lists[] = {
+	/* What these know, smtpd(8) takes too, and cleanup(8) asks them before it comes to ours. */
+	{ "recipient_canonical_maps", address_forms, 2, PV_MAP_ADDRESSES },
+	{ "canonical_maps", address_forms, 2, PV_MAP_ADDRESSES },
 	{ "virtual_alias_maps", address_forms, 2, PV_MAP_ADDRESSES },
 	{ "virtual_alias_domains", domain_forms, 1, PV_MAP_DOMAINS },
 };

@@ -26,6 +26,9 @@ struct pv_visit {
 /* The work of the child. */
 enum pv_class pv_visit_account(void *ctx, int out_fd, struct pv_error *e);
 
+/* Is there such a user in the account's domain d? */
+bool pv_visit_has_user(const struct pv_visit *v, const struct pv_user *user, const struct pv_domain *d);
+
 /* Its parts: .forward files (inside_forward.c), and what is in the spool (inside_spool.c). */
 void pv_visit_forwards(struct pv_visit *v);
 void pv_visit_mailboxes(struct pv_visit *v);

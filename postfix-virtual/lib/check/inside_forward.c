@@ -20,7 +20,7 @@ static int compare_name(const void *key, const void *item)
 	return strcmp(key, *(const char *const *)item);
 }
 
-static bool has_user(const struct pv_visit *v, const struct pv_user *user, const struct pv_domain *d)
+bool pv_visit_has_user(const struct pv_visit *v, const struct pv_user *user, const struct pv_domain *d)
 {
 	char name[PV_USER_MAX + PV_DOMAIN_MAX + 3];
 
@@ -55,7 +55,7 @@ static enum whose judge_name(const struct pv_visit *v, const char *ext, struct p
 			continue;
 		if (!r.has_user)
 			return A_USERS;
-		if (has_user(v, &r.user, own)) {
+		if (pv_visit_has_user(v, &r.user, own)) {
 			*to_r = (struct pv_address){ r.user, *own };
 			return A_USERS;
 		}

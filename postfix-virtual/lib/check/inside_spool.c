@@ -1,7 +1,9 @@
-/* What a delivery that was cut off has left, and how full it is where the account's mail goes. */
+/* Mailboxes into which nothing can be delivered, what a delivery that was cut off has left, and how full it
+ * is where the account's mail goes. */
 #include "check/inside.h"
 
 #include "mailbox/journal.h"
+#include "mailbox/lock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -51,7 +53,49 @@ static void judge_journal(struct pv_visit *v, int dirfd, const char *folder, con
 	       when);
 }
 
-static void go_through(struct pv_visit *v, const char *folder)
+/* NULL: mail can be delivered to it, by whatever else may stop it. */
+static const char *mailbox_fault(const struct pv_visit *v, int dirfd, const char *name, const struct stat *st,
+				 char says[100])
+{
+	const char *fault = pv_mailbox_fault(st, v->account->uid, false);
+
+	if (fault != NULL || faccessat(dirfd, name, R_OK | W_OK, 0) == 0 || errno == ENOENT)
+		return fault;
+	(void)snprintf(says, 100, "cannot be read and written by its account (%s): chmod 0600 it",
+		       strerror(errno));
+	return says;
+}
+
+/* Is it the mailbox of a user of d, or (d NULL) of whoever has his in the home? One in a home that is
+ * another's is passed over by deliveries. */
+static void judge_mailbox(struct pv_visit *v, int dirfd, const char *folder, const char *name,
+			  const struct pv_domain *d)
+{
+	char path[PATH_MAX], says[100];
+	struct pv_user user;
+	struct stat st;
+
+	if (d != NULL && (pv_user_parse(name, strlen(name), &user, NULL) != PV_OK ||
+			  strcmp(user.s, name) != 0 || !pv_visit_has_user(v, &user, d)))
+		return;
+	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path ||
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    (d == NULL && st.st_uid != v->account->uid))
+		return;
+	const char *fault = mailbox_fault(v, dirfd, name, &st, says);
+	if (fault != NULL)
+		pv_say(v->out, PV_CRITICAL, "mailbox", path, "it %s; until then its mail waits", fault);
+}
+
+static bool is_journal(const char *name)
+{
+	size_t len = strlen(name);
+
+	return name[0] == '.' && len > sizeof "..journal" - 1 && strcmp(name + len - 8, ".journal") == 0;
+}
+
+/* d: whose folder it is; NULL: that of a home, in which `only` is a mailbox (else NULL). */
+static void go_through(struct pv_visit *v, const char *folder, const struct pv_domain *d, const char *only)
 {
 	size_t found = v->out->len, count = 0;
 	struct dirent *entry;
@@ -61,11 +105,11 @@ static void go_through(struct pv_visit *v, const char *folder)
 	if (dir == NULL && fd >= 0)
 		(void)close(fd);
 	while (dir != NULL && count < FINDINGS_MAX && (entry = readdir(dir)) != NULL) {
-		size_t len = strlen(entry->d_name);
-		if (entry->d_name[0] != '.' || len <= sizeof "..journal" - 1 ||
-		    strcmp(entry->d_name + len - 8, ".journal") != 0)
-			continue;
-		judge_journal(v, dirfd(dir), folder, entry->d_name);
+		const char *name = entry->d_name;
+		if (is_journal(name))
+			judge_journal(v, dirfd(dir), folder, name);
+		else if (only == NULL || strcmp(name, only) == 0)
+			judge_mailbox(v, dirfd(dir), folder, name, d);
 		count += v->out->len > found;
 		found = v->out->len;
 	}
@@ -82,8 +126,9 @@ static void go_through_home(struct pv_visit *v)
 		return;
 	(void)snprintf(folder, sizeof folder, "%.2000s/%.2000s", v->account->home,
 		       v->store->conf.mail_spool_home);
-	*strrchr(folder, '/') = '\0';
-	go_through(v, folder);
+	char *slash = strrchr(folder, '/');
+	*slash = '\0';
+	go_through(v, folder, NULL, slash + 1);
 }
 
 void pv_visit_mailboxes(struct pv_visit *v)
@@ -93,7 +138,7 @@ void pv_visit_mailboxes(struct pv_visit *v)
 	for (size_t i = 0; i < v->count; i++) {
 		(void)snprintf(folder, sizeof folder, "%.3800s/%s", v->store->conf.spool_directory,
 			       v->domains[i]->domain.s);
-		go_through(v, folder);
+		go_through(v, folder, &v->domains[i]->domain, NULL);
 	}
 	if (v->has_homes)
 		go_through_home(v);

@@ -94,6 +94,9 @@ enum pv_class pv_check_claimed(struct pv_checkup *u, struct pv_error *e)
 	for (size_t i = 0; c == PV_OK && i < r.count; i++) {
 		if (!pv_conf_instance(&u->store->conf, r.v[i].instance, dir, sizeof dir))
 			continue;
+		const struct pv_subject *s = pv_subject_find(u, &r.v[i].domain);
+		if (s != NULL)
+			u->subjects[s - u->subjects].is_claimed = true;
 		pv_setting_place(dir, r.v[i].setting, place);
 		pv_found(u, PV_CRITICAL, r.v[i].domain.s,
 			 "Postfix also knows it by %s, so mail may go there: take it out", place);

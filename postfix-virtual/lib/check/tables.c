@@ -2,6 +2,7 @@
 
 #include "maps/map.h"
 #include "maps/postfix.h"
+#include "maps/regexp.h"
 #include "maps/text.h"
 #include "maps/update.h"
 #include "store/conf.h"
@@ -27,12 +28,12 @@ static bool first_line(const char *diff, char *out, size_t size)
 	return false;
 }
 
-/* Is it said already that the folder cannot be used? */
+/* Is it said already that the folder cannot be used, or that the domain stands in a list of Postfix's? */
 static bool is_told(const struct pv_checkup *u, const struct pv_domain *d)
 {
 	const struct pv_subject *s = d->len > 0 ? pv_subject_find(u, d) : NULL;
 
-	return s != NULL && !s->is_alias && !s->has_account;
+	return s != NULL && (s->is_claimed || (!s->is_alias && !s->has_account));
 }
 
 enum pv_class pv_check_maps(struct pv_checkup *u, struct pv_error *e)
@@ -145,9 +146,24 @@ static enum pv_class check_table(struct pv_checkup *u, enum pv_map m, struct pv_
 	return c;
 }
 
+/* Where it is missing Postfix can look nobody up, also where no domain has an expression. */
+static void check_expressions(struct pv_checkup *u)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "%.3800s/" PV_REGEXP_NAME, u->store->conf.map_directory);
+	if (access(path, R_OK) != 0)
+		pv_found(u, PV_CRITICAL, path,
+			 "the text of the expressions cannot be opened (%s), so that mail for all is "
+			 "deferred: make-postfix-maps",
+			 strerror(errno));
+}
+
 enum pv_class pv_check_tables(struct pv_checkup *u, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
+
+	check_expressions(u);
 
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
 		c = check_table(u, m, e);

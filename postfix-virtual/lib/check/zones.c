@@ -2,6 +2,7 @@
 
 #include "base/table.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 /* Blank out comments as named.conf(5) has them: from # or two slashes to the end of the line, and between
@@ -35,6 +36,7 @@ static void drop_comments(char *p)
 /* Who is told. */
 struct reading {
 	pv_zone_each *each;
+	pv_zone_include *include;
 	void *ctx;
 };
 
@@ -75,6 +77,15 @@ static bool is(const struct token *t, const char *word)
 	return t->len == strlen(word) && strncasecmp(t->s, word, t->len) == 0;
 }
 
+/* `include "/etc/bind/named.conf.local";` */
+static void take_include(const struct reading *r, const struct token *t)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof path, "%.*s", (int)t->len, t->s) < (int)sizeof path)
+		r->include(r->ctx, path);
+}
+
 /* `zone "kvt.dk" IN { type master; ... };`, be it inside of a view. */
 static void take_named_conf(const struct reading *r, const char *text)
 {
@@ -83,6 +94,8 @@ static void take_named_conf(const struct reading *r, const char *text)
 	char zone[300];
 
 	for (const char *p = text; next_token(&p, &t); before = t) {
+		if (!before.quoted && t.quoted && is(&before, "include"))
+			take_include(r, &t);
 		if (!before.quoted && is(&before, "zone")) {
 			name = t;
 			zone_depth = depth;
@@ -113,11 +126,20 @@ static void take_lines(const struct reading *r, char *text)
 	}
 }
 
-void pv_zones_each(char *text, pv_zone_each *each, void *ctx)
+/* Lists have neither braces nor a quoted name behind `include`. */
+static bool is_named_conf(const char *text)
 {
-	const struct reading r = { each, ctx };
+	const char *include = strstr(text, "include");
 
-	if (strchr(text, '{') == NULL) {
+	return strchr(text, '{') != NULL ||
+	       (include != NULL && include[7 + strspn(include + 7, " \t")] == '"');
+}
+
+void pv_zones_each(char *text, pv_zone_each *each, pv_zone_include *include, void *ctx)
+{
+	const struct reading r = { each, include, ctx };
+
+	if (!is_named_conf(text)) {
 		take_lines(&r, text);
 		return;
 	}

@@ -19,24 +19,30 @@ static enum pv_class refuse(struct pv_error *e, const char *path, const char *wh
 	return pv_fail(e, PV_TEMPORARY, "4.3.5", "mailbox %s %s", path, why);
 }
 
-/* Is the open file one that may be a mailbox? */
+const char *pv_mailbox_fault(const struct stat *st, uid_t uid, bool shared)
+{
+	/* Debian keeps /var/mail/user writable by the group of that folder. */
+	mode_t forbidden = shared ? S_IWOTH : S_IWGRP | S_IWOTH;
+
+	if (!S_ISREG(st->st_mode))
+		return "is not a regular file: move it away";
+	if (st->st_uid != uid)
+		return "belongs to another user: chown it to the domain's account";
+	if (st->st_nlink > 1)
+		return "has a second hard link: copy it and remove the links";
+	if ((st->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH | S_ISUID | S_ISGID)) != 0)
+		return "is executable: chmod 0600 it";
+	if ((st->st_mode & forbidden) != 0)
+		return "is writable by others: chmod 0600 it";
+	return NULL;
+}
+
 static enum pv_class check_file(const struct stat *st, const struct pv_location *l, uid_t uid,
 				struct pv_error *e)
 {
-	/* Debian keeps /var/mail/user writable by the group of that folder. */
-	mode_t forbidden = l->shared ? S_IWOTH : S_IWGRP | S_IWOTH;
+	const char *fault = pv_mailbox_fault(st, uid, l->shared);
 
-	if (!S_ISREG(st->st_mode))
-		return refuse(e, l->path, "is not a regular file: move it away");
-	if (st->st_uid != uid)
-		return refuse(e, l->path, "belongs to another user: chown it to the domain's account");
-	if (st->st_nlink > 1)
-		return refuse(e, l->path, "has a second hard link: copy it and remove the links");
-	if ((st->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH | S_ISUID | S_ISGID)) != 0)
-		return refuse(e, l->path, "is executable: chmod 0600 it");
-	if ((st->st_mode & forbidden) != 0)
-		return refuse(e, l->path, "is writable by others: chmod 0600 it");
-	return PV_OK;
+	return fault == NULL ? PV_OK : refuse(e, l->path, fault);
 }
 
 /* Open the mailbox, or make it. A file that is neither is refused by what it turned out to be. */

@@ -24,6 +24,10 @@ struct pv_lock_options {
 	bool fcntl_only; /* be content where no dotlock can be made */
 };
 
+/* Why a file of that kind, owner and mode is no mailbox of uid's, and how that is mended: `is executable:
+ * chmod 0600 it`, to follow its name. NULL: it may be one. shared: as in struct pv_location. */
+const char *pv_mailbox_fault(const struct stat *st, uid_t uid, bool shared);
+
 /* Open or create the mailbox and take both locks; see pv_mailbox_open() for what is refused. After success
  * the open file is the one at the path, and appends. On failure nothing is held, and a file that was made is
  * gone, unless another program holds the dotlock: it may have opened the empty file. */

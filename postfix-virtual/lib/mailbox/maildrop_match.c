@@ -197,7 +197,7 @@ enum pv_class pv_match(struct pv_maildrop *m, int fd, const struct stat *st, str
 {
 	struct matching k = { .m = m, .fd = fd, .size = (uint64_t)st->st_size, .fresh = fresh };
 
-	enum pv_class c = pv_maildrop_need_block(m, e);
+	enum pv_class c = pv_maildrop_start_learning(m, e);
 	if (c == PV_OK)
 		c = is_in_place(&k, st, in_place_r, e);
 	if (c == PV_OK)

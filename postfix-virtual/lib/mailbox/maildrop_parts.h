@@ -19,6 +19,8 @@ struct pv_digest {
 	uint32_t nth;	/* of those with the same unique-id; 0: not counted yet */
 };
 
+struct pv_maildir;
+
 struct pv_maildrop {
 	const struct pv_location *where;
 	struct pv_maildrop_options o;
@@ -29,10 +31,13 @@ struct pv_maildrop {
 	struct pv_records list;
 	struct pv_digest *digests; /* as many as messages; NULL: none yet */
 	struct pv_buf x_uidls;	   /* each with its NUL */
+	bool numbered;		   /* all digests are known, and equal ones are counted */
 	bool broken;		   /* somebody rewrote the mailbox: nothing more is sent or removed */
 	size_t learnt;		   /* digests that the index does not have */
 	bool indexed;		   /* the index has these very messages */
+	int index_fd;		   /* its digests are still to be read; -1: not */
 	bool updated;		   /* and is no longer what was scanned */
+	struct pv_maildir *dir;	   /* NULL: an mbox (maildrop_maildir.h) */
 	char *block;		   /* PV_MAILDROP_BLOCK bytes to work in; NULL: none yet */
 };
 
@@ -58,6 +63,9 @@ void pv_source_close(struct pv_source *s);
 
 /* Has the mailbox been no more than appended to since it was scanned? PV_TEMPORARY: it is broken. */
 enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e);
+
+/* See to it that there is room for digests, and those that the index has are there. */
+enum pv_class pv_maildrop_start_learning(struct pv_maildrop *m, struct pv_error *e);
 
 /* See to it that the digests of all messages are known. */
 enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e);

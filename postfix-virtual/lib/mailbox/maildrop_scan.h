@@ -34,12 +34,14 @@ enum {
 	PV_RECORD_READ = 1024,	 /* read in this session */
 };
 
-/* One message; also on the disk, in the index. */
+/* One message; also on the disk, in the index. Small, as there may be many, and the memory for them is what
+ * opening an indexed mailbox costs: there is room for 256 terabytes, and for messages of one. */
 struct pv_record {
-	uint64_t offset;	/* of its first byte; it ends where the next begins */
-	uint64_t octets, lines; /* as in maildrop.h */
-	uint32_t anchor;	/* checksum of its first bytes, as far as the file went */
-	uint32_t flags;
+	uint64_t offset : 48; /* of its first byte; it ends where the next begins */
+	uint64_t flags : 16;
+	uint64_t octets : 40; /* as in maildrop.h */
+	uint64_t anchor : 24; /* checksum of its first bytes, as far as the file went */
+	uint64_t lines;
 };
 
 struct pv_records {

@@ -1,5 +1,6 @@
 #include "mailbox/maildrop_digest.h"
 #include "mailbox/maildrop_hash.h"
+#include "mailbox/maildrop_index.h"
 #include "mailbox/maildrop_parts.h"
 
 enum { NTH_ROOM = sizeof "-4294967295" - 1, HASH_TEXT = 26 };
@@ -20,12 +21,13 @@ static enum pv_class learn(struct pv_maildrop *m, size_t i, struct pv_error *e)
 	return PV_OK;
 }
 
-static enum pv_class start_learning(struct pv_maildrop *m, struct pv_error *e)
+enum pv_class pv_maildrop_start_learning(struct pv_maildrop *m, struct pv_error *e)
 {
 	if (m->digests == NULL)
-		m->digests = calloc(m->list.n, sizeof *m->digests);
+		m->digests = calloc(m->list.n + 1, sizeof *m->digests);
 	if (m->digests == NULL)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "tell the messages of a mailbox: out of memory");
+	pv_index_load_digests(m);
 	return pv_maildrop_need_block(m, e);
 }
 
@@ -43,7 +45,7 @@ enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e)
 
 	if (m->list.n == 0)
 		return PV_OK;
-	enum pv_class c = start_learning(m, e);
+	enum pv_class c = pv_maildrop_start_learning(m, e);
 	if (c == PV_OK)
 		c = pv_maildrop_check_file(m, e);
 	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
@@ -162,11 +164,12 @@ enum pv_class pv_maildrop_uidl(struct pv_maildrop *m, size_t i, char out[PV_UIDL
 
 	if (m->broken)
 		return pv_maildrop_break(m, e);
-	/* The last one is numbered last. */
-	if (m->digests == NULL || m->digests[m->list.n - 1].nth == 0) {
+	if (!m->numbered) {
 		c = pv_maildrop_learn_all(m, e);
-		if (c == PV_OK)
+		/* The last one is numbered last. The index may have it all. */
+		if (c == PV_OK && m->digests[m->list.n - 1].nth == 0)
 			c = number_all(m, e);
+		m->numbered = c == PV_OK;
 	}
 	if (c == PV_OK)
 		text(m, i, m->digests[i].nth, out);

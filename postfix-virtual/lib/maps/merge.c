@@ -73,12 +73,19 @@ static enum pv_class sort_entries(struct entries *l, struct pv_error *e)
 	return PV_OK;
 }
 
+/* Are its keys in m made anew? Those of senders come from `domains` alone, which was read: an account whose
+ * own files cannot be keeps nothing of root's from counting. */
+static bool is_made(const struct pv_plan_domain *d, enum pv_map m)
+{
+	return d->state == PV_PLAN_READ || (d->state == PV_PLAN_KEEP && m == PV_MAP_SENDERS);
+}
+
 static size_t count_entries(const struct pv_plan *p, enum pv_map m)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->count; i++)
-		if (p->domains[i].state == PV_PLAN_READ)
+		if (is_made(&p->domains[i], m))
 			n += m == PV_MAP_ADDRESSES ? p->domains[i].keys.count : 1;
 	return n;
 }
@@ -117,7 +124,7 @@ static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct 
 	enum pv_class c = PV_OK;
 	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++) {
 		struct pv_plan_domain *d = &w->plan.domains[i];
-		if (d->state != PV_PLAN_READ)
+		if (!is_made(d, m))
 			continue;
 		if (m == PV_MAP_SENDERS)
 			c = add_sender(w, d, to, e);
@@ -143,8 +150,10 @@ static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char
 static enum pv_class lose(struct pv_maps_work *w, enum pv_map m, const char *key, struct pv_error *e)
 {
 	const struct pv_plan_domain *d = domain_of(w, key);
+	bool stays =
+		d == NULL ? !w->plan.all : m != PV_MAP_SENDERS && (d->state == PV_PLAN_KEEP || d->grows_only);
 
-	if (d == NULL ? !w->plan.all : d->state == PV_PLAN_KEEP || d->grows_only)
+	if (stays)
 		return PV_OK;
 	const char *copy = pv_arena_add(&w->arena, key, strlen(key));
 	if (copy == NULL)

@@ -1,6 +1,7 @@
 #include "maps/pcre.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -9,7 +10,10 @@ struct pv_pcre {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	bool shared; /* data and context are another's */
 };
+
+enum { GROUPS_MAX = 10 }; /* the whole match, and ${1} to ${9} */
 
 static enum pv_class refuse(int code, struct pv_error *e)
 {
@@ -31,7 +35,7 @@ enum pv_class pv_pcre_compile(const char *s, size_t len, struct pv_pcre **r, siz
 	if (at_r != NULL)
 		*at_r = at;
 	if ((*r)->code != NULL) {
-		(*r)->data = pcre2_match_data_create_from_pattern((*r)->code, NULL);
+		(*r)->data = pcre2_match_data_create(GROUPS_MAX, NULL);
 		(*r)->context = pcre2_match_context_create(NULL);
 	}
 	if ((*r)->data != NULL && (*r)->context != NULL) {
@@ -48,12 +52,29 @@ enum pv_class pv_pcre_compile(const char *s, size_t len, struct pv_pcre **r, siz
 	return c;
 }
 
+static void free_room(struct pv_pcre *r)
+{
+	if (r->shared)
+		return;
+	pcre2_match_context_free(r->context);
+	pcre2_match_data_free(r->data);
+}
+
+void pv_pcre_share(struct pv_pcre *r, const struct pv_pcre *with)
+{
+	if (r == with)
+		return;
+	free_room(r);
+	r->data = with->data;
+	r->context = with->context;
+	r->shared = true;
+}
+
 void pv_pcre_free(struct pv_pcre *r)
 {
 	if (r == NULL)
 		return;
-	pcre2_match_context_free(r->context);
-	pcre2_match_data_free(r->data);
+	free_room(r);
 	pcre2_code_free(r->code);
 	free(r);
 }

@@ -21,6 +21,11 @@ enum { PV_PCRE_STEPS = 20000, PV_PCRE_DEPTH = 2000, PV_PCRE_HEAP_KIB = 2048 };
  */
 enum pv_class pv_pcre_compile(const char *s, size_t len, struct pv_pcre **r, size_t *at_r,
 			      struct pv_error *e);
+/*
+ * Match r with what `with` matches with, some 20 KiB that each expression has of its own otherwise. with must
+ * not be freed while r is used; pv_pcre_group() is about the last match of any of those that share.
+ */
+void pv_pcre_share(struct pv_pcre *r, const struct pv_pcre *with);
 /* NULL is fine. */
 void pv_pcre_free(struct pv_pcre *r);
 

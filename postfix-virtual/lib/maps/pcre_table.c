@@ -44,7 +44,8 @@ static enum pv_class add_rule(struct pv_pcre_table *t, enum kind kind, unsigned 
 }
 
 /* `/expression/` at *at, which is moved behind it. */
-static enum pv_class take_expression(struct rule *r, const char **at, const char *end, struct pv_error *e)
+static enum pv_class take_expression(const struct pv_pcre_table *t, struct rule *r, const char **at,
+				     const char *end, struct pv_error *e)
 {
 	const char *start = *at + 1, *stop = start;
 
@@ -54,6 +55,8 @@ static enum pv_class take_expression(struct rule *r, const char **at, const char
 		return refuse(r->line, "an expression between slashes is missing", e);
 	enum pv_class c = pv_pcre_compile(start, (size_t)(stop - start), &r->x, NULL, e);
 	*at = stop + 1;
+	if (c == PV_OK)
+		pv_pcre_share(r->x, t->rules[0].x);
 	if (c != PV_PERMANENT)
 		return c;
 	e->class = PV_BUG;
@@ -82,7 +85,7 @@ static enum pv_class take_line(struct pv_pcre_table *t, const char *line, const 
 		return close_if(t, no, e);
 	enum pv_class c = add_rule(t, is_not ? IF_NOT : is_if ? IF : MATCH, no, &r, e);
 	if (c == PV_OK)
-		c = take_expression(r, &at, end, e);
+		c = take_expression(t, r, &at, end, e);
 	if (c != PV_OK)
 		return c;
 	if (is_if) {

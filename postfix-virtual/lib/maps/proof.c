@@ -10,8 +10,8 @@
 /* Near-misses of a domain: RANDOM always the same, OTHERS by the clock; fewer where many domains are proved
  * at once. */
 enum { RANDOM = 10000, OTHERS = 2000, ALL_RANDOM = 500000, RANDOM_LEAST = 200, SEED = 2002 };
-/* Of the near-misses so many go to postmap too. */
-enum { POSTMAP_RANDOM = 300 };
+/* Of the near-misses so many go to postmap too, which is asked about so many cases at once, some 10 MB. */
+enum { POSTMAP_RANDOM = 300, POSTMAP_CASES = 50000 };
 
 struct proving {
 	const struct pv_proof_job *job;
@@ -200,26 +200,45 @@ static enum pv_class ask_postmap(struct proving *p)
 		       p->asked.v[wrong].key, p->asked.v[wrong].want);
 }
 
+/* Ask postmap about what was kept, and forget that. Where a domain failed there will be another text: no need
+ * to ask about this one. */
+static enum pv_class ask_and_forget(struct proving *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->job->l->count; i++)
+		any = any || p->failed[i];
+	enum pv_class c = !any && p->asked.count > 0 ? ask_postmap(p) : PV_OK;
+	pv_cases_free(&p->asked);
+	return c;
+}
+
+static enum pv_class prove_all(struct proving *p)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < p->job->l->count; i++) {
+		c = p->job->changed[i] ? prove_one(p, i) : prove_still_there(p, i);
+		if (c == PV_OK && p->asked.count >= POSTMAP_CASES)
+			c = ask_and_forget(p);
+	}
+	return c == PV_OK ? ask_and_forget(p) : c;
+}
+
 static enum pv_class prove(struct proving *p)
 {
 	const struct pv_proof_job *job = p->job;
 	struct pv_error why;
-	bool any = false;
 
 	enum pv_class c = pv_pcre_table_make(job->lines, &p->table, &why);
 	if (c == PV_BUG)
 		return find_broken(p, &why);
 	if (c == PV_OK)
 		c = pv_oracle_make(job->l, job->delimiters, &p->oracle, &why);
-	if (c != PV_OK) {
-		*p->e = why;
-		return c;
-	}
-	for (size_t i = 0; c == PV_OK && i < job->l->count; i++)
-		c = job->changed[i] ? prove_one(p, i) : prove_still_there(p, i);
-	for (size_t i = 0; i < job->l->count; i++)
-		any = any || p->failed[i];
-	return c == PV_OK && !any && job->file != NULL && p->asked.count > 0 ? ask_postmap(p) : c;
+	if (c == PV_OK)
+		return prove_all(p);
+	*p->e = why;
+	return c;
 }
 
 enum pv_class pv_prove(const struct pv_proof_job *job, struct pv_error *e)

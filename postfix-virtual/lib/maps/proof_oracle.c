@@ -19,10 +19,12 @@ struct known {
 struct pv_oracle {
 	const struct pv_expressions *l;
 	const char *delimiters;
-	struct known *known; /* [i]: of l->v[i] */
+	struct known *known;   /* [i]: of l->v[i] */
+	struct pv_pcre *first; /* of all patterns: the others match in its room */
 };
 
-static enum pv_class know_pattern(const char *source, struct known_pattern *k, struct pv_error *e)
+static enum pv_class know_pattern(const char *source, struct known_pattern *k, struct pv_pcre **first,
+				  struct pv_error *e)
 {
 	char whole[sizeof((struct pv_pattern *)NULL)->expression + 2];
 	struct pv_pattern p;
@@ -32,10 +34,16 @@ static enum pv_class know_pattern(const char *source, struct known_pattern *k, s
 		return PV_BUG;
 	(void)snprintf(k->target, sizeof k->target, "%s", p.target);
 	int len = snprintf(whole, sizeof whole, "^%s$", p.expression);
-	return pv_pcre_compile(whole, (size_t)len, &k->x, NULL, e) == PV_OK ? PV_OK : PV_BUG;
+	if (pv_pcre_compile(whole, (size_t)len, &k->x, NULL, e) != PV_OK)
+		return PV_BUG;
+	if (*first == NULL)
+		*first = k->x;
+	pv_pcre_share(k->x, *first);
+	return PV_OK;
 }
 
-static enum pv_class know(const struct pv_expression *x, struct known *k, struct pv_error *e)
+static enum pv_class know(const struct pv_expression *x, struct known *k, struct pv_pcre **first,
+			  struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
 
@@ -43,7 +51,7 @@ static enum pv_class know(const struct pv_expression *x, struct known *k, struct
 	if (k->patterns == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold the patterns of %s", x->domain);
 	for (size_t i = 0; c == PV_OK && i < x->patterns.count; i++)
-		c = know_pattern(x->patterns.v[i], &k->patterns[i], e);
+		c = know_pattern(x->patterns.v[i], &k->patterns[i], first, e);
 	return c;
 }
 
@@ -64,7 +72,7 @@ enum pv_class pv_oracle_make(const struct pv_expressions *l, const char *delimit
 	o->l = l;
 	o->delimiters = delimiters;
 	for (size_t i = 0; c == PV_OK && i < l->count; i++)
-		c = know(&l->v[i], &o->known[i], e);
+		c = know(&l->v[i], &o->known[i], &o->first, e);
 	return c;
 }
 

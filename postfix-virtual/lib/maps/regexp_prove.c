@@ -17,6 +17,7 @@
 struct proof {
 	struct pv_maps_work *w;
 	bool *failed;
+	size_t done, total; /* domains */
 };
 
 static bool is_changed(const struct pv_maps_work *w, const struct pv_expressions *l,
@@ -39,6 +40,7 @@ static enum pv_class said(void *ctx, size_t i, const struct pv_proof *p, const s
 	struct pv_error complaint;
 	struct pv_domain d;
 
+	pv_progress(proof->w->options, PV_PROGRESS_PROVE, ++proof->done, proof->total);
 	if (to != NULL)
 		to->say(to->ctx, p, why);
 	if (why == NULL)
@@ -114,7 +116,7 @@ enum pv_class pv_regexp_prove(struct pv_maps_work *w, const struct pv_expression
 			      const struct pv_regexp_text *t, bool *failed, struct pv_error *e)
 {
 	bool *changed = calloc(l->count + 1, sizeof *changed);
-	struct proof proof = { w, failed };
+	struct proof proof = { w, failed, 0, 0 };
 	struct pv_proof_job job = { .l = l,
 				    .blocks = &t->blocks,
 				    .starts = t->starts,
@@ -126,8 +128,10 @@ enum pv_class pv_regexp_prove(struct pv_maps_work *w, const struct pv_expression
 
 	if (changed == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold a proof");
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
 		changed[i] = is_changed(w, l, t, i);
+		proof.total += changed[i];
+	}
 	enum pv_class c = prove(w, &job, e);
 	free(changed);
 	return c;

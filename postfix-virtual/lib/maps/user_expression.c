@@ -123,6 +123,15 @@ static enum pv_class find_users(struct pv_maps_work *w, const struct pv_domain *
 	return c;
 }
 
+static bool is_standard(const struct pv_maps_work *w, const struct pv_domain *d)
+{
+	const struct pv_registry_entry *r = pv_registry_get(&w->registry, d);
+
+	if (r != NULL && r->is_alias)
+		r = pv_registry_get(&w->registry, &r->alias_of);
+	return r != NULL && r->standard;
+}
+
 enum pv_class pv_user_expression(struct pv_maps_work *w, const struct pv_domain *d, enum pv_flavor flavor,
 				 struct pv_buf *out, struct pv_error *e)
 {
@@ -130,6 +139,13 @@ enum pv_class pv_user_expression(struct pv_maps_work *w, const struct pv_domain 
 	struct pv_expressions l = { 0 };
 	struct pv_strings list = { 0 };
 
+	if (is_standard(w, d))
+		return pv_fail(e, PV_PERMANENT, NULL,
+			       "%s is a standard domain of Postfix's: its addresses lead to others, each its "
+			       "own way, which no "
+			       "expression can say: copy the lines of %s from the output of `postmap -s "
+			       "lmdb:%s/virtual`",
+			       d->s, d->s, w->store->conf.map_directory);
 	enum pv_class c = find_users(w, d, &list, &u, e);
 	if (c == PV_OK)
 		c = pv_expressions_add(&l, d->s, e);
