@@ -171,7 +171,7 @@ def rehash(h, s):
 
 def apop(h, s, secret):
     def digest(p, word):
-        return hashlib.md5(re.search(rb"<.*>", p.greeting)[0] + word.encode()).hexdigest()
+        return hashlib.md5((re.findall(rb"<.*>", p.greeting) or [b"<1.1@x>"])[0] + word.encode()).hexdigest()
 
     def answer(user, word):
         with Pop3("127.0.0.1", s.port) as p:
