@@ -10,8 +10,10 @@
 
 #include <mailutils/mailutils.h>
 
+#include <gnutls/gnutls.h>
 #include <mailutils/dbm.h>
 #include <mailutils/server.h>
+#include <mailutils/tls.h>
 #include <stdbool.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -40,6 +42,7 @@ int mu_set_signals(void (*handler)(int), int *list, int count);
 	X(mu_dbm_datum_free)                                                                                 \
 	X(mu_stdio_stream_create)                                                                            \
 	X(mu_tlsfd_stream_create)                                                                            \
+	X(mu_tls_config_check)                                                                               \
 	X(mu_starttls)                                                                                       \
 	X(mu_filter_create)                                                                                  \
 	X(mu_stream_timed_readdelim)                                                                         \
@@ -91,10 +94,17 @@ int mu_set_signals(void (*handler)(int), int *list, int count);
 	X(fork)                                                                                              \
 	X(waitpid)
 
+/* Of the library that GNU pop3d has its TLS by: nothing stands in front of them, they are only called. */
+#define VP_TLS_FUNCTIONS(X)                                                                                  \
+	X(gnutls_certificate_allocate_credentials)                                                           \
+	X(gnutls_certificate_set_x509_key_file)                                                              \
+	X(gnutls_certificate_free_credentials)                                                               \
+	X(gnutls_strerror)
+
 /* The real functions. */
 struct vp_real {
 #define VP_MEMBER(f) __typeof__(&(f)) f;
-	VP_PROGRAM_HOOKS(VP_MEMBER) VP_LIBRARY_HOOKS(VP_MEMBER)
+	VP_PROGRAM_HOOKS(VP_MEMBER) VP_LIBRARY_HOOKS(VP_MEMBER) VP_TLS_FUNCTIONS(VP_MEMBER)
 #undef VP_MEMBER
 };
 extern struct vp_real vp_real;

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum { VP_EXIT_LATER = 75, VP_EXIT_UNFIT = 78 }; /* as virtual-pop3d's */
+enum { VP_EXIT_REFUSED = 1, VP_EXIT_LATER = 75, VP_EXIT_UNFIT = 78 }; /* as virtual-pop3d's */
 
 /* Is this the first process, with no session of its own (--inetd)? */
 bool vp_is_master(void);
