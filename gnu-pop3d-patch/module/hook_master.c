@@ -18,7 +18,8 @@ enum { LISTEN_FIRST = 3 }; /* sd_listen_fds(3) */
 
 static unsigned listen_count;
 static unsigned long sessions, sessions_max;
-static sigset_t told; /* what GNU's loop has to hear of */
+static sigset_t told;	   /* what GNU's loop has to hear of */
+static sigset_t listening; /* the mask while it does */
 
 void vp_master_configure(const char *sockets, const char *max)
 {
@@ -29,6 +30,9 @@ void vp_master_configure(const char *sockets, const char *max)
 	(void)sigemptyset(&told);
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		(void)sigaddset(&told, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &told, &listening);
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		(void)sigdelset(&listening, signals[i]);
 }
 
 /* --- how many --- */
@@ -60,25 +64,21 @@ void vp_master_is_past(void)
 
 /*
  * GNU looks at its children, and whether it is to stop, only where select(2) was interrupted: a signal that
- * comes between two calls is not heard, nor one while clients come without a pause. So they are blocked
- * between the calls, and heard first. Where there are sessions enough, nobody is let in until one has ended:
- * GNU would drop the connection that it has just accepted.
+ * comes between two calls is not heard, nor one while clients come without a pause. So they are blocked from
+ * the start on, but for the calls, and heard first. Where there are sessions enough, nobody is let in until
+ * one has ended: GNU would drop the connection that it has just accepted.
  */
 static int wait_for_client(int n, fd_set *in)
 {
-	sigset_t before, pending;
+	sigset_t pending;
 
-	(void)sigprocmask(SIG_BLOCK, &told, &before);
-	for (int s = 1; s < NSIG; s++)
-		if (sigismember(&told, s) == 1)
-			(void)sigdelset(&before, s);
 	(void)sigpending(&pending);
 	for (int s = 1; s < NSIG; s++)
 		if (sigismember(&told, s) == 1 && sigismember(&pending, s) == 1)
-			return sigsuspend(&before);
+			return sigsuspend(&listening);
 	if (sessions >= sessions_max)
-		return pselect(0, NULL, NULL, NULL, NULL, &before);
-	return pselect(n, in, NULL, NULL, NULL, &before);
+		return pselect(0, NULL, NULL, NULL, NULL, &listening);
+	return pselect(n, in, NULL, NULL, NULL, &listening);
 }
 
 VP_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *limit)

@@ -11,7 +11,8 @@ enum { VP_EXIT_REFUSED = 1, VP_EXIT_LATER = 75, VP_EXIT_UNFIT = 78 }; /* as virt
 /* Is this the first process, with no session of its own (--inetd)? */
 bool vp_is_master(void);
 
-/* What virtual-pop3d said: how many sockets systemd has opened for us, how many sessions there may be. */
+/* At the start, what virtual-pop3d said: how many sockets systemd has opened for us, how many sessions there
+ * may be. Signals that end it, and SIGCHLD, are heard only in select(2) from now on. */
 void vp_master_configure(const char *sockets, const char *max);
 
 /* A session begins in a child: let it hear the signals that its parent hears only while it waits. */
