@@ -121,7 +121,7 @@ static void end_without_place(const struct sockaddr *address, int err)
 		(void)inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof text);
 		port = ntohs(six->sin6_port);
 	}
-	fprintf(stderr, "virtual-pop3d: listen at %s, port %u: %s\n", text, port, strerror(err));
+	(void)fprintf(stderr, "virtual-pop3d: listen at %s, port %u: %s\n", text, port, strerror(err));
 	_exit(VP_EXIT_LATER);
 }
 

@@ -21,7 +21,7 @@ bool vp_is_master(void)
 /* A configuration or a program that is wrong is said where somebody may look: this is still the start. */
 static void end_at_start(const char *what, const char *name)
 {
-	fprintf(stderr, "virtual-pop3d: %s %s\n", what, name);
+	(void)fprintf(stderr, "virtual-pop3d: %s %s\n", what, name);
 	_exit(VP_EXIT_UNFIT);
 }
 
@@ -41,15 +41,12 @@ __attribute__((constructor)) static void start(void)
 		end_at_start(
 			"this GNU pop3d is another than the one that is known here (3.15): it does not use",
 			missing);
-	dir = strdup(dir);
-	if (dir == NULL)
-		end_at_start("no memory for", "a path");
+	vp_session_configure(dir);
 	vp_master_configure(getenv("VIRTUAL_POP3D_SOCKETS"), getenv("VIRTUAL_POP3D_SESSIONS"));
 	(void)unsetenv("VIRTUAL_POP3D_CONFIG");
 	(void)unsetenv("VIRTUAL_POP3D_SOCKETS");
 	(void)unsetenv("VIRTUAL_POP3D_SESSIONS");
 	master = getpid();
-	vp_session_configure(dir);
 }
 
 /* The first thing that pop3d says of itself. Another version may use what it imports otherwise. */
@@ -118,7 +115,7 @@ static void log_line(int level, const char *format, va_list arguments)
 	/* The master's complaints (an address that is taken) must be seen by who starts it. */
 	if (vp_is_master()) {
 		pv_printable(text, strlen(text));
-		fprintf(stderr, "virtual-pop3d: %s\n", text);
+		(void)fprintf(stderr, "virtual-pop3d: %s\n", text);
 	}
 }
 

@@ -17,8 +17,8 @@ VP_EXPORT int mu_tls_config_check(struct mu_tls_config const *conf, int verbose)
 		err = vp_real.gnutls_certificate_set_x509_key_file(credentials, conf->cert_file,
 								   conf->key_file, GNUTLS_X509_FMT_PEM);
 	if (err < 0) {
-		fprintf(stderr, "virtual-pop3d: pop3_certificate = %s, pop3_key = %s: %s\n", conf->cert_file,
-			conf->key_file, vp_real.gnutls_strerror(err));
+		(void)fprintf(stderr, "virtual-pop3d: pop3_certificate = %s, pop3_key = %s: %s\n",
+			      conf->cert_file, conf->key_file, vp_real.gnutls_strerror(err));
 		_exit(VP_EXIT_REFUSED);
 	}
 	vp_real.gnutls_certificate_free_credentials(credentials);

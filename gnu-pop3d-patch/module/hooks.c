@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <link.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct vp_real vp_real;
 
@@ -63,13 +64,27 @@ static const struct link_map *find_library(const struct link_map *program)
 	return NULL;
 }
 
-/* dlsym() returns an object pointer, which C does not let become a function's. */
-static bool find(const char *name, void *to, size_t size)
-{
-	void *p = dlsym(RTLD_NEXT, name);
+/* Where a function is looked for, and where the real one goes. */
+struct wanted {
+	const char *name;
+	size_t offset; /* in vp_real */
+};
+#define VP_WANTED(f) { #f, offsetof(struct vp_real, f) },
+static const struct wanted of_program[] = { VP_PROGRAM_HOOKS(VP_WANTED) };
+static const struct wanted of_library[] = { VP_LIBRARY_HOOKS(VP_WANTED) };
+static const struct wanted of_tls[] = { VP_TLS_FUNCTIONS(VP_WANTED) };
 
-	memcpy(to, &p, size);
-	return p != NULL;
+/* Find the real functions. im: who must import them; NULL: nobody. The name of the first that is missing. */
+static const char *find(const struct wanted *w, size_t count, const struct imports *im)
+{
+	for (size_t i = 0; i < count; i++) {
+		/* It returns an object pointer, which C does not let become a function's. */
+		void *p = dlsym(RTLD_NEXT, w[i].name);
+		memcpy((char *)&vp_real + w[i].offset, &p, sizeof p);
+		if (p == NULL || (im != NULL && !imports(im, w[i].name)))
+			return w[i].name;
+	}
+	return NULL;
 }
 
 const char *vp_hooks_find(void)
@@ -81,20 +96,11 @@ const char *vp_hooks_find(void)
 	const struct link_map *library = find_library(program);
 	if (library == NULL)
 		return "libmailutils.so.9";
-	struct imports of_program = read_imports(program), of_library = read_imports(library);
-#define VP_FIND(f)                                                                                           \
-	if (!find(#f, &vp_real.f, sizeof vp_real.f))                                                         \
-		return #f;
-#define VP_IMPORTED(f)                                                                                       \
-	if (!imports(&of_program, #f))                                                                       \
-		return #f;
-#define VP_LIBRARY_IMPORTED(f)                                                                               \
-	if (!imports(&of_library, #f))                                                                       \
-		return #f;
-	VP_PROGRAM_HOOKS(VP_FIND)
-	VP_LIBRARY_HOOKS(VP_FIND)
-	VP_TLS_FUNCTIONS(VP_FIND)
-	VP_PROGRAM_HOOKS(VP_IMPORTED)
-	VP_LIBRARY_HOOKS(VP_LIBRARY_IMPORTED)
-	return NULL;
+	struct imports by_program = read_imports(program), by_library = read_imports(library);
+	const char *missing = find(of_program, sizeof of_program / sizeof *of_program, &by_program);
+	if (missing == NULL)
+		missing = find(of_library, sizeof of_library / sizeof *of_library, &by_library);
+	if (missing == NULL)
+		missing = find(of_tls, sizeof of_tls / sizeof *of_tls, NULL);
+	return missing;
 }

@@ -7,19 +7,20 @@
 #include "texts.h"
 #include "wire.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
 struct vp_session vp;
 
-static const char *config_dir;
+static char config_dir[PATH_MAX];
 static bool on, failed, too_many;
 static int place_fd = -1; /* one of the places of the client's address, until we end */
 
 void vp_session_configure(const char *dir)
 {
-	config_dir = dir;
+	(void)snprintf(config_dir, sizeof config_dir, "%s", dir);
 }
 
 bool vp_session_is_on(void)

@@ -340,7 +340,7 @@ void pv_login_hold(int64_t began_ms, unsigned wait_s, bool (*stop)(void))
 {
 	int64_t until = began_ms + 1000 * (int64_t)(wait_s > 1 ? wait_s : 1), now;
 
-	for (int64_t step = 1000; until < (now = pv_now_ms()); step *= 2)
+	for (int64_t step = 1000; until < pv_now_ms(); step *= 2)
 		until = began_ms + 2 * step;
 	while ((now = pv_now_ms()) < until && (stop == NULL || !stop())) {
 		const struct timespec t = { .tv_sec = (until - now) / 1000,
