@@ -138,6 +138,9 @@ class Box:
     def bytes(self):
         return scratch.read(self.path)
 
+    def exists(self):
+        return os.path.exists(self.path)
+
     def litter(self):
         """Files of this mailbox that should not stay."""
         stay = {p.format(self.user) for p in PERMANENT} | {self.user}
