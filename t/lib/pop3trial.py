@@ -60,8 +60,8 @@ def cases(big=600):
 class Trials(agent.Agent):
     """An Agent with many users."""
 
-    def __init__(self, **more):
-        super().__init__(**more)
+    def __init__(self, disk="512m", **more):
+        super().__init__(disk, **more)
         self.hash = md5_hash("secret")
         self.numbers = itertools.count(1)
 
@@ -69,6 +69,7 @@ class Trials(agent.Agent):
         """So many mailboxes, each as the case says; they are old enough when this returns."""
         boxes = self.boxes([f"u{next(self.numbers)}" for _ in range(count)])
         self.configure(**case.settings)
+        self.users = self.users[-count:]
         for box in boxes:
             box.put(case.data)
         if case.old:

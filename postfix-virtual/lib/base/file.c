@@ -265,6 +265,14 @@ static void name_temp(const char *name, char temp[NAME_MAX + 1])
 		       (unsigned long long)pv_sum_finish(&sum));
 }
 
+void pv_file_clean(int dirfd, const char *name)
+{
+	char temp[NAME_MAX + 1];
+
+	name_temp(name, temp);
+	(void)unlinkat(dirfd, temp, 0);
+}
+
 enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid, gid_t gid,
 			    struct pv_new_file *f, struct pv_error *e)
 {
@@ -293,6 +301,14 @@ enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len,
 	if (pv_write_all(f->fd, data, len) == 0)
 		return PV_OK;
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write %s", f->temp);
+}
+
+void pv_file_clean(int dirfd, const char *name)
+{
+	char temp[NAME_MAX + 1];
+
+	name_temp(name, temp);
+	(void)unlinkat(dirfd, temp, 0);
 }
 
 void pv_file_abandon(struct pv_new_file *f)

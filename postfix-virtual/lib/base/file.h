@@ -91,8 +91,14 @@ enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid,
 enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len, struct pv_error *e);
 /* Fails as pv_file_replace() does; *f is done with in either case. */
 enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e);
+/* Remove the temporary file for `name` that a killed writer left, where there is one. For who holds the lock
+ * that excludes writers. */
+void pv_file_clean(int dirfd, const char *name);
 /* Leave the old file as it is, and no temporary. */
 void pv_file_abandon(struct pv_new_file *f);
+
+/* Remove the temporary file that a killed writer of `name` left, if there is one. The caller holds the lock. */
+void pv_file_clean(int dirfd, const char *name);
 
 /* Remove `name` and sync the folder. A file that is not there is no error (the folder is synced then too). */
 enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e);

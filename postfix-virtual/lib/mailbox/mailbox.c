@@ -180,6 +180,9 @@ enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_m
 	m->st = k.st;
 	m->created = k.created;
 	m->locked_by_dotlock = k.dotlock;
+	/* A rewrite that was killed. */
+	if (k.dotlock)
+		pv_file_clean(where->dirfd, where->name);
 	/* In a folder that others may write to, no side file is made or believed. */
 	if (!where->shared) {
 		m->journal_fd = pv_journal_open(where);

@@ -4,6 +4,7 @@
 #include "mailbox/journal.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/maildrop_index.h"
+#include "mailbox/maildrop_maildir.h"
 #include "mailbox/maildrop_parts.h"
 
 #include <errno.h>
@@ -32,7 +33,8 @@ enum pv_class pv_maildrop_need_block(struct pv_maildrop *m, struct pv_error *e)
 
 enum pv_class pv_source_open(struct pv_maildrop *m, size_t i, struct pv_source *s, struct pv_error *e)
 {
-	(void)e;
+	if (m->dir != NULL)
+		return pv_maildir_source(m, i, s, e);
 	*s = (struct pv_source){ .r = &m->list.v[i], .fd = m->fd };
 	s->end = i + 1 < m->list.n ? m->list.v[i + 1].offset : (uint64_t)m->st.st_size;
 	return PV_OK;
@@ -94,6 +96,8 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 	if (c != PV_OK)
 		return c;
 	m->seen = m->st;
+	if (!m->where->shared)
+		pv_file_clean(m->where->dirfd, m->where->name);
 	pv_index_clean(m->where);
 	uint64_t from = pv_index_load(m);
 	if (m->indexed)
@@ -136,13 +140,15 @@ enum pv_class pv_maildrop_open(const struct pv_location *where, const struct pv_
 		.where = where, .o = *o, .fd = -1, .index_fd = -1, .x_uidls = PV_BUF_INIT(X_UIDLS_MAX)
 	};
 	if (fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		c = open_mbox(m, e);
+		c = S_ISDIR(st.st_mode) ? pv_maildir_open(m, e) : open_mbox(m, e);
 	else if (errno != ENOENT)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s", where->path);
-	if (c == PV_OK)
+	if (c == PV_OK) {
 		*m_r = m;
-	else
-		pv_maildrop_close(m);
+		return c;
+	}
+	m->broken = true; /* nothing of it is worth an index */
+	pv_maildrop_close(m);
 	return c;
 }
 
@@ -150,7 +156,11 @@ void pv_maildrop_close(struct pv_maildrop *m)
 {
 	if (m == NULL)
 		return;
-	pv_index_save(m);
+	if (m->dir != NULL)
+		pv_maildir_index_save(m);
+	else
+		pv_index_save(m);
+	pv_maildir_close(m->dir);
 	if (m->index_fd >= 0)
 		(void)close(m->index_fd);
 	if (m->fd >= 0)
@@ -206,6 +216,8 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 
 	if (m->broken)
 		return pv_maildrop_break(m, e);
+	if (m->dir != NULL)
+		return PV_OK;
 	if (fstatat(m->where->dirfd, m->where->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? pv_maildrop_break(m, e)
 				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s",
@@ -226,9 +238,16 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 enum pv_class pv_maildrop_check(struct pv_maildrop *m, size_t i, struct pv_error *e)
 {
 	const struct pv_record *r = &m->list.v[i];
-	uint32_t anchor;
+	struct pv_source source;
+	uint32_t anchor = 0;
 
 	enum pv_class c = pv_maildrop_check_file(m, e);
+	if (c == PV_OK && m->dir != NULL) {
+		c = pv_source_open(m, i, &source, e);
+		if (c == PV_OK)
+			pv_source_close(&source);
+		return c;
+	}
 	if (c == PV_OK)
 		c = pv_scan_anchor(m->fd, r->offset, (uint64_t)m->st.st_size, &anchor, e);
 	if (c == PV_OK && anchor != r->anchor)
@@ -245,5 +264,7 @@ enum pv_class pv_maildrop_update(struct pv_maildrop *m, struct pv_error *e)
 		nothing = (m->list.v[i].flags & wanted) == 0;
 	if (nothing)
 		return PV_OK;
-	return m->broken ? pv_maildrop_break(m, e) : pv_mbox_update(m, e);
+	if (m->broken)
+		return pv_maildrop_break(m, e);
+	return m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
 }

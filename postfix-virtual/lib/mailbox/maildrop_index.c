@@ -65,8 +65,7 @@ static uint64_t sum_of_rest(const struct pv_maildrop *m, uint64_t digests)
 	return pv_hash64(sums, sizeof sums);
 }
 
-/* Open the index; -1: there is none that is the account's own. *size_r: of the file. */
-static int open_index(const struct pv_maildrop *m, uint64_t *size_r)
+int pv_index_open(const struct pv_maildrop *m, uint64_t *size_r)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
@@ -158,7 +157,7 @@ uint64_t pv_index_load(struct pv_maildrop *m)
 	struct head h;
 	uint64_t size;
 
-	int fd = open_index(m, &size);
+	int fd = pv_index_open(m, &size);
 	if (fd < 0)
 		return 0;
 	struct pv_record *v = read_records(m, fd, size, &h);
@@ -219,30 +218,22 @@ void pv_index_load_digests(struct pv_maildrop *m)
 		m->list.v[i].flags &= ~(unsigned)PV_RECORD_DIGEST;
 }
 
-static bool write_index(const struct pv_maildrop *m, int fd, const struct head *h)
-{
-	return pv_write_all(fd, h, sizeof *h) == 0 &&
-	       pv_write_all(fd, m->list.v, m->list.n * sizeof *m->list.v) == 0 &&
-	       pv_write_all(fd, m->digests, (size_t)h->digests * sizeof *m->digests) == 0 &&
-	       pv_write_all(fd, m->x_uidls.s, m->x_uidls.len) == 0;
-}
-
-/* Replace the index as a whole. Not synced: one that a power cut tears is none. */
-static void replace_index(const struct pv_maildrop *m, const struct head *h)
+void pv_index_replace(const struct pv_location *l, const struct pv_index_part *parts, size_t n)
 {
 	char name[NAME_MAX + 1], temp[NAME_MAX + 1];
-	int dirfd = m->where->dirfd;
 
-	if (!make_name(m->where, "", name) || !make_name(m->where, ".new", temp))
+	if (!make_name(l, "", name) || !make_name(l, ".new", temp))
 		return;
-	(void)unlinkat(dirfd, temp, 0);
-	int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	(void)unlinkat(l->dirfd, temp, 0);
+	int fd = openat(l->dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
-	bool whole = write_index(m, fd, h);
+	bool whole = true;
+	for (size_t i = 0; whole && i < n; i++)
+		whole = pv_write_all(fd, parts[i].data, parts[i].len) == 0;
 	whole = close(fd) == 0 && whole;
-	if (!whole || renameat(dirfd, temp, dirfd, name) != 0)
-		(void)unlinkat(dirfd, temp, 0);
+	if (!whole || renameat(l->dirfd, temp, l->dirfd, name) != 0)
+		(void)unlinkat(l->dirfd, temp, 0);
 }
 
 void pv_index_clean(const struct pv_location *l)
@@ -277,5 +268,9 @@ void pv_index_save(struct pv_maildrop *m)
 		m->list.v[i].flags &= PV_RECORD_KEPT;
 	h.rest_sum = sum_of_rest(m, h.digests);
 	h.sum = sum_of(&h, m->list.v);
-	replace_index(m, &h);
+	const struct pv_index_part parts[] = { { &h, sizeof h },
+					       { m->list.v, m->list.n * sizeof *m->list.v },
+					       { m->digests, (size_t)h.digests * sizeof *m->digests },
+					       { m->x_uidls.s, m->x_uidls.len } };
+	pv_index_replace(m->where, parts, 4);
 }

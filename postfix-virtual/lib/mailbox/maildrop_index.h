@@ -25,4 +25,17 @@ void pv_index_save(struct pv_maildrop *m);
 /* Remove what a killed session left of it. */
 void pv_index_clean(const struct pv_location *l);
 
+/* --- for maildrop_maildir_index.c too --- */
+
+/* Open .NAME.index. Returns -1 where there is none that is the account's alone. *size_r: of the file. */
+int pv_index_open(const struct pv_maildrop *m, uint64_t *size_r);
+
+struct pv_index_part {
+	const void *data;
+	size_t len;
+};
+
+/* Replace .NAME.index as a whole. Not synced: one that a power cut tears is none. */
+void pv_index_replace(const struct pv_location *l, const struct pv_index_part *parts, size_t n);
+
 #endif

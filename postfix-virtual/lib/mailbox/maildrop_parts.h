@@ -19,6 +19,8 @@ struct pv_digest {
 	uint32_t nth;	/* of those with the same unique-id; 0: not counted yet */
 };
 
+struct pv_maildir;
+
 struct pv_maildrop {
 	const struct pv_location *where;
 	struct pv_maildrop_options o;
@@ -29,11 +31,13 @@ struct pv_maildrop {
 	struct pv_records list;
 	struct pv_digest *digests; /* as many as messages; NULL: none yet */
 	struct pv_buf x_uidls;	   /* each with its NUL */
+	bool numbered;		   /* all digests are known, and equal ones are counted */
 	bool broken;		   /* somebody rewrote the mailbox: nothing more is sent or removed */
 	size_t learnt;		   /* digests that the index does not have */
 	bool indexed;		   /* the index has these very messages */
 	int index_fd;		   /* its digests are still to be read; -1: not */
 	bool updated;		   /* and is no longer what was scanned */
+	struct pv_maildir *dir;	   /* NULL: an mbox (maildrop_maildir.h) */
 	char *block;		   /* PV_MAILDROP_BLOCK bytes to work in; NULL: none yet */
 };
 

@@ -2,16 +2,13 @@
 
 #include "base/file.h"
 #include "mailbox/maildrop_hash.h"
+#include "mailbox/maildrop_lines.h"
 #include "mailbox/maildrop_walk.h"
 
 #include <errno.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 static const char from_line[] = "From ";
-enum { FROM_LEN = sizeof from_line - 1, BEFORE = 64, STEP = 64 };
+enum { FROM_LEN = sizeof from_line - 1, BEFORE = 64 };
 
 /* Where a block of the file leaves the scan. */
 enum state {
@@ -117,111 +114,6 @@ static void begin_message(struct scan *s, const char *stop, bool has_from)
 		r->flags |= PV_RECORD_FROM;
 }
 
-/* Is the line at p one that may mean something: `From `, `>From `, `Status:`? stop: where the block ends. */
-static inline bool is_of_note(const char *p, const char *stop)
-{
-	if (*p != 'F' && *p != '>' && *p != 'S')
-		return false;
-	if (stop - p < 2)
-		return true;
-	return *p == 'F' ? p[1] == 'r' : *p == 'S' ? p[1] == 't' : p[1] == '>' || p[1] == 'F';
-}
-
-#ifdef __SSE2__
-/* STEP bytes: in which of them is there what? */
-struct masks {
-	uint64_t lf, crlf;
-};
-
-static inline uint64_t mask_of(const __m128i x[4])
-{
-	uint64_t m = 0;
-
-	for (int i = 3; i >= 0; i--)
-		m = m << 16 | (unsigned)_mm_movemask_epi8(x[i]);
-	return m;
-}
-
-static uint64_t sum_of(__m128i bytes)
-{
-	__m128i x = _mm_sad_epu8(bytes, _mm_setzero_si128());
-
-	return (uint64_t)_mm_cvtsi128_si64(x) + (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(x, 8));
-}
-
-/* Of the lines that begin at the bytes in `starts`, the first of note; STEP: none. */
-static inline unsigned first_of_note(uint64_t starts, const char *p, const char *stop)
-{
-	for (; starts != 0; starts &= starts - 1) {
-		unsigned k = (unsigned)__builtin_ctzll(starts);
-		if (is_of_note(p + k, stop))
-			return k;
-	}
-	return STEP;
-}
-
-/* Count newlines from p on. Stops at a line of note, or where less than STEP + 1 bytes are left. */
-static const char *skip_lines(struct scan *s, const char *p, const char *stop)
-{
-	const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r'), f = _mm_set1_epi8('F'),
-		      gt = _mm_set1_epi8('>'), st = _mm_set1_epi8('S');
-
-	while (stop - p > STEP) {
-		__m128i lf_sum = _mm_setzero_si128(), crlf_sum = lf_sum;
-		unsigned k = STEP;
-		/* A byte counts to 255. */
-		for (int round = 0; round < 63 && k == STEP && stop - p > STEP; round++) {
-			__m128i is_lf[4], is_crlf[4], note[4];
-			for (int i = 0; i < 4; i++) {
-				__m128i here = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
-				__m128i before =
-					_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i - 1));
-				is_lf[i] = _mm_cmpeq_epi8(here, lf);
-				is_crlf[i] = _mm_and_si128(is_lf[i], _mm_cmpeq_epi8(before, cr));
-				note[i] = _mm_or_si128(
-					_mm_or_si128(_mm_cmpeq_epi8(here, f), _mm_cmpeq_epi8(here, gt)),
-					_mm_cmpeq_epi8(here, st));
-				note[i] = _mm_and_si128(note[i], _mm_cmpeq_epi8(before, lf));
-			}
-			__m128i any =
-				_mm_or_si128(_mm_or_si128(note[0], note[1]), _mm_or_si128(note[2], note[3]));
-			if (_mm_movemask_epi8(any) != 0 &&
-			    (k = first_of_note(mask_of(note), p, stop)) < STEP) {
-				uint64_t below = ((uint64_t)1 << k) - 1;
-				s->lf += (unsigned)__builtin_popcountll(mask_of(is_lf) & below);
-				s->crlf += (unsigned)__builtin_popcountll(mask_of(is_crlf) & below);
-				p += k;
-				break;
-			}
-			for (int i = 0; i < 4; i++) {
-				lf_sum = _mm_sub_epi8(lf_sum, is_lf[i]);
-				crlf_sum = _mm_sub_epi8(crlf_sum, is_crlf[i]);
-			}
-			p += STEP;
-		}
-		s->lf += sum_of(lf_sum);
-		s->crlf += sum_of(crlf_sum);
-		if (k < STEP)
-			break;
-	}
-	return p;
-}
-#else
-static const char *skip_lines(struct scan *s, const char *p, const char *stop)
-{
-	for (;;) {
-		if (p[-1] == '\n' && (p == stop || is_of_note(p, stop)))
-			return p;
-		const char *newline = memchr(p, '\n', (size_t)(stop - p));
-		if (newline == NULL)
-			return stop;
-		s->lf++;
-		s->crlf += newline[-1] == '\r';
-		p = newline + 1;
-	}
-}
-#endif
-
 /* Is there an empty line in [p, stop)? p begins a line. */
 static bool has_empty_line(const char *p, const char *stop)
 {
@@ -268,11 +160,7 @@ static void begin_deciding(struct scan *s, const char *p)
 static const char *in_content(struct scan *s, const char *p, const char *stop)
 {
 	while (p < stop) {
-		p = skip_lines(s, p, stop);
-		for (; p < stop && !(p[-1] == '\n' && is_of_note(p, stop)); p++) {
-			s->lf += *p == '\n';
-			s->crlf += *p == '\n' && p[-1] == '\r';
-		}
+		p = pv_skip_lines(p, stop, &s->lf, &s->crlf);
 		if (p == stop)
 			break;
 		if (!s->plain && *p != 'S') {

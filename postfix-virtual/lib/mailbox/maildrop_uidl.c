@@ -164,11 +164,13 @@ enum pv_class pv_maildrop_uidl(struct pv_maildrop *m, size_t i, char out[PV_UIDL
 
 	if (m->broken)
 		return pv_maildrop_break(m, e);
-	if (m->digests == NULL)
+	if (!m->numbered) {
 		c = pv_maildrop_learn_all(m, e);
-	/* The last one is numbered last. */
-	if (c == PV_OK && m->digests[m->list.n - 1].nth == 0)
-		c = number_all(m, e);
+		/* The last one is numbered last. The index may have it all. */
+		if (c == PV_OK && m->digests[m->list.n - 1].nth == 0)
+			c = number_all(m, e);
+		m->numbered = c == PV_OK;
+	}
 	if (c == PV_OK)
 		text(m, i, m->digests[i].nth, out);
 	return c;
