@@ -9,7 +9,7 @@
 
 #include <ctype.h>
 
-enum { BAD_LINES_MAX = 50 }; /* in one session: whoever sends more is no mail program */
+enum { BAD_LINES_MAX = 50 }; /* in one session: whoever sends so many is no mail program */
 
 enum arguments {
 	NONE,
@@ -20,8 +20,15 @@ enum arguments {
 	ANY,
 };
 
+/* What stands behind a command's verb. */
+struct request {
+	const char *text;	 /* without the blanks around it */
+	const char *exact;	 /* from behind the one blank that divides */
+	unsigned long number[2]; /* what is larger than UINT32_MAX is that */
+};
+
 /* What is asked of a command before GNU pop3d sees it; NULL: it may. */
-typedef const char *judge(const char *argument);
+typedef const char *judge(const struct request *r);
 
 static judge judge_user, judge_pass, judge_apop, judge_stls, judge_message, judge_top;
 static void answer_capa(void);
@@ -68,22 +75,23 @@ static bool tls_is_offered(void)
 	       !vp_wire_is_tls() && vp.who == VP_NOBODY;
 }
 
-static const char *judge_user(const char *argument)
+static const char *judge_user(const struct request *r)
 {
-	(void)argument;
+	(void)r;
 	return tls_is_required() ? VP_TEXT_TLS_FIRST : NULL;
 }
 
-static const char *judge_pass(const char *argument)
+/* Blanks are part of a password (RFC 1939, section 7); GNU takes those at its end away. */
+static const char *judge_pass(const struct request *r)
 {
-	(void)argument;
 	vp.asked_ms = pv_now_ms();
+	(void)snprintf(vp.password, sizeof vp.password, "%s", r->exact);
 	return NULL;
 }
 
-static const char *judge_apop(const char *argument)
+static const char *judge_apop(const struct request *r)
 {
-	const char *blank = strchr(argument, ' ');
+	const char *blank = strchr(r->text, ' ');
 
 	vp.asked_ms = pv_now_ms();
 	if (!vp.store.conf.apop)
@@ -96,66 +104,66 @@ static const char *judge_apop(const char *argument)
 	return NULL;
 }
 
-static const char *judge_stls(const char *argument)
+static const char *judge_stls(const struct request *r)
 {
-	(void)argument;
+	(void)r;
 	if (vp_wire_is_tls() || vp.who != VP_NOBODY)
 		return VP_TEXT_WRONG_STATE;
 	return tls_is_offered() ? NULL : VP_TEXT_UNKNOWN_COMMAND;
 }
 
 /* Of our own mailboxes; GNU's are GNU's to judge. */
-static const char *judge_message(const char *argument)
+static const char *judge_message(const struct request *r)
 {
 	struct pv_maildrop_message m;
-	unsigned long number;
+	unsigned long number = r->number[0];
 
 	if (vp.who != VP_VIRTUAL)
 		return NULL;
-	size_t len = strspn(argument, "0123456789");
-	if (!pv_parse_number(argument, len, UINT32_MAX, &number) || number < 1 || number > vp.count)
+	if (number < 1 || number > vp.count)
 		return VP_TEXT_NO_MESSAGE;
 	pv_maildrop_message(vp.drop, number - 1, &m);
 	/* GNU keeps marks of its own until QUIT. */
 	return m.deleted || (vp.flags[number - 1] & VP_FLAG_DELETED) != 0 ? VP_TEXT_IS_DELETED : NULL;
 }
 
-static const char *judge_top(const char *argument)
+static const char *judge_top(const struct request *r)
 {
-	const char *lines = strchr(argument, ' ');
-	unsigned long number;
-
-	lines += strspn(lines, " ");
-	vp.top_lines = pv_parse_number(lines, strlen(lines), UINT32_MAX, &number) ? number : UINT32_MAX;
-	return judge_message(argument);
+	vp.top_lines = r->number[1];
+	return judge_message(r);
 }
 
-/* Is s a number and nothing else (behind it at most blanks)? *end_r: what follows. */
-static bool is_number(const char *s, const char **end_r)
+/* Read `count` numbers, and nothing else, divided by blanks. */
+static bool read_numbers(struct request *r, size_t count)
 {
-	size_t len = strspn(s, "0123456789");
+	const char *s = r->text;
 
-	*end_r = s + len + strspn(s + len, " \t");
-	return len > 0 && len <= 20 && (s[len] == '\0' || s[len] == ' ' || s[len] == '\t');
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strspn(s, "0123456789");
+		if (len == 0 || strchr(" \t", s[len]) == NULL) /* which finds the NUL too */
+			return false;
+		if (!pv_parse_number(s, len, UINT32_MAX, &r->number[i]))
+			r->number[i] = UINT32_MAX;
+		s += len + strspn(s + len, " \t");
+	}
+	return *s == '\0';
 }
 
-static bool fits(enum arguments arguments, const char *s)
+static bool fits(enum arguments arguments, struct request *r)
 {
-	const char *end = s;
-
 	switch (arguments) {
 	case ANY:
 		return true;
 	case NONE:
-		return *s == '\0';
+		return *r->text == '\0';
 	case TEXT:
-		return *s != '\0';
+		return *r->text != '\0';
 	case MAY_BE_NUMBER:
-		return *s == '\0' || (is_number(s, &end) && *end == '\0');
+		return *r->text == '\0' || read_numbers(r, 1);
 	case NUMBER:
-		return is_number(s, &end) && *end == '\0';
+		return read_numbers(r, 1);
 	case TWO_NUMBERS:
-		return is_number(s, &end) && is_number(end, &end) && *end == '\0';
+		return read_numbers(r, 2);
 	}
 	return false;
 }
@@ -193,14 +201,20 @@ static bool judge_line(char *line)
 
 	const struct command *c = find_command(line, &verb_len);
 	vp.top_lines = PV_ALL_LINES;
+	/* GNU would skip blanks in front, and find a command that was not judged. */
+	if (c == NULL && verb_len == 0) {
+		vp_gate_refuse(VP_TEXT_UNKNOWN_COMMAND);
+		return false;
+	}
 	if (c == NULL)
 		return true; /* refused there, also where a PASS is waited for */
-	const char *argument = line + verb_len + strspn(line + verb_len, " \t");
-	if (!fits(c->arguments, argument)) {
+	struct request r = { .exact = line + verb_len + (line[verb_len] != '\0') };
+	r.text = r.exact + strspn(r.exact, " \t");
+	if (!fits(c->arguments, &r)) {
 		vp_gate_refuse(VP_TEXT_BAD_ARGUMENTS);
 		return false;
 	}
-	const char *why = c->judge != NULL ? c->judge(argument) : NULL;
+	const char *why = c->judge != NULL ? c->judge(&r) : NULL;
 	if (why != NULL)
 		vp_gate_refuse(why);
 	else if (c->answer != NULL)
@@ -208,31 +222,38 @@ static bool judge_line(char *line)
 	return why == NULL && c->answer == NULL;
 }
 
-int vp_gate_line(char *line, size_t size, size_t *len_r)
+/* Is there to be no further line? */
+static bool is_over(unsigned bad)
+{
+	return !vp_wire_flush(false) || vp.ending || vp_wire_is_stopped() || bad >= BAD_LINES_MAX;
+}
+
+int vp_gate_line(char *to, size_t size, size_t *len_r)
 {
 	static unsigned bad;
+	char line[VP_LINE_SIZE];
 	size_t len;
 
 	*len_r = 0;
 	for (;;) {
-		if (!vp_wire_flush(false) || vp.ending || bad > BAD_LINES_MAX) {
+		if (is_over(bad)) {
 			(void)vp_wire_flush(true);
 			return 0;
 		}
-		enum vp_line r = vp_wire_line(line, size - 1, &len);
+		enum vp_line r = vp_wire_line(line, &len);
 		if (r == VP_LINE_IDLE)
 			return MU_ERR_TIMEOUT;
 		if (r == VP_LINE_END)
 			return 0;
-		if (r == VP_LINE_BAD) {
+		if (r == VP_LINE_BAD || len + 2 > size) {
 			bad++;
 			vp_gate_refuse(VP_TEXT_BAD_LINE);
 		} else if (judge_line(line)) {
 			break;
 		}
 	}
-	line[len] = '\n';
-	line[len + 1] = '\0';
+	(void)snprintf(to, size, "%s\n", line);
+	explicit_bzero(line, sizeof line); /* it may be a password */
 	*len_r = len + 1;
 	return 0;
 }

@@ -9,9 +9,9 @@
 
 #include <stddef.h>
 
-/* Get the next line that is fit for GNU pop3d into line[0..size), with its newline; others are answered here.
+/* Get the next line that is fit for GNU pop3d into to[0..size), with its newline; others are answered here.
  * Returns 0 with *len_r, which is 0 when the session is to end, or MU_ERR_TIMEOUT. */
-int vp_gate_line(char *line, size_t size, size_t *len_r);
+int vp_gate_line(char *to, size_t size, size_t *len_r);
 
 /* Say `-ERR text` at once. */
 void vp_gate_refuse(const char *text);

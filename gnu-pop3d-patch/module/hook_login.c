@@ -3,10 +3,8 @@
  * mu_authenticate() for the password; by APOP it fetches a secret first.
  */
 #include "auth/session.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "hooks.h"
-#include "rehash.h"
 #include "session.h"
 #include "texts.h"
 #include "wire.h"
@@ -24,18 +22,6 @@ enum {
 static bool in_real; /* GNU's own functions call each other */
 
 /* --- answers that tell nothing by their time --- */
-
-/* Wait until `seconds` after the password came, or until we are to stop. */
-static void hold(unsigned seconds)
-{
-	while (!vp_wire_is_stopped()) {
-		int64_t left = vp.asked_ms + 1000 * (int64_t)seconds - pv_now_ms();
-		if (left <= 0)
-			break;
-		const struct timespec t = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
-		(void)nanosleep(&t, NULL);
-	}
-}
 
 /* 1, 2, 4 ... seconds by the tries of this connection; at least what the table of all connections says. */
 static unsigned hold_seconds(unsigned table_s)
@@ -80,7 +66,7 @@ static int refuse(const char *why, const char *text, unsigned table_s)
 {
 	log_refusal(why);
 	vp_session_say(text);
-	hold(hold_seconds(table_s));
+	pv_login_hold(vp.asked_ms, hold_seconds(table_s), vp_wire_is_stopped);
 	if (++vp.tries >= TRIES_MAX)
 		vp.ending = true;
 	return MU_ERR_AUTH_FAILURE;
@@ -196,18 +182,22 @@ VP_EXPORT int mu_get_auth(struct mu_auth_data **auth, enum mu_auth_key_type type
 
 VP_EXPORT int mu_authenticate(struct mu_auth_data *auth, const char *password)
 {
-	const struct system_try t = { .auth = auth, .password = password };
+	const struct system_try t = { .auth = auth, .password = vp.password };
 
 	if (!vp_session_is_on() || in_real)
 		return vp_real.mu_authenticate(auth, password);
-	if (vp.name.kind == PV_LOGIN_SYSTEM) {
-		vp.who = VP_SYSTEM;
-		return try_login(check_system, &t);
-	}
-	vp.who = VP_NOBODY;
-	vp_rehash_keep(password);
-	return vp.name.kind == PV_LOGIN_VIRTUAL ? try_login(check_password, password)
-						: try_login(check_nobody, NULL);
+	int r = MU_ERR_AUTH_FAILURE;
+	if (vp.name.kind == PV_LOGIN_SYSTEM)
+		r = try_login(check_system, &t);
+	else if (vp.name.kind == PV_LOGIN_VIRTUAL)
+		r = try_login(check_password, vp.password);
+	else
+		r = try_login(check_nobody, NULL);
+	vp.who = r == 0 && vp.name.kind == PV_LOGIN_SYSTEM ? VP_SYSTEM : VP_NOBODY;
+	/* vp_rehash() needs it still. */
+	if (r != 0 || vp.who == VP_SYSTEM)
+		explicit_bzero(vp.password, sizeof vp.password);
+	return r;
 }
 
 /* --- APOP: the gate has the digest; GNU asks its database for the secret --- */

@@ -2,6 +2,7 @@
  * hook_mailbox.c: the mailbox: opened as the account, after the process has become it for good.
  */
 #include "auth/session.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
 #include "hooks.h"
@@ -14,7 +15,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-enum { LOCK_DEADLINE_MS = 10000 };
+enum { LOCK_DEADLINE_MS = 10000, SESSION_DEADLINE_MS = 1000 };
 
 static const char mailbox; /* its address is the mailbox */
 static mu_url_t url;	   /* GNU writes it into a log line that nobody sees */
@@ -27,12 +28,32 @@ static bool is_ours(mu_mailbox_t m)
 
 /* --- opening --- */
 
+/* A client that comes again at once finds its last session ending still: so wait a moment. */
+static enum pv_class take_session(bool *is_free, struct pv_error *e)
+{
+	struct pv_backoff wait = pv_backoff_start(SESSION_DEADLINE_MS);
+	enum pv_class c;
+
+	do
+		c = pv_session_take(&vp.store, &vp.name.address, &session_fd, is_free, e);
+	while (c == PV_OK && !*is_free && pv_backoff_wait(&wait));
+	return c;
+}
+
+/* Before QUIT is answered: who has read the answer may log in again. */
+static void end_session(void)
+{
+	if (session_fd >= 0)
+		(void)close(session_fd);
+	session_fd = -1;
+}
+
 /* As root: nobody else is in it, and it is not too soon. */
 static bool may_begin(struct pv_error *e)
 {
 	bool is_free = true, early = false;
 
-	if (pv_session_take(&vp.store, &vp.name.address, &session_fd, &is_free, e) != PV_OK) {
+	if (take_session(&is_free, e) != PV_OK) {
 		vp_session_log("take a session", e);
 		vp_session_say(VP_TEXT_UNAVAILABLE);
 		return false;
@@ -45,8 +66,7 @@ static bool may_begin(struct pv_error *e)
 		vp_session_log("note a login", e);
 	if (early) {
 		vp_session_say(VP_TEXT_DELAY);
-		(void)close(session_fd);
-		session_fd = -1;
+		end_session();
 	}
 	return !early;
 }
@@ -245,6 +265,7 @@ VP_EXPORT void mu_mailbox_destroy(mu_mailbox_t *m)
 		return;
 	}
 	pv_maildrop_close(vp.drop);
+	end_session();
 	vp.drop = NULL;
 	vp.who = VP_NOBODY;
 	*m = NULL;

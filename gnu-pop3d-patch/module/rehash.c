@@ -8,22 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char kept[PV_PASSWORD_MAX + 1];
-
-void vp_rehash_keep(const char *password)
-{
-	if (vp.store.conf.rehash_passwords && strlen(password) < sizeof kept)
-		memcpy(kept, password, strlen(password) + 1);
-}
-
 /* In the child, which is root still. */
 static enum pv_class store_anew(struct pv_error *e)
 {
 	char hash[PV_PASSWORD_HASH_SIZE];
 	struct pv_change change;
 
-	enum pv_class c = pv_password_hash(kept, hash, e);
-	explicit_bzero(kept, sizeof kept);
+	enum pv_class c = pv_password_hash(vp.password, hash, e);
+	explicit_bzero(vp.password, sizeof vp.password);
 	if (c != PV_OK)
 		return c;
 	pv_change_start(&change, &vp.store, "virtual-pop3d", vp.client_text);
@@ -36,8 +28,8 @@ void vp_rehash(void)
 {
 	struct pv_error e;
 
-	if (kept[0] == '\0' || !vp.login.weak) {
-		explicit_bzero(kept, sizeof kept);
+	if (vp.password[0] == '\0' || !vp.login.weak || !vp.store.conf.rehash_passwords) {
+		explicit_bzero(vp.password, sizeof vp.password);
 		return;
 	}
 	/* Twice, so that the one who does it is nobody's child and nobody waits for it. */
@@ -53,7 +45,7 @@ void vp_rehash(void)
 			vp_session_log("store a password anew", &e);
 		_exit(0);
 	}
-	explicit_bzero(kept, sizeof kept);
+	explicit_bzero(vp.password, sizeof vp.password);
 	if (child > 0)
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;

@@ -124,10 +124,11 @@ void vp_session_begin(int in, int out)
 	} else {
 		idle = strtoul(vp.store.conf.pop3_timeout, NULL, 10);
 	}
-	vp_wire_start(in, out, (unsigned)idle);
-	failed = atexit(say_the_rest) != 0 || failed;
+	if (!vp_wire_start(in, out, (unsigned)idle) || atexit(say_the_rest) != 0)
+		_exit(71);
 }
 
+/* A greeting with a time stamp says that APOP is offered: clients that see one do not try USER any more. */
 void vp_session_greet(const char *challenge, char *line, size_t size)
 {
 	(void)snprintf(vp.challenge, sizeof vp.challenge, "%s", challenge);
@@ -136,11 +137,11 @@ void vp_session_greet(const char *challenge, char *line, size_t size)
 		(void)snprintf(line, size, "-ERR %s\n", vp_text(vp.language, VP_TEXT_UNAVAILABLE));
 	else if (too_many)
 		(void)snprintf(line, size, "-ERR %s\n", vp_text(vp.language, VP_TEXT_TOO_MANY_SESSIONS));
-	else if (vp.has_server_domain)
-		(void)snprintf(line, size, "+OK Virtual %s POP3 Server ready %s\n", vp.server_domain.s,
-			       challenge);
 	else
-		(void)snprintf(line, size, "+OK Virtual POP3 Server ready %s\n", challenge);
+		(void)snprintf(line, size, "+OK Virtual%s%s POP3 Server ready%s%s\n",
+			       vp.has_server_domain ? " " : "",
+			       vp.has_server_domain ? vp.server_domain.s : "", vp.store.conf.apop ? " " : "",
+			       vp.store.conf.apop ? challenge : "");
 	if (too_many)
 		pv_log(PV_LOG_WARNING, "refused connection from %s: too many sessions", vp.client_text);
 }

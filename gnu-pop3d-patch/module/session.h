@@ -33,6 +33,7 @@ struct vp_session {
 	/* Logging in. */
 	unsigned tries;		   /* wrong ones in this connection */
 	int64_t asked_ms;	   /* when PASS or APOP came */
+	char password[512];	   /* of PASS; wiped when it was looked at */
 	char typed[512];	   /* what was given as name */
 	struct pv_login_name name; /* and whom it means */
 	struct pv_login login;

@@ -22,7 +22,7 @@ static struct {
 
 static volatile sig_atomic_t stopped;
 
-void vp_wire_start(int in, int out, unsigned idle_s)
+bool vp_wire_start(int in, int out, unsigned idle_s)
 {
 	w.input = malloc(IN_SIZE);
 	w.output = malloc(OUT_SIZE);
@@ -30,10 +30,6 @@ void vp_wire_start(int in, int out, unsigned idle_s)
 	w.in = in;
 	w.out = out;
 	w.idle_s = idle_s;
-}
-
-bool vp_wire_is_on(void)
-{
 	return w.on;
 }
 
@@ -132,18 +128,18 @@ static bool has_control(const char *s, size_t len)
 	return false;
 }
 
-enum vp_line vp_wire_line(char *line, size_t size, size_t *len_r)
+enum vp_line vp_wire_line(char line[VP_LINE_SIZE], size_t *len_r)
 {
 	size_t len = 0, n = 0;
-	bool long_one = false;
+	bool is_bad = false;
 
 	for (;;) {
-		if (len + 1 >= size) {
-			long_one = true;
+		if (len == VP_LINE_MAX) {
+			is_bad = true;
 			len = 0;
 		}
-		enum vp_line r = w.tls ? tls_piece(line + len, size - len, &n)
-				       : plain_piece(line + len, size - len - 1, &n);
+		enum vp_line r = w.tls ? tls_piece(line + len, VP_LINE_SIZE - len, &n)
+				       : plain_piece(line + len, VP_LINE_MAX - len, &n);
 		if (r != VP_LINE)
 			return r;
 		len += n;
@@ -155,7 +151,8 @@ enum vp_line vp_wire_line(char *line, size_t size, size_t *len_r)
 		len--;
 	line[len] = '\0';
 	*len_r = len;
-	return long_one || has_control(line, len) ? VP_LINE_BAD : VP_LINE;
+	is_bad = is_bad || len + 2 > VP_LINE_MAX || has_control(line, len);
+	return is_bad ? VP_LINE_BAD : VP_LINE;
 }
 
 /* --- out --- */

@@ -21,17 +21,19 @@ enum vp_line {
 	VP_LINE_IDLE, /* nothing came in time */
 };
 
-/* in and out: the descriptors, one socket or two pipes; idle_s: how long to wait for the other side. */
-void vp_wire_start(int in, int out, unsigned idle_s);
-bool vp_wire_is_on(void);
+/* in and out: the descriptors, one socket or two pipes; idle_s: how long to wait for the other side. false:
+ * no memory for it, and then nothing else here may be called. */
+bool vp_wire_start(int in, int out, unsigned idle_s);
 
 /* From now on by TLS: stream is where GNU reads lines (iostream), or NULL until it is known. */
 void vp_wire_tls(mu_stream_t stream);
 bool vp_wire_is_tls(void);
 
-/* Read the next line into line[0..size), NUL-terminated. A line of more than size - 1 bytes is VP_LINE_BAD.
- */
-enum vp_line vp_wire_line(char *line, size_t size, size_t *len_r);
+#define VP_LINE_MAX 512 /* bytes of a command with its CRLF: as GNU pop3d; RFC 2449 asks for 255 */
+#define VP_LINE_SIZE (VP_LINE_MAX + 1)
+
+/* Read the next line, NUL-terminated. What was VP_LINE_BAD is not in it. */
+enum vp_line vp_wire_line(char line[VP_LINE_SIZE], size_t *len_r);
 
 /* Take bytes as they shall be sent. false: the client is gone, or did not read in time. */
 bool vp_wire_write(const char *data, size_t len);

@@ -50,12 +50,14 @@ static enum pv_class check_tls(const struct pv_store *s, struct pv_error *e)
 
 /* --- the text --- */
 
+/* TLS 1.0 and 1.1 are no longer to be offered (RFC 8996). */
 static void add_tls(const struct pv_store *s, const char *mode, struct pv_buf *out)
 {
 	pv_buf_addf(out, "  tls-mode %s;\n", mode);
 	if (strcmp(mode, "no") != 0)
 		pv_buf_addf(out,
 			    "  tls {\n    ssl-certificate-file \"%s\";\n    ssl-key-file \"%s\";\n"
+			    "    ssl-priorities \"NORMAL:-VERS-TLS1.0:-VERS-TLS1.1\";\n"
 			    "    handshake-timeout 30;\n  };\n",
 			    s->conf.pop3_certificate, s->conf.pop3_key);
 }
@@ -142,13 +144,34 @@ static enum pv_class check_place(const char *place, struct pv_error *e)
 		       place);
 }
 
+/* Where to listen: on the command line, else by systemd's sockets, else in virtual.conf. */
+static enum pv_class add_places(const struct pv_store *s, const struct vp_listen *l, struct pv_buf *out,
+				struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; i < l->count && c == PV_OK; i++) {
+		c = check_place(l->places[i], e);
+		add_server(s, l->places[i], strlen(l->places[i]), tls_mode(s), out);
+	}
+	if (l->count > 0)
+		return c;
+	if (l->sockets > 0)
+		return add_sockets(s, l->sockets, out, e);
+	/* GNU would listen at port 110 of all addresses. */
+	if (s->conf.pop3_listen[0] == '\0' && s->conf.pop3s_listen[0] == '\0')
+		return pv_fail(e, PV_PERMANENT, NULL,
+			       "virtual.conf names no place to listen at: set pop3_listen or pop3s_listen");
+	add_servers(s, s->conf.pop3_listen, tls_mode(s), out);
+	add_servers(s, s->conf.pop3s_listen, "connection", out);
+	return PV_OK;
+}
+
 enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l, struct pv_buf *out,
 			     struct pv_error *e)
 {
 	enum pv_class c = check_tls(s, e);
 
-	for (size_t i = 0; i < l->count && c == PV_OK; i++)
-		c = check_place(l->places[i], e);
 	if (c != PV_OK)
 		return c;
 	/* Of GNU's own modules only the host's users; those of a domain are ours. */
@@ -159,17 +182,10 @@ enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l
 		    "auth {\n  authorization clear;\n  authorization system;\n  authentication clear;\n"
 		    "  authentication generic:system:pam;\n};\n",
 		    l->inetd ? "inetd" : "daemon", s->conf.pop3_sessions, s->conf.pop3_timeout);
-	/* For inetd GNU takes any word about TLS, `no` too, as a wish for a certificate. */
-	if (l->inetd && has_certificate(s))
+	if (!l->inetd)
+		c = add_places(s, l, out, e);
+	else if (strcmp(tls_mode(s), "no") != 0) /* which it takes for a wish for a certificate there */
 		add_tls(s, tls_mode(s), out);
-	else if (!l->inetd && l->count == 0 && l->sockets > 0)
-		c = add_sockets(s, l->sockets, out, e);
-	else if (!l->inetd && l->count == 0) {
-		add_servers(s, s->conf.pop3_listen, tls_mode(s), out);
-		add_servers(s, s->conf.pop3s_listen, "connection", out);
-	}
-	for (size_t i = 0; i < l->count; i++)
-		add_server(s, l->places[i], strlen(l->places[i]), tls_mode(s), out);
 	if (c != PV_OK)
 		return c;
 	return pv_buf_check(out, "the configuration of GNU pop3d", e);

@@ -133,6 +133,7 @@ enum pv_class user_enable(struct admin *a, struct pv_error *e);
 enum pv_class user_delete(struct admin *a, struct pv_error *e);
 enum pv_class nightly_run(struct admin *a, struct pv_error *e);
 enum pv_class config_run(struct admin *a, struct pv_error *e);
+enum pv_class dovecot_config_run(struct admin *a, struct pv_error *e);
 enum pv_class explain_run(struct admin *a, struct pv_error *e);
 enum pv_class doctor_run(struct admin *a, struct pv_error *e);
 

@@ -90,6 +90,8 @@ static const struct command commands[] = {
 	  "do what is due each night: trash, history, tables, unfinished changes" },
 	{ "config", NULL, config_run, NEED_STORE, 0, 0, "",
 	  "print all settings, or with -n those that are not the default" },
+	{ "dovecot-config", NULL, dovecot_config_run, NEED_STORE | OR_NONE, 1, 0, "[2.3|2.4]",
+	  "print a configuration of Dovecot's, for IMAP and SMTP AUTH of the same users" },
 	{ "explain", NULL, explain_run, AS_ROOT, 1, 0, "ADDRESS",
 	  "print what happens to mail for an address" },
 	{ "doctor", NULL, doctor_run, OWN_STATUS | OR_NONE, 1, DOCTOR_OPTIONS, "[DOMAIN]",

@@ -152,7 +152,7 @@ static int later(const struct pv_error *e)
 static int refuse(const struct attempt *a, unsigned wait_s, int status, const char *why)
 {
 	pv_log(PV_LOG_WARNING, "login refused: user=%.300s address=%s reason=%s", a->who, a->from, why);
-	pv_login_hold(a->began_ms, wait_s);
+	pv_login_hold(a->began_ms, wait_s, NULL);
 	return status;
 }
 
@@ -192,7 +192,7 @@ static int admit(const struct pv_store *s, struct pv_tries *t, struct attempt *a
 	if (a->login.verdict == PV_LOGIN_CLOSED)
 		return refuse(a, wait_s, EXIT_WRONG, "closed");
 	if (wait_s > 0)
-		pv_login_hold(a->began_ms, wait_s);
+		pv_login_hold(a->began_ms, wait_s, NULL);
 	if (pv_session_seen(s, &a->name.address, &early, &e) != PV_OK)
 		pv_log(PV_LOG_WARNING, "%s", e.text);
 	if (strcmp(s->conf.login_log, "all") == 0)

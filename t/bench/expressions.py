@@ -32,7 +32,7 @@ def make_sub_domains(scratch, top, names):
     if os.path.exists("/etc/postfix/dynamicmaps.cf"):
         with open("/etc/postfix/dynamicmaps.cf", "rb") as f:
             scratch.write(top, "postfix", "dynamicmaps.cf", text=f.read())
-    scratch.write(top, "etc", "virtual.conf", text=f"map_directory = {scratch.folder(top, 'maps', mode=0o750)}\n"
+    scratch.write(top, "etc", "virtual.conf", text=f"dovecot_group =\nmap_directory = {scratch.folder(top, 'maps', mode=0o750)}\n"
                   f"run_directory = {scratch.at(top, 'run')}\nstate_directory = {scratch.at(top, 'state')}\n"
                   f"spool_directory = {scratch.at(top, 'spool')}\n"
                   f"postfix_config_directory = {scratch.at(top, 'postfix')}\n")

@@ -37,7 +37,7 @@ class Host:
             with open("/etc/postfix/dynamicmaps.cf", encoding="utf-8") as f:
                 self.write("dynamicmaps.cf", f.read(), "postfix")
         os.utime(self.at("postfix", "main.cf"), (1000000000, 1000000000))
-        self.write("virtual.conf", f"map_directory = {self.maps}\nrun_directory = {self.at('run')}\n"
+        self.write("virtual.conf", f"dovecot_group =\nmap_directory = {self.maps}\nrun_directory = {self.at('run')}\n"
                    f"state_directory = {self.at('state')}\nspool_directory = {self.at('spool')}\nmail_directory =\n"
                    f"postfix_config_directory = {self.at('postfix')}\nlog_socket = {scratch.at('log')}\n"
                    f"delivery_program = {c.DELIVER}\n", "etc")

@@ -32,6 +32,7 @@ struct reader { /* of answers, however they are cut into packets */
 	size_t len;
 	bool in_lines, line_start; /* behind the first line of an answer of many lines */
 	unsigned long answers, errors;
+	char refusal[100];		 /* the last one */
 	unsigned long long bytes, count; /* count: the first number of the last answer */
 };
 
@@ -94,6 +95,7 @@ static bool take_status(struct reader *r, const char **p, const char *end, bool 
 		r->in_lines = r->line_start = many;
 	} else {
 		r->errors++;
+		snprintf(r->refusal, sizeof r->refusal, "%.*s", (int)(nl - *p), *p);
 	}
 	r->answers += !r->in_lines;
 	*p = nl + 1;
@@ -193,7 +195,7 @@ static void login(struct session *s)
 	snprintf(line, sizeof line, "PASS %s", s->password);
 	say(s, line, false);
 	if (s->r.errors) {
-		fputs("pop3_client: login refused\n", stderr);
+		fprintf(stderr, "pop3_client: login: %s\n", s->r.refusal);
 		exit(1);
 	}
 }
@@ -298,8 +300,10 @@ static void some_sessions(struct session *s, int port, unsigned long n)
 		login(s);
 		say(s, "STAT", false);
 		say(s, "QUIT", false);
-		if (s->r.errors)
-			fail("an answer");
+		if (s->r.errors) {
+			fprintf(stderr, "pop3_client: %s\n", s->r.refusal);
+			exit(1);
+		}
 		close(s->fd);
 	}
 }

@@ -50,10 +50,11 @@ class Peer:
             f.write(message)
 
     def rate(self, users, sessions):
-        """Sessions a second, a client for each user."""
+        """Sessions a second, a client for each user; None where one of them failed."""
         done = client("rate", self, ",".join(users), [str(sessions)])
         if done["failed"]:
-            print(f"  # {self.title}: {done['failed']} of {len(users)} clients failed")
+            print(f"  # {self.title}: {done['failed']} of {len(users)} clients failed: {done['complaint'].splitlines()[-1:]}")
+            return None
         return done["sessions"] / done["s"]
 
     def session(self, user, *steps, look=None):
@@ -74,7 +75,7 @@ def client(mode, peer, user, words, look=None):
     if process.returncode != 0 and mode == "session":
         raise SystemExit(f"bench: {peer.title}: {complaint.decode(errors='replace')}{peer.server.output()[-500:]}")
     figures = json.loads(out)
-    figures["looked"] = looked
+    figures.update(looked=looked, complaint=complaint.decode(errors="replace"))
     return figures
 
 

@@ -33,6 +33,7 @@ class House:
         self.settings = {
             "spool_directory": self.spool,
             "map_directory": self.map_folder,
+            "dovecot_group": "",  # most hosts have no Dovecot; files for it would slow every run down
             "postfix_config_directory": self.postfix.config,
             "mail_directory": "",
             "state_directory": self.path("state"),

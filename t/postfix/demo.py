@@ -37,7 +37,7 @@ SEEN = [
     ">>From here it is quoted",
     "status=sent",
     "ok: 1 domain",
-    "S: +OK Virtual kvt.dk POP3 Server ready <",
+    "S: +OK Virtual kvt.dk POP3 Server ready",
     "S: -ERR Begin TLS first, by STLS",
     "C: STLS",
     "S: +OK opened mailbox for abc@kvt.dk",

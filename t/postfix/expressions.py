@@ -77,7 +77,7 @@ write(os.path.join(POSTFIX, "main.cf"), "compatibility_level = 3.6\nmyhostname =
 write(os.path.join(POSTFIX, "master.cf"), "")
 if os.path.exists("/etc/postfix/dynamicmaps.cf"):
     shutil.copy("/etc/postfix/dynamicmaps.cf", POSTFIX)
-write(os.path.join(ETC, "virtual.conf"), f"map_directory = {TABLES}\nrun_directory = {TOP}/run\n"
+write(os.path.join(ETC, "virtual.conf"), f"dovecot_group =\nmap_directory = {TABLES}\nrun_directory = {TOP}/run\n"
       f"state_directory = {TOP}/state\npostfix_config_directory = {POSTFIX}\n")
 write(os.path.join(ETC, "domains"), "kvt.dk sub_domains=yes\nkvt.org alias_of=kvt.dk\n")
 domain("kvt.dk", ["abc", "sales", "a.b"], "# patterns\n/^sales-([a-z0-9]+)$/: sales\n/^to-([a-z]+)$/: ${1}\n")

@@ -137,7 +137,7 @@ static void read_both(void)
 	struct pv_error e;
 
 	memset(got, 0, sizeof got);
-	assert_int_equal(pv_readers_run(&store, &account, 1, take, NULL, &e), PV_OK);
+	assert_int_equal(pv_readers_run(&store, PV_READER_KEYS, &account, 1, take, NULL, &e), PV_OK);
 	assert_int_equal(open_descriptors(), open_before);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }

@@ -207,7 +207,7 @@ static enum pv_class read_all(int64_t *took_ms)
 	memset(last, 0, sizeof last);
 	reported = 0;
 	int64_t begun = pv_now_ms();
-	enum pv_class c = pv_readers_run(&store, accounts, account_count, take, &store, &e);
+	enum pv_class c = pv_readers_run(&store, PV_READER_KEYS, accounts, account_count, take, &store, &e);
 	if (took_ms != NULL)
 		*took_ms = pv_now_ms() - begun;
 	assert_int_equal(open_descriptors(), open_before);

@@ -9,7 +9,7 @@ from scratch import TOP, folder, must, read, run, write  # noqa: E402
 from tap import check, done, equal  # noqa: E402
 
 PREFIX = "/opt/pv"
-PROGRAMS = ["bin/virtual-deliver", "sbin/make-postfix-maps", "sbin/postfix-virtual"]
+PROGRAMS = ["bin/virtual-deliver", "sbin/make-postfix-maps", "sbin/postfix-virtual", "bin/virtual-checkpassword"]
 
 
 class Installation:
@@ -41,7 +41,8 @@ def what_is_there(i):
     pages = [f for f in files if f.startswith("share/man/")]
     equal("the man pages are installed by section", pages,
           ["share/man/man5/postfix-virtual-files.5", "share/man/man5/virtual.conf.5", "share/man/man8/make-postfix-maps.8",
-           "share/man/man8/postfix-virtual.8", "share/man/man8/virtual-deliver.8"])
+           "share/man/man8/postfix-virtual.8", "share/man/man8/virtual-checkpassword.8",
+           "share/man/man8/virtual-deliver.8"])
     docs = "share/doc/postfix-virtual/"
     samples = {os.path.relpath(os.path.join(top, n), TOP) for top, _, names in os.walk(os.path.join(TOP, "samples"))
                for n in names}

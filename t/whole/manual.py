@@ -60,7 +60,7 @@ def lint():
 
 
 def small_programs():
-    for name in ("virtual-deliver", "make-postfix-maps"):
+    for name in ("virtual-deliver", "make-postfix-maps", "virtual-checkpassword", "virtual-pop3d"):
         # Those that `--help` lists, one in a line, some with a second name.
         said = set(re.findall(r"^  (-\w)\b", help_of(name), re.M))
         said |= set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", help_of(name), re.M))
@@ -68,8 +68,9 @@ def small_programs():
         for line in re.findall(r"^\.It (Fl .*)", page(name + ".8"), re.M):
             written |= flags(line)
         equal(f"{name}(8) has the options of {name} --help", written, said)
-    said = set(re.findall(r"^  (\d+) ", help_of("make-postfix-maps"), re.M))
-    equal("make-postfix-maps(8) has the exit statuses of --help", statuses(page("make-postfix-maps.8")), said)
+    for name in ("make-postfix-maps", "virtual-checkpassword", "virtual-pop3d"):
+        said = set(re.findall(r"^  (\d+) ", help_of(name), re.M))
+        equal(f"{name}(8) has the exit statuses of --help", statuses(page(name + ".8")), said)
 
 
 def admin_help():

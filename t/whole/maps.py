@@ -40,7 +40,7 @@ class Tree:
         write(self.path("etc", "virtual.conf"),
               f"map_directory = {self.maps}\nrun_directory = {self.path('run')}\n"
               f"state_directory = {self.path('state')}\npostfix_config_directory = {self.path('postfix')}\n"
-              f"log_socket = {self.path('log')}\n")
+              f"log_socket = {self.path('log')}\ndovecot_group =\n")
 
     def path(self, *parts):
         return os.path.join(self.top, *parts)

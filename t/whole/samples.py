@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every file in samples/ is taken by our programs, does what its comments say, and states true defaults.
 
-samples/main.cf and master.cf are loaded by the tests in t/postfix.
+samples/main.cf and master.cf are loaded by the tests in t/postfix, those of the POP3 server by pop3_samples.py.
 """
 import json
 import os
@@ -13,10 +13,13 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from house import MESSAGE, House, messages  # noqa: E402
 from scratch import BUILD, TOP, folder, must, read, run, write  # noqa: E402
-from tap import check, contains, done, equal, note  # noqa: E402
+from systemd import settings_of, verify  # noqa: E402
+from tap import check, contains, done, equal  # noqa: E402
 
 SAMPLES = os.path.join(TOP, "samples")
-ELSEWHERE = {"main.cf", "master.cf"}
+POP3 = {"virtual-pop3d.service", "virtual-pop3d.socket", "inetd.conf", "xinetd.d/virtual-pop3d", "fail2ban/filter.d/virtual-pop3d.conf",
+        "fail2ban/jail.d/virtual-pop3d.conf"}
+ELSEWHERE = {"main.cf", "master.cf"} | POP3
 used = set()
 
 
@@ -160,23 +163,11 @@ def worked_example():
         contains(f"and says for whom it is: {user}", stored[0] if stored else b"", f"\nDelivered-To: {user}@kvt.dk\n".encode())
 
 
-def unit(name):
-    """[(setting, value)] of a systemd unit."""
-    return re.findall(r"^(\w+)=(.*)$", sample(name), re.M)
-
-
 def verified(h):
-    """What systemd says of the units, with our program in its place. (Our man page need not be installed.)"""
-    top = h.path("units")
-    os.mkdir(top)
-    for name in ("postfix-virtual-nightly.service", "postfix-virtual-nightly.timer"):
-        write(os.path.join(top, name), re.sub(r"(?m)^Documentation=.*\n", "", sample(name)).replace("/usr/local/sbin", h.bin))
-    if not os.path.exists("/usr/bin/systemd-analyze"):
-        note("there is no systemd-analyze: the units are not verified")
-        return
-    r = run(["/usr/bin/systemd-analyze", "verify", *[os.path.join(top, n) for n in sorted(os.listdir(top))]])
-    equal("systemd finds nothing in the units", (r.returncode, r.stdout + r.stderr), (0, b""))
-    r = run(["/usr/bin/systemd-analyze", "calendar", dict(unit("postfix-virtual-nightly.timer"))["OnCalendar"]])
+    """What systemd says of the units, with our program in its place."""
+    units = {n: sample(n).replace("/usr/local/sbin", h.bin) for n in ("postfix-virtual-nightly.service", "postfix-virtual-nightly.timer")}
+    equal("systemd finds nothing in the units", verify(h.path("units"), units), (0, b""))
+    r = run(["/usr/bin/systemd-analyze", "calendar", dict(settings_of(sample("postfix-virtual-nightly.timer")))["OnCalendar"]])
     check("the timer's time is one", r.returncode == 0 and b"03:30:00" in r.stdout, r)
 
 
@@ -200,7 +191,7 @@ def nightly():
     """The units and the cron line; and that the service's restrictions leave nightly all that it needs."""
     h = Domains("n")
     verified(h)
-    service = unit("postfix-virtual-nightly.service")
+    service = settings_of(sample("postfix-virtual-nightly.service"))
     command = dict(service)["ExecStart"]
     cron = [l for l in sample("cron").splitlines() if l and not l.startswith("#")]
     check("the cron line is one, for root, with the same command", len(cron) == 1 and

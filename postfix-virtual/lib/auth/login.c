@@ -336,13 +336,13 @@ enum pv_class pv_login_apop(const struct pv_store *s, const struct pv_login_name
 	return c;
 }
 
-void pv_login_hold(int64_t began_ms, unsigned wait_s)
+void pv_login_hold(int64_t began_ms, unsigned wait_s, bool (*stop)(void))
 {
 	int64_t until = began_ms + 1000 * (int64_t)(wait_s > 1 ? wait_s : 1), now;
 
 	for (int64_t step = 1000; until < (now = pv_now_ms()); step *= 2)
 		until = began_ms + 2 * step;
-	while ((now = pv_now_ms()) < until) {
+	while ((now = pv_now_ms()) < until && (stop == NULL || !stop())) {
 		const struct timespec t = { .tv_sec = (until - now) / 1000,
 					    .tv_nsec = (until - now) % 1000 * 1000000 };
 		(void)nanosleep(&t, NULL);

@@ -48,8 +48,9 @@ enum pv_class pv_login_apop(const struct pv_store *s, const struct pv_login_name
 /*
  * Wait until a refusal may be said: one second after began_ms (of pv_now_ms(): when the password came), or
  * wait_s if that is more; where that has passed already, the next of 2, 4, 8 ... seconds. So the time that
- * the check took does not show.
+ * the check took does not show. stop: asked before each wait, and after each signal, whether to leave it;
+ * NULL: never.
  */
-void pv_login_hold(int64_t began_ms, unsigned wait_s);
+void pv_login_hold(int64_t began_ms, unsigned wait_s, bool (*stop)(void));
 
 #endif

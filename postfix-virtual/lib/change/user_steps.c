@@ -366,6 +366,8 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = move_mailbox(s, e);
 	if (c == PV_OK)
+		c = pv_step_imap_folders(s, e);
+	if (c == PV_OK)
 		c = pv_forward_put(&s->edit, s->store, s->account, &to, s->mark->when, e);
 	(void)close(folder);
 	return c;
@@ -399,6 +401,8 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
 		c = move_conf(s, folder, e);
 	if (c == PV_OK)
 		c = move_mailbox(s, e);
+	if (c == PV_OK)
+		c = pv_step_imap_folders(s, e);
 	purge(s);
 	(void)close(folder);
 	return c;

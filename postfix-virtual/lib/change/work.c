@@ -23,12 +23,13 @@ static const struct recipe {
 	step *as_account;      /* in a child that became the account */
 	step *as_root;	       /* in folders that are root's alone */
 	bool keys_last;	       /* keys as of what the files say then */
+	bool logins_last;      /* likewise, but no key depends on it */
 	bool account_may_lack; /* go on without as_account where the account is gone */
 	bool slow;	       /* as_account is work for the processor */
 } recipes[] = {
 	[PV_MARK_USER_ADD] = { .as_account = pv_step_user_add, .keys_last = true },
-	[PV_MARK_USER_PASSWORD] = { .as_account = pv_step_user_password },
-	[PV_MARK_USER_HASH_ALL] = { .as_account = pv_step_hash_all, .slow = true },
+	[PV_MARK_USER_PASSWORD] = { .as_account = pv_step_user_password, .logins_last = true },
+	[PV_MARK_USER_HASH_ALL] = { .as_account = pv_step_hash_all, .logins_last = true, .slow = true },
 	[PV_MARK_USER_RENAME] = { .keys_first = true,
 				  .as_account = pv_step_user_rename,
 				  .as_root = pv_step_user_seen,
@@ -252,6 +253,8 @@ static enum pv_class do_steps(struct pv_work *w, struct pv_error *e)
 		pv_work_tell_keys(w);
 	else if (c == PV_OK && r->keys_last)
 		c = pv_work_update_maps(w, false, e);
+	if (c == PV_OK && r->logins_last && !w->c->dry)
+		c = pv_work_update_logins(w, e);
 	return c;
 }
 

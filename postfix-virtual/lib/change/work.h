@@ -67,6 +67,8 @@ bool pv_work_is_hosts(const struct pv_work *w);
 /* Bring the tables up to date with what w changes; `first`: what it takes away is not gone from the files
  * yet. What else is wrong is a note. */
 enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error *e);
+/* The same for what Dovecot reads, where passwords alone have changed. */
+enum pv_class pv_work_update_logins(struct pv_work *w, struct pv_error *e);
 /* In a dry run nothing is there yet from which the tables could be made: a note must do. */
 void pv_work_tell_keys(struct pv_work *w);
 /* PV_PERMANENT where d cannot be a domain here: it is too long, an alias, or one of Postfix's other domains
@@ -89,6 +91,8 @@ enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e);
+/* Of one who is renamed or deleted, as the account (imap_folders.c). */
+enum pv_class pv_step_imap_folders(struct pv_step *s, struct pv_error *e);
 /* The passwords of a whole domain, as the account (hash_all.c). */
 enum pv_class pv_step_hash_all(struct pv_step *s, struct pv_error *e);
 /* The .forward files of a whole domain, as the account. */

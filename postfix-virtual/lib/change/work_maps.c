@@ -113,6 +113,19 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 	return c;
 }
 
+enum pv_class pv_work_update_logins(struct pv_work *w, struct pv_error *e)
+{
+	struct pv_maps_report report;
+
+	enum pv_class c = pv_maps_update_logins(w->c->store, &w->mark.domain, &report, e);
+	if (report.touched)
+		w->shared->steps++;
+	for (size_t i = 0; c == PV_OK && i < report.complaint_count; i++)
+		pv_buf_addf(&w->c->notes, "%s\n", report.complaints[i].error.text);
+	pv_maps_report_free(&report);
+	return c;
+}
+
 /* In a dry run nothing is there yet from which the maps could be made: a comment must do. */
 void pv_work_tell_keys(struct pv_work *w)
 {

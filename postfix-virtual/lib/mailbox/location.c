@@ -256,23 +256,46 @@ static enum pv_class spool_exists(const struct pv_location_rules *rules, const s
 	return c;
 }
 
+/* Is there a home to be searched? */
+static enum pv_class judge_home(const struct pv_location_rules *rules, const struct pv_domain *d,
+				const struct pv_user *u, const char *home, bool *has_r, struct pv_error *e)
+{
+	*has_r = home != NULL && home[0] == '/' && rules->mail_spool_home[0] != '\0';
+	if (*has_r && rules->account_home == NULL)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s@%s has the home %s, but the home of the account is not known: set HOME",
+			       u->s, d->s, home);
+	*has_r = *has_r && home_is_inside(home, rules->account_home);
+	return PV_OK;
+}
+
+/* What comes before the spool, if it exists: then *place_r and *l are filled. */
+static enum pv_class find_existing(const struct pv_location_rules *rules, const struct pv_user *u,
+				   const char *home, bool *found_r, enum pv_location_place *place_r,
+				   struct pv_location *l, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	*found_r = false;
+	*place_r = PV_LOCATION_HOME;
+	if (home != NULL && ((c = try_home(rules, home, false, found_r, l, e)) != PV_OK || *found_r))
+		return c;
+	*place_r = PV_LOCATION_MAIL_DIRECTORY;
+	return try_mail_directory(rules, u->s, found_r, l, e);
+}
+
 enum pv_class pv_location_find(const struct pv_location_rules *rules, const struct pv_domain *d,
 			       const struct pv_user *u, const char *home, struct pv_location *l,
 			       struct pv_error *e)
 {
-	bool found = false;
-	enum pv_class c;
+	enum pv_location_place place;
+	bool found = false, has_home;
 
 	*l = (struct pv_location){ .dirfd = -1 };
-	bool has_home = home != NULL && home[0] == '/' && rules->mail_spool_home[0] != '\0';
-	if (has_home && rules->account_home == NULL)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "%s@%s has the home %s, but the home of the account is not known: set HOME",
-			       u->s, d->s, home);
-	has_home = has_home && home_is_inside(home, rules->account_home);
-	if (has_home && ((c = try_home(rules, home, false, &found, l, e)) != PV_OK || found))
-		return c;
-	if ((c = try_mail_directory(rules, u->s, &found, l, e)) != PV_OK || found)
+	enum pv_class c = judge_home(rules, d, u, home, &has_home, e);
+	if (c == PV_OK)
+		c = find_existing(rules, u, has_home ? home : NULL, &found, &place, l, e);
+	if (c != PV_OK || found)
 		return c;
 	bool in_spool = true;
 	if (has_home && (c = spool_exists(rules, d, u, &in_spool, e)) != PV_OK)
@@ -280,6 +303,40 @@ enum pv_class pv_location_find(const struct pv_location_rules *rules, const stru
 	if (!in_spool)
 		return try_home(rules, home, true, &found, l, e);
 	return use_spool(rules, d, u, l, e);
+}
+
+static bool is_folder(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum pv_class pv_location_which(const struct pv_location_rules *rules, const struct pv_domain *d,
+				const struct pv_user *u, const char *home, enum pv_location_place *place_r,
+				bool *is_folder_r, struct pv_error *e)
+{
+	struct pv_location l = { .dirfd = -1 };
+	bool found = false, has_home, in_spool = true;
+
+	*is_folder_r = false;
+	enum pv_class c = judge_home(rules, d, u, home, &has_home, e);
+	if (c == PV_OK)
+		c = find_existing(rules, u, has_home ? home : NULL, &found, place_r, &l, e);
+	if (c == PV_OK && found)
+		*is_folder_r = is_folder(l.dirfd, l.name);
+	pv_location_free(&l);
+	if (c != PV_OK || found)
+		return c;
+	if (has_home && (c = spool_exists(rules, d, u, &in_spool, e)) != PV_OK)
+		return c;
+	*place_r = in_spool ? PV_LOCATION_SPOOL : PV_LOCATION_HOME;
+	char *path = in_spool ? join(rules->spool_directory, d->s, u->s) : NULL;
+	if (in_spool && path == NULL)
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "find a mailbox: out of memory");
+	*is_folder_r = in_spool && is_folder(AT_FDCWD, path);
+	free(path);
+	return PV_OK;
 }
 
 enum pv_class pv_location_own(const struct pv_location_rules *rules, const struct pv_user *account,

@@ -43,6 +43,20 @@ enum pv_class pv_location_find(const struct pv_location_rules *rules, const stru
 			       const struct pv_user *u, const char *home, struct pv_location *l,
 			       struct pv_error *e);
 
+enum pv_location_place {
+	PV_LOCATION_HOME,	    /* HOME/mail_spool_home */
+	PV_LOCATION_MAIL_DIRECTORY, /* mail_directory/u */
+	PV_LOCATION_SPOOL,	    /* spool_directory/d/u */
+};
+
+/*
+ * Which of them pv_location_find() would find; *is_folder_r: a folder stands there, so a Maildir. It makes
+ * nothing, and for a user without a home it is two system calls. PV_TEMPORARY: likewise.
+ */
+enum pv_class pv_location_which(const struct pv_location_rules *rules, const struct pv_domain *d,
+				const struct pv_user *u, const char *home, enum pv_location_place *place_r,
+				bool *is_folder_r, struct pv_error *e);
+
 /* The account's own mailbox, for its mail that is no domain's: account_home/mail_spool_home or
  * mail_directory/account, by the same rules. */
 enum pv_class pv_location_own(const struct pv_location_rules *rules, const struct pv_user *account,

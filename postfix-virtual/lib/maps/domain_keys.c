@@ -2,9 +2,9 @@
 
 #include "address/extension.h"
 #include "maps/domain_patterns.h"
+#include "maps/domain_settings.h"
 #include "maps/report.h"
 #include "maps/standard_keys.h"
-#include "store/folder.h"
 #include "store/passwd.h"
 
 #include <errno.h>
@@ -17,10 +17,9 @@ struct making {
 	struct pv_maps_work *w;
 	struct pv_plan_domain *d;
 	const struct pv_registry_entry *says; /* `domains`, or its defaults */
-	struct pv_user *closed;		      /* users with receive = no */
-	size_t closed_count;
-	size_t users;	     /* lines of passwd */
-	char path[PATH_MAX]; /* of the folder */
+	struct pv_some_users closed;	      /* users with receive = no */
+	size_t users;			      /* lines of passwd */
+	char path[PATH_MAX];		      /* of the folder */
 };
 
 /* value lives as long as the run. */
@@ -60,60 +59,9 @@ static enum pv_class complain(struct making *m, const struct pv_error *why, stru
 	return pv_report_complain(m->w->report, &m->d->domain, why, e);
 }
 
-/* Parse users/<user>; note it if its mail is switched off. */
-static enum pv_class read_user_conf(struct making *m, const struct pv_user *u, const struct pv_slice *slice,
-				    struct pv_error *e)
+static bool is_closed(const struct pv_user_conf *conf)
 {
-	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
-	char file[PATH_MAX + PV_USER_MAX + 16];
-	struct pv_user_conf conf;
-
-	(void)snprintf(file, sizeof file, "%s/users/%s", m->path, u->s);
-	pv_buf_add(&text, slice->s, slice->len);
-	enum pv_class c = pv_buf_check(&text, file, e);
-	if (c == PV_OK)
-		c = pv_user_conf_parse(&text, file, &conf, e);
-	pv_buf_free(&text);
-	if (c != PV_OK || conf.receive)
-		return c;
-	/* Full at each power of two. */
-	size_t n = m->closed_count;
-	if ((n & (n - 1)) == 0) {
-		struct pv_user *v = reallocarray(m->closed, n == 0 ? 1 : n * 2, sizeof *v);
-		if (v == NULL)
-			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu users", n + 1);
-		m->closed = v;
-	}
-	m->closed[m->closed_count++] = *u;
-	return PV_OK;
-}
-
-static int compare_users(const void *a, const void *b)
-{
-	const struct pv_user *x = a, *y = b;
-
-	return strcmp(x->s, y->s);
-}
-
-static enum pv_class read_user_confs(struct making *m, const struct pv_domain_files *files,
-				     struct pv_error *e)
-{
-	enum pv_class c = PV_OK;
-	struct pv_slice text;
-	struct pv_user u;
-	size_t at = 0;
-
-	while (c == PV_OK && pv_files_next_user(files, &at, &u, &text))
-		c = read_user_conf(m, &u, &text, e);
-	if (m->closed_count > 1)
-		qsort(m->closed, m->closed_count, sizeof *m->closed, compare_users);
-	return c;
-}
-
-static bool is_closed(const struct making *m, const struct pv_user *u)
-{
-	return m->closed_count > 0 &&
-	       bsearch(u, m->closed, m->closed_count, sizeof *u, compare_users) != NULL;
+	return !conf->receive;
 }
 
 static bool is_without(const struct making *m, const struct pv_user *u)
@@ -142,7 +90,8 @@ static enum pv_class add_user(void *ctx, const struct pv_passwd_entry *p, unsign
 	struct pv_error why;
 
 	m->users++;
-	if (host_address(m, &p->user) != NULL || is_closed(m, &p->user) || is_without(m, &p->user))
+	if (host_address(m, &p->user) != NULL || pv_some_users_have(&m->closed, &p->user) ||
+	    is_without(m, &p->user))
 		return PV_OK;
 	if (pv_extension_format(&p->user, &m->d->domain, extension, &why) == PV_OK)
 		return add_target(m, p->user.s, extension, e);
@@ -206,20 +155,11 @@ static enum pv_class add_fallback(struct making *m, const struct pv_user *fallba
 	return complain(m, &why, e);
 }
 
-static enum pv_class read_conf(struct making *m, const struct pv_slice *slice, struct pv_error *e)
+static enum pv_class read_conf(struct making *m, const struct pv_domain_files *files, struct pv_error *e)
 {
-	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
 	struct pv_domain_conf conf = { .has_fallback = false };
-	char file[PATH_MAX + 16];
 
-	if (slice->s == NULL)
-		return PV_OK;
-	(void)snprintf(file, sizeof file, "%s/domain.conf", m->path);
-	pv_buf_add(&text, slice->s, slice->len);
-	enum pv_class c = pv_buf_check(&text, file, e);
-	if (c == PV_OK)
-		c = pv_domain_conf_parse(&text, file, &conf, e);
-	pv_buf_free(&text);
+	enum pv_class c = pv_domain_settings_conf(files, m->path, &conf, e);
 	return c == PV_OK && conf.has_fallback ? add_fallback(m, &conf.fallback, e) : c;
 }
 
@@ -237,11 +177,11 @@ static enum pv_class add_host_addresses(struct making *m, struct pv_error *e)
 /* The users, and a fallback, who must be one. */
 static enum pv_class read_users(struct making *m, const struct pv_domain_files *files, struct pv_error *e)
 {
-	enum pv_class c = read_user_confs(m, files, e);
+	enum pv_class c = pv_domain_settings_users(files, m->path, is_closed, &m->closed, e);
 
 	if (c == PV_OK)
 		c = read_passwd(m, &files->passwd, e);
-	return c == PV_OK ? read_conf(m, &files->conf, e) : c;
+	return c == PV_OK ? read_conf(m, files, e) : c;
 }
 
 enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain *d,
@@ -263,7 +203,7 @@ enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain 
 	if (c == PV_OK && !m.says->standard)
 		c = pv_domain_patterns(w, d, &files->aliases, e);
 	pv_keys_sort(&d->keys);
-	free(m.closed);
+	pv_some_users_free(&m.closed);
 	return c;
 }
 

@@ -153,6 +153,8 @@ struct gathering {
 	struct pv_plan_domain ***at;
 	size_t count;	    /* of accounts */
 	size_t done, total; /* domains */
+	pv_gather_each *each;
+	void *ctx;
 };
 
 static enum pv_class take_domain(void *ctx, size_t account, size_t domain,
@@ -165,12 +167,28 @@ static enum pv_class take_domain(void *ctx, size_t account, size_t domain,
 	return make_keys(g->w, g->at[account][domain], files, e);
 }
 
+static enum pv_class take_logins(void *ctx, size_t account, size_t domain,
+				 const struct pv_domain_files *files, struct pv_error *e)
+{
+	struct gathering *g = ctx;
+	struct pv_plan_domain *d = g->at[account][domain];
+
+	if (!files->ok)
+		return pv_plan_keep(g->w, d, &files->error, e);
+	return g->each(g->ctx, d, g->accounts[account].ids.gid, files, e);
+}
+
+static bool is_standard(const struct pv_maps_work *w, const struct pv_domain *d)
+{
+	const struct pv_registry_entry *r = pv_registry_get(&w->registry, d);
+
+	return r != NULL && r->standard;
+}
+
 static void note_domain(struct gathering *g, size_t i, const struct pv_domain *d)
 {
-	const struct pv_registry_entry *r = pv_registry_get(&g->w->registry, d);
-
 	g->names[i] = d;
-	g->standard[i] = r != NULL && r->standard;
+	g->standard[i] = is_standard(g->w, d);
 }
 
 /* In a list in the order of owners. */
@@ -246,23 +264,41 @@ static enum pv_class make_room(struct gathering *g, size_t count, struct pv_erro
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", count);
 }
 
+/* Read the domains that are to be read. */
+static enum pv_class read_domains(struct gathering *g, enum pv_reader_purpose purpose, pv_readers_each *take,
+				  struct pv_error *e)
+{
+	struct pv_plan *p = &g->w->plan;
+	size_t count = 0;
+
+	enum pv_class c = make_room(g, p->count + 1, e);
+	for (size_t i = 0; c == PV_OK && i < p->count; i++) {
+		struct pv_plan_domain *d = &p->domains[i];
+		if (d->state == PV_PLAN_READ && !d->is_alias &&
+		    (purpose == PV_READER_KEYS || !is_standard(g->w, &d->domain)))
+			g->list[count++] = d;
+	}
+	g->total = count;
+	if (c == PV_OK)
+		c = find_accounts(g, count, e);
+	if (c == PV_OK)
+		c = pv_readers_run(g->w->store, purpose, g->accounts, g->count, take, g, e);
+	free_gathering(g);
+	return c;
+}
+
 enum pv_class pv_gather(struct pv_maps_work *w, struct pv_error *e)
 {
 	struct gathering g = { .w = w };
-	struct pv_plan *p = &w->plan;
-	size_t count = 0;
 
-	enum pv_class c = make_room(&g, p->count + 1, e);
-	for (size_t i = 0; c == PV_OK && i < p->count; i++)
-		if (p->domains[i].state == PV_PLAN_READ && !p->domains[i].is_alias)
-			g.list[count++] = &p->domains[i];
-	g.total = count;
-	if (c == PV_OK)
-		c = find_accounts(&g, count, e);
-	if (c == PV_OK)
-		c = pv_readers_run(w->store, g.accounts, g.count, take_domain, &g, e);
-	free_gathering(&g);
-	return c;
+	return read_domains(&g, PV_READER_KEYS, take_domain, e);
+}
+
+enum pv_class pv_gather_logins(struct pv_maps_work *w, pv_gather_each *each, void *ctx, struct pv_error *e)
+{
+	struct gathering g = { .w = w, .each = each, .ctx = ctx };
+
+	return read_domains(&g, PV_READER_LOGINS, take_logins, e);
 }
 
 enum pv_class pv_gather_aliases(struct pv_maps_work *w, struct pv_error *e)

@@ -51,6 +51,11 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 			return false;
 		d->conf = f->data;
 		return true;
+	case PV_FRAME_PLACES:
+		if (d->places.s != NULL)
+			return false;
+		d->places = f->data;
+		return true;
 	case PV_FRAME_ALIASES:
 		if (d->aliases.s != NULL)
 			return false;
@@ -93,7 +98,7 @@ bool pv_files_parse(struct pv_files *f, size_t count)
 
 void pv_files_free(struct pv_files *f)
 {
-	pv_buf_free(&f->bytes);
+	pv_buf_free_zero(&f->bytes);
 	free(f->list);
 	f->list = NULL;
 }

@@ -2,7 +2,7 @@
  * reader.h: the files of domains, read by a child that became their account.
  *
  * The child only opens and sends; nothing that it says is believed before it was parsed here. Hashes of
- * passwords stay with the child: nothing here needs them.
+ * passwords stay with the child, but for a run that writes them for a login server.
  */
 #ifndef PV_MAPS_READER_H
 #define PV_MAPS_READER_H
@@ -22,9 +22,16 @@
 #define PV_READER_CONF_MAX ((size_t)64 << 10)	/* of domain.conf, and of a file in users/ */
 #define PV_READER_USERS_MAX 200000		/* files in users/ */
 #define PV_READER_DOMAIN_MAX ((size_t)11 << 20) /* bytes of all that is sent */
+#define PV_READER_LOGINS_MAX ((size_t)40 << 20) /* the same for PV_READER_LOGINS */
 
 /* A child ends after a domain with which it has sent so much, so that little is held at a time. */
 #define PV_READER_ENOUGH ((size_t)1 << 20)
+
+/* What is read. */
+enum pv_reader_purpose {
+	PV_READER_KEYS,	  /* what keys are made from: no hash */
+	PV_READER_LOGINS, /* passwd with its hashes, settings, and where each mailbox is; no aliases */
+};
 
 struct pv_slice {
 	const char *s; /* into struct pv_files; NULL: no such file */
@@ -36,10 +43,13 @@ struct pv_domain_files {
 	bool ok;		  /* all of it, and passwd (or `virtual`) is there */
 	struct pv_error error;	  /* where it is not ok */
 	struct pv_slice standard; /* of a standard domain: `virtual`, and none of the others */
-	struct pv_slice passwd;	  /* the whole file, with `*` for each hash */
+	struct pv_slice passwd;	  /* the whole file, but for PV_READER_LOGINS with `*` for each hash */
 	struct pv_slice conf;	  /* domain.conf; s NULL: none */
 	struct pv_slice aliases;  /* s NULL: none */
 	struct pv_slice users;	  /* frames: go through them with pv_files_next_user() */
+	/* PV_READER_LOGINS: a letter for each user of passwd, in its order: where the mailbox is. h: the
+	 * home, m: mail_directory, s: the spool; the capital where it is a Maildir; ?: it cannot be said. */
+	struct pv_slice places;
 };
 
 /* What came of a row of domains of one account. */

@@ -18,6 +18,7 @@ struct sender {
 	struct pv_store store; /* opened anew: the parent's descriptors are closed here */
 	uid_t uid;
 	int out;
+	enum pv_reader_purpose purpose;
 	size_t domain;
 	size_t sent, sent_before; /* bytes in all, and up to the last domain's end */
 	struct pv_buf text;	  /* of one file */
@@ -90,15 +91,15 @@ static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trus
 	(void)close(fd);
 	if (c != PV_OK)
 		return c;
-	if (w->type == PV_FRAME_PASSWD)
+	bool has_hashes = s->purpose == PV_READER_LOGINS;
+	if (w->type == PV_FRAME_PASSWD && !has_hashes)
 		pv_passwd_drop_hashes(&s->text);
-	if (s->text.len > PV_READER_DOMAIN_MAX - FRAMES_ROOM ||
-	    s->sent - s->sent_before > PV_READER_DOMAIN_MAX - FRAMES_ROOM - s->text.len)
-		return pv_fail(
-			e, PV_TEMPORARY, "4.3.5",
-			"%s/%s: with it the domain's files, without the hashes, are larger than %zu bytes: "
-			"make them smaller, or divide the domain",
-			trust->where, w->file, PV_READER_DOMAIN_MAX);
+	const size_t max = has_hashes ? PV_READER_LOGINS_MAX : PV_READER_DOMAIN_MAX;
+	if (s->text.len > max - FRAMES_ROOM || s->sent - s->sent_before > max - FRAMES_ROOM - s->text.len)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s/%s: with it the domain's files, %s the hashes, are larger than %zu bytes: "
+			       "make them smaller, or divide the domain",
+			       trust->where, w->file, has_hashes ? "with" : "without", max);
 	return send_frame(s, w->type, w->name, s->text.s, s->text.len, e);
 }
 
@@ -165,6 +166,18 @@ static enum pv_class send_main_file(struct sender *s, const struct pv_folder *f,
 	return c;
 }
 
+/* Behind passwd, whose text is still there. */
+static enum pv_class send_places(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	struct pv_buf places = PV_BUF_INIT(PV_READER_PASSWD_MAX);
+
+	enum pv_class c = pv_send_places(&s->store, f, &s->text, &places, e);
+	if (c == PV_OK)
+		c = send_frame(s, PV_FRAME_PLACES, NULL, places.s, places.len, e);
+	pv_buf_free(&places);
+	return c;
+}
+
 static enum pv_class send_files(struct sender *s, const struct pv_folder *f, bool standard,
 				struct pv_error *e)
 {
@@ -179,9 +192,11 @@ static enum pv_class send_files(struct sender *s, const struct pv_folder *f, boo
 		return send_main_file(s, f, &addresses, "write it, or take postfix=yes away from `domains`",
 				      e);
 	enum pv_class c = send_main_file(s, f, &passwd, "restore it, or delete the domain", e);
+	if (c == PV_OK && s->purpose == PV_READER_LOGINS)
+		c = send_places(s, f, e);
 	if (c == PV_OK)
 		c = send_file(s, f->fd, &f->trust, &conf, &found, e);
-	if (c == PV_OK)
+	if (c == PV_OK && s->purpose == PV_READER_KEYS)
 		c = send_file(s, f->fd, &f->trust, &aliases, &found, e);
 	return c == PV_OK ? send_users(s, f, e) : c;
 }
@@ -226,6 +241,7 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 	struct sender s = { .store = *order->store,
 			    .uid = order->uid,
 			    .out = out_fd,
+			    .purpose = order->purpose,
 			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX),
 			    .ready = PV_BUF_INIT(READY_MAX + FRAMES_ROOM) };
 	enum pv_class c = PV_OK;
@@ -237,8 +253,8 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 	for (; c == PV_OK && s.domain < order->count && s.sent < PV_READER_ENOUGH; s.domain++)
 		c = send_domain(&s, order->domains[s.domain],
 				order->standard != NULL && order->standard[s.domain], e);
-	pv_buf_free(&s.text);
-	pv_buf_free(&s.ready);
+	pv_buf_free_zero(&s.text);
+	pv_buf_free_zero(&s.ready);
 	(void)close(s.store.dirfd);
 	return c;
 }

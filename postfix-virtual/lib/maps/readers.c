@@ -16,6 +16,7 @@ struct row {
 
 struct readers {
 	const struct pv_store *store;
+	enum pv_reader_purpose purpose;
 	struct pv_readers_account *accounts;
 	pv_readers_each *each;
 	void *ctx;
@@ -51,15 +52,20 @@ static enum pv_class start_row(struct readers *r, size_t i, size_t account, stru
 						.cpu_seconds = PV_READERS_CPU_SECONDS };
 	struct pv_readers_account *a = &r->accounts[account];
 	size_t left = a->count - a->next;
+	size_t max = r->purpose == PV_READER_LOGINS ? PV_READERS_CHILD_MAX_LOGINS : PV_READERS_CHILD_MAX;
 	struct row *row = &r->rows[i];
 
 	*row = (struct row){ .account = account,
 			     .first = a->next,
 			     .count = left < PV_READERS_ROW ? left : PV_READERS_ROW,
 			     .begun = pv_now_ms(),
-			     .files = { .bytes = PV_BUF_INIT(PV_READERS_CHILD_MAX) } };
-	struct pv_send_order order = { r->store, a->ids.uid, a->domains + row->first,
-				       a->standard == NULL ? NULL : a->standard + row->first, row->count };
+			     .files = { .bytes = PV_BUF_INIT(max) } };
+	struct pv_send_order order = { r->store,
+				       a->ids.uid,
+				       a->domains + row->first,
+				       a->standard == NULL ? NULL : a->standard + row->first,
+				       row->count,
+				       r->purpose };
 	return pv_child_start(a->ids.uid, a->ids.gid, &limits, send_all, &order, &row->files.bytes,
 			      &r->children[i], e);
 }
@@ -116,7 +122,8 @@ static enum pv_class fill(struct readers *r, int64_t *until_r, struct pv_error *
 		size_t i = free_place(r);
 		if (i == PV_READERS_MAX)
 			return PV_OK;
-		if (count_at_work(r, &until) >= PV_READERS_AT_WORK) {
+		size_t most = r->purpose == PV_READER_LOGINS ? PV_READERS_AT_WORK_LOGINS : PV_READERS_AT_WORK;
+		if (count_at_work(r, &until) >= most) {
 			*until_r = until;
 			return PV_OK;
 		}
@@ -288,8 +295,9 @@ static void end_all(struct readers *r)
 		pv_files_free(&r->rows[i].files);
 }
 
-enum pv_class pv_readers_run(const struct pv_store *s, struct pv_readers_account *accounts, size_t count,
-			     pv_readers_each *each, void *ctx, struct pv_error *e)
+enum pv_class pv_readers_run(const struct pv_store *s, enum pv_reader_purpose purpose,
+			     struct pv_readers_account *accounts, size_t count, pv_readers_each *each,
+			     void *ctx, struct pv_error *e)
 {
 	struct readers *r = calloc(1, sizeof *r);
 	size_t *queue = calloc(count == 0 ? 1 : count, sizeof *queue);
@@ -298,7 +306,7 @@ enum pv_class pv_readers_run(const struct pv_store *s, struct pv_readers_account
 	if (r == NULL || queue == NULL) {
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu accounts", count);
 	} else {
-		*r = (struct readers){ s, accounts, each, ctx, .queue = queue, .room = count };
+		*r = (struct readers){ s, purpose, accounts, each, ctx, .queue = queue, .room = count };
 		for (size_t i = 0; i < PV_READERS_MAX; i++)
 			r->rows[i].files = (struct pv_files){ .bytes = PV_BUF_INIT(0) };
 		for (size_t i = 0; i < count; i++) {

@@ -12,7 +12,8 @@
 
 enum {
 	PV_READERS_AT_WORK = 6, /* children that send */
-	PV_READERS_MAX = 32,	/* with those that are silent */
+	PV_READERS_AT_WORK_LOGINS = 2,
+	PV_READERS_MAX = 32, /* with those that are silent */
 	PV_READERS_SILENT_MS = 250,
 	PV_READERS_ROW = 1500, /* domains for one child */
 
@@ -25,6 +26,7 @@ enum {
 
 /* Bytes of one child, and of all that is held at once (what is being looked at comes on top). */
 #define PV_READERS_CHILD_MAX (PV_READER_DOMAIN_MAX + PV_READER_ENOUGH)
+#define PV_READERS_CHILD_MAX_LOGINS (PV_READER_LOGINS_MAX + PV_READER_ENOUGH)
 #define PV_READERS_MEMORY (7 * PV_READERS_CHILD_MAX)
 
 /* An account and its domains. */
@@ -47,7 +49,8 @@ typedef enum pv_class pv_readers_each(void *ctx, size_t account, size_t domain,
  * Once a child of an account ended badly, the account's domains behind that are not tried. PV_TEMPORARY: no
  * memory, or each() failed.
  */
-enum pv_class pv_readers_run(const struct pv_store *s, struct pv_readers_account *accounts, size_t count,
-			     pv_readers_each *each, void *ctx, struct pv_error *e);
+enum pv_class pv_readers_run(const struct pv_store *s, enum pv_reader_purpose purpose,
+			     struct pv_readers_account *accounts, size_t count, pv_readers_each *each,
+			     void *ctx, struct pv_error *e);
 
 #endif

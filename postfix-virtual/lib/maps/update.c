@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "maps/collide.h"
 #include "maps/diff.h"
+#include "maps/dovecot.h"
 #include "maps/few.h"
 #include "maps/gather.h"
 #include "maps/install.h"
@@ -152,6 +153,32 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 		c = compute(&w, domains, count, e);
 	if (c == PV_OK && !done)
 		c = finish(&w, e);
+	/* Of what is about to be deleted the files are still there: the run behind the deletion sees to it.
+	 */
+	if (c == PV_OK && writes && options->without_user_count + options->without_domain_count == 0)
+		c = pv_dovecot_update(&w, e);
+	pv_report_sort(r);
+	pv_work_clear(&w);
+	if (lock >= 0)
+		(void)close(lock);
+	return c;
+}
+
+enum pv_class pv_maps_update_logins(const struct pv_store *s, const struct pv_domain *d,
+				    struct pv_maps_report *r, struct pv_error *e)
+{
+	const struct pv_maps_options options = { .dry_run = false };
+	struct pv_maps_work w = { .store = s, .options = &options, .report = r, .is_few = true };
+	int lock = -1;
+
+	pv_report_start(r);
+	enum pv_class c = pv_install_lock(s, &lock, e);
+	if (c == PV_OK)
+		c = pv_registry_load_about(s, d, &w.registry, e);
+	if (c == PV_OK)
+		c = pv_plan_make(&w, d, 1, e);
+	if (c == PV_OK)
+		c = pv_dovecot_update(&w, e);
 	pv_report_sort(r);
 	pv_work_clear(&w);
 	if (lock >= 0)

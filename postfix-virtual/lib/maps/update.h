@@ -105,6 +105,11 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 			     const struct pv_maps_options *options, struct pv_maps_report *r,
 			     struct pv_error *e);
 
+/* Bring only what Dovecot reads (dovecot.h) up to date for d, whose passwords have changed: no key depends on
+ * them. The errors are those of pv_maps_update(). */
+enum pv_class pv_maps_update_logins(const struct pv_store *s, const struct pv_domain *d,
+				    struct pv_maps_report *r, struct pv_error *e);
+
 /* The first complaint about d, or NULL. */
 const struct pv_error *pv_maps_complaint_about(const struct pv_maps_report *r, const struct pv_domain *d);
 void pv_maps_report_free(struct pv_maps_report *r);

@@ -27,6 +27,15 @@ enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
 	return pv_location_find(&rules, &f->domain, &p->user, shared ? NULL : home, l, e);
 }
 
+enum pv_class pv_place_which(const struct pv_store *s, const struct pv_folder *f,
+			     const struct pv_passwd_entry *p, const char *home, const char *account_home,
+			     enum pv_location_place *place_r, bool *is_folder_r, struct pv_error *e)
+{
+	const struct pv_location_rules rules = make_rules(s, f->uid, account_home);
+
+	return pv_location_which(&rules, &f->domain, &p->user, home, place_r, is_folder_r, e);
+}
+
 enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
 			   const char *account_home, struct pv_location *l, struct pv_error *e)
 {

@@ -18,6 +18,11 @@ enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
 			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
 			    struct pv_error *e);
 
+/* Which place that is, see pv_location_which(); home: p's, where it is nobody else's, or NULL. */
+enum pv_class pv_place_which(const struct pv_store *s, const struct pv_folder *f,
+			     const struct pv_passwd_entry *p, const char *home, const char *account_home,
+			     enum pv_location_place *place_r, bool *is_folder_r, struct pv_error *e);
+
 /* The account's own mailbox, see pv_location_own(). */
 enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
 			   const char *account_home, struct pv_location *l, struct pv_error *e);

@@ -17,6 +17,7 @@ enum kind {
 	BELOW_HOME, /* a relative path, or nothing */
 	MAP_TYPE,
 	DOMAIN, /* a domain, or nothing */
+	GROUP,	/* a group's name, or nothing */
 	HOST,	/* a host's name, or nothing */
 	DELIMITERS,
 	DAYS, /* a number */
@@ -36,6 +37,7 @@ static const struct pv_conf_item items[] = {
 	{ "apop", "no", "Take APOP from users who have a second secret for it." },
 	{ "default_domain", "", "The domain of a user who logs in without one." },
 	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
+	{ "dovecot_group", "dovecot", "Who reads the files for Dovecot; empty: none are written." },
 	{ "fcntl_only", "no", "Append to a mailbox also where no NAME.lock can be made beside it." },
 	{ "history_days", "400", "How long a line of the history is kept." },
 	{ "language", "en", "The language of what is said to users: en or da." },
@@ -77,6 +79,7 @@ static const struct place {
 	{ SWITCH, offsetof(struct pv_conf, apop) },
 	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
 	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
+	{ GROUP, offsetof(struct pv_conf, dovecot_group) },
 	{ SWITCH, offsetof(struct pv_conf, fcntl_only) },
 	{ DAYS, offsetof(struct pv_conf, history_days) },
 	{ LANGUAGE, offsetof(struct pv_conf, language) },
@@ -300,6 +303,11 @@ static const char *fault(enum kind kind, const char *value)
 		if (value[0] == '\0' || pv_domain_parse(value, strlen(value), &d, NULL) == PV_OK)
 			return NULL;
 		return "write a domain like example.org, or nothing";
+	case GROUP:
+		return strlen(value) <= 32 && strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_-") ==
+						      strlen(value)
+			       ? NULL
+			       : "write the name of a group, or nothing";
 	case HOST:
 		return is_host(value) ? NULL : "write a host's name";
 	case DELIMITERS:

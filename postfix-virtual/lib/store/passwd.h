@@ -47,6 +47,9 @@ enum pv_class pv_passwd_find(const struct pv_folder *f, const struct pv_user *u,
 enum pv_class pv_passwd_home_is_shared(const struct pv_folder *f, const struct pv_passwd_entry *p,
 				       bool *shared_r, struct pv_error *e);
 
+/* The bytes of a home that count when it is compared with another one. */
+size_t pv_passwd_home_len(const char *home, size_t len);
+
 /*
  * Read all of text (a whole passwd file) and call each(ctx, entry, line number) for every user, in
  * the file's order. Stops at the first line that cannot be parsed or when each() fails; nothing is

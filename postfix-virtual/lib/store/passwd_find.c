@@ -310,8 +310,7 @@ enum pv_class pv_passwd_find(const struct pv_folder *f, const struct pv_user *u,
 	return c;
 }
 
-/* The bytes of a home that count. */
-static size_t home_len(const char *home, size_t len)
+size_t pv_passwd_home_len(const char *home, size_t len)
 {
 	while (len > 0 && (home[len - 1] == '/' || home[len - 1] == ' ' || home[len - 1] == '\t'))
 		len--;
@@ -329,14 +328,14 @@ static const char *find_home(const char *line, size_t len, size_t *len_r)
 			return NULL;
 		line++;
 	}
-	*len_r = home_len(line, pv_passwd_line_key(line, (size_t)(end - line)));
+	*len_r = pv_passwd_home_len(line, pv_passwd_line_key(line, (size_t)(end - line)));
 	return line;
 }
 
 enum pv_class pv_passwd_home_is_shared(const struct pv_folder *f, const struct pv_passwd_entry *p,
 				       bool *shared_r, struct pv_error *e)
 {
-	size_t len, own_len = home_len(p->home, strlen(p->home));
+	size_t len, own_len = pv_passwd_home_len(p->home, strlen(p->home));
 	struct reader r;
 	struct line l;
 

@@ -91,7 +91,13 @@ enum pv_class pv_password_check(const char *stored, const char *plain, bool plai
 		return PV_OK;
 	}
 	enum pv_class c = run_crypt(plain, stored, hash, e);
-	if (c == PV_OK && hash[0] != '\0')
+	/* It has the shape of a hash: so it is damaged, or (libcrypt says the same) too large. */
+	if (c == PV_OK && hash[0] == '\0')
+		c = pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"the stored hash cannot be used: it is damaged, or asks for more memory than it may: "
+			"give the user a new password");
+	if (c == PV_OK)
 		*match_r = equal_in_constant_time(stored, hash);
 	explicit_bzero(hash, sizeof hash);
 	return c;

@@ -24,7 +24,8 @@ enum pv_class pv_password_hash(const char *plain, char hash[PV_PASSWORD_HASH_SIZ
  * Is `plain` the password whose hash is `stored`? The time does not depend on where they differ.
  * Never true for a stored password that is empty, `x`, begins with `*` or `!`, or has a scheme that
  * this host does not know. plain_text: a stored password that is no hash is compared as it is.
- * PV_TEMPORARY: no memory. A hash may ask for minutes of work: call it where that is limited.
+ * PV_TEMPORARY: no memory, or a hash that gives no result. A hash may ask for minutes of work: call it where
+ * that is limited.
  */
 enum pv_class pv_password_check(const char *stored, const char *plain, bool plain_text, bool *match_r,
 				struct pv_error *e);
@@ -35,6 +36,10 @@ bool pv_password_is_weak(const char *stored);
 
 /* Is s, whole, the hash of some password in a scheme that this host knows? */
 bool pv_password_is_hash(const char *s);
+
+/* Does checking a password against this hash take less than about half a second? For who lets a
+ * login server do it that serves others too. False for what is no hash. */
+bool pv_password_is_light(const char *hash);
 
 /* What stands in the second field of a passwd file. */
 enum pv_password_kind {

@@ -26,6 +26,7 @@ struct pv_conf {
 	const char *run_directory;	      /* /run/virtual */
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
 	const char *default_domain;	      /* empty */
+	const char *dovecot_group;	      /* dovecot; may be empty */
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
 	const char *recipient_delimiter;       /* +; one character or more, each of them one */
 	const char *log_socket;		       /* /dev/log */

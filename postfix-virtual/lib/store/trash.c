@@ -31,7 +31,7 @@ static enum pv_class open_trash(int dirfd, const char *where, bool make, int *fd
 }
 
 /* Two things of one name may be deleted within one second: the second gets a number. */
-static int rename_into(int dirfd, int trash, const char *name, const char *stamp)
+static int rename_into(int dirfd, int trash, const char *path, const char *name, const char *stamp)
 {
 	char to[NAME_MAX + 1];
 
@@ -42,7 +42,7 @@ static int rename_into(int dirfd, int trash, const char *name, const char *stamp
 			errno = ENAMETOOLONG;
 			return -1;
 		}
-		if (renameat2(dirfd, name, trash, to, RENAME_NOREPLACE) == 0)
+		if (renameat2(dirfd, path, trash, to, RENAME_NOREPLACE) == 0)
 			return 0;
 		if (errno != EEXIST)
 			return -1;
@@ -53,21 +53,27 @@ static int rename_into(int dirfd, int trash, const char *name, const char *stamp
 enum pv_class pv_trash_put(int dirfd, const char *where, const char *name, time_t now, bool *moved_r,
 			   struct pv_error *e)
 {
+	return pv_trash_put_as(dirfd, where, name, name, now, moved_r, e);
+}
+
+enum pv_class pv_trash_put_as(int dirfd, const char *where, const char *path, const char *name, time_t now,
+			      bool *moved_r, struct pv_error *e)
+{
 	struct stat st;
 	struct tm utc;
 	char stamp[32];
 	int trash;
 
 	*moved_r = false;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? PV_OK : fail(e, "stat", where, name);
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? PV_OK : fail(e, "stat", where, path);
 	if (gmtime_r(&now, &utc) == NULL || strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) == 0)
 		return pv_fail(e, PV_BUG, "4.3.0", "a date that cannot be written");
 	enum pv_class c = open_trash(dirfd, where, true, &trash, e);
 	if (c != PV_OK)
 		return c;
-	if (rename_into(dirfd, trash, name, stamp) != 0)
-		c = fail(e, "move to the trash:", where, name);
+	if (rename_into(dirfd, trash, path, name, stamp) != 0)
+		c = fail(e, "move to the trash:", where, path);
 	else
 		*moved_r = true;
 	if (c == PV_OK && (fsync(trash) != 0 || pv_dir_sync(dirfd) != 0))

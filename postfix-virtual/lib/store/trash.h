@@ -23,6 +23,10 @@
 enum pv_class pv_trash_put(int dirfd, const char *where, const char *name, time_t now, bool *moved_r,
 			   struct pv_error *e);
 
+/* The same for what stands at `path` below dirfd; in the trash it is called `name`. */
+enum pv_class pv_trash_put_as(int dirfd, const char *where, const char *path, const char *name, time_t now,
+			      bool *moved_r, struct pv_error *e);
+
 /* Remove for good what has been in the trash of the folder dirfd for over 30 days (dry: count it only). What
  * cannot be removed stays, and is the error; the others go. *count_r: how many went. */
 enum pv_class pv_trash_purge(int dirfd, const char *where, time_t now, bool dry, size_t *count_r,

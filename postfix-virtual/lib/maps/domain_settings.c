@@ -1,0 +1,89 @@
+#include "maps/domain_settings.h"
+
+#include <errno.h>
+#include <limits.h>
+
+enum pv_class pv_domain_settings_conf(const struct pv_domain_files *files, const char *path,
+				      struct pv_domain_conf *conf, struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
+	char file[PATH_MAX + 16];
+
+	(void)snprintf(file, sizeof file, "%s/domain.conf", path);
+	if (files->conf.s != NULL)
+		pv_buf_add(&text, files->conf.s, files->conf.len);
+	enum pv_class c = pv_buf_check(&text, file, e);
+	if (c == PV_OK)
+		c = pv_domain_conf_parse(&text, file, conf, e);
+	pv_buf_free(&text);
+	return c;
+}
+
+static enum pv_class parse_user(const char *path, const struct pv_user *u, const struct pv_slice *slice,
+				struct pv_user_conf *conf, struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
+	char file[PATH_MAX + PV_USER_MAX + 16];
+
+	(void)snprintf(file, sizeof file, "%s/users/%s", path, u->s);
+	pv_buf_add(&text, slice->s, slice->len);
+	enum pv_class c = pv_buf_check(&text, file, e);
+	if (c == PV_OK)
+		c = pv_user_conf_parse(&text, file, conf, e);
+	pv_buf_free(&text);
+	return c;
+}
+
+static enum pv_class add(struct pv_some_users *some, const struct pv_user *u, struct pv_error *e)
+{
+	size_t n = some->count;
+
+	/* Full at each power of two. */
+	if ((n & (n - 1)) == 0) {
+		struct pv_user *v = reallocarray(some->list, n == 0 ? 1 : n * 2, sizeof *v);
+		if (v == NULL)
+			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu users", n + 1);
+		some->list = v;
+	}
+	some->list[some->count++] = *u;
+	return PV_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct pv_user *x = a, *y = b;
+
+	return strcmp(x->s, y->s);
+}
+
+enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
+				       bool (*is)(const struct pv_user_conf *conf),
+				       struct pv_some_users *some, struct pv_error *e)
+{
+	struct pv_user_conf conf;
+	enum pv_class c = PV_OK;
+	struct pv_slice text;
+	struct pv_user u;
+	size_t at = 0;
+
+	*some = (struct pv_some_users){ .count = 0 };
+	while (c == PV_OK && pv_files_next_user(files, &at, &u, &text)) {
+		c = parse_user(path, &u, &text, &conf, e);
+		if (c == PV_OK && is(&conf))
+			c = add(some, &u, e);
+	}
+	if (some->count > 1)
+		qsort(some->list, some->count, sizeof *some->list, compare);
+	return c;
+}
+
+bool pv_some_users_have(const struct pv_some_users *some, const struct pv_user *u)
+{
+	return some->count > 0 && bsearch(u, some->list, some->count, sizeof *u, compare) != NULL;
+}
+
+void pv_some_users_free(struct pv_some_users *some)
+{
+	free(some->list);
+	*some = (struct pv_some_users){ .count = 0 };
+}

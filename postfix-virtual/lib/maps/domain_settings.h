@@ -1,0 +1,28 @@
+/*
+ * domain_settings.h: what domain.conf and the files in users/ say, as a child sent them (reader.h).
+ */
+#ifndef PV_MAPS_DOMAIN_SETTINGS_H
+#define PV_MAPS_DOMAIN_SETTINGS_H
+
+#include "maps/reader.h"
+#include "store/folder.h"
+
+/* Some users of a domain, sorted. */
+struct pv_some_users {
+	struct pv_user *list;
+	size_t count;
+};
+
+/* Parse domain.conf; no file: the defaults. path: the domain's folder, for sentences. */
+enum pv_class pv_domain_settings_conf(const struct pv_domain_files *files, const char *path,
+				      struct pv_domain_conf *conf, struct pv_error *e);
+
+/* The users of whose settings is() is true. Free *some in any case. PV_TEMPORARY: a file cannot be parsed, or
+ * no memory. */
+enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
+				       bool (*is)(const struct pv_user_conf *conf),
+				       struct pv_some_users *some, struct pv_error *e);
+bool pv_some_users_have(const struct pv_some_users *some, const struct pv_user *u);
+void pv_some_users_free(struct pv_some_users *some);
+
+#endif
