@@ -265,14 +265,6 @@ static void name_temp(const char *name, char temp[NAME_MAX + 1])
 		       (unsigned long long)pv_sum_finish(&sum));
 }
 
-void pv_file_clean(int dirfd, const char *name)
-{
-	char temp[NAME_MAX + 1];
-
-	name_temp(name, temp);
-	(void)unlinkat(dirfd, temp, 0);
-}
-
 enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid, gid_t gid,
 			    struct pv_new_file *f, struct pv_error *e)
 {

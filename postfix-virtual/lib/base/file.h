@@ -97,9 +97,6 @@ void pv_file_clean(int dirfd, const char *name);
 /* Leave the old file as it is, and no temporary. */
 void pv_file_abandon(struct pv_new_file *f);
 
-/* Remove the temporary file that a killed writer of `name` left, if there is one. The caller holds the lock. */
-void pv_file_clean(int dirfd, const char *name);
-
 /* Remove `name` and sync the folder. A file that is not there is no error (the folder is synced then too). */
 enum pv_class pv_file_remove(int dirfd, const char *name, struct pv_error *e);
 

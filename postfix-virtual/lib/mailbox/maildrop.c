@@ -96,8 +96,6 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 	if (c != PV_OK)
 		return c;
 	m->seen = m->st;
-	if (!m->where->shared)
-		pv_file_clean(m->where->dirfd, m->where->name);
 	pv_index_clean(m->where);
 	uint64_t from = pv_index_load(m);
 	if (m->indexed)
