@@ -153,14 +153,17 @@ class Session:
                 if not line:
                     raise RuntimeError(f"strace {words}: it ended with {self.tracer.wait()}")
 
-    def quit(self):
-        """The answer to QUIT; b"" where the connection ended without one. The process has ended then."""
+    def end_by(self, last):
+        """Say it, and be gone with its answer; b"" where the connection ended without one. The process has ended then."""
         try:
-            answer = self.client.quit()
+            answer = self.client.ask(last)
         except (EOFError, OSError):
             answer = b""
         self.wait()
         return answer
+
+    def quit(self):
+        return self.end_by("QUIT")
 
     def end(self):
         """Kill it, if it is still there."""

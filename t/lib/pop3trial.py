@@ -81,41 +81,45 @@ class Trial:
     def __init__(self, agent_, case, box):
         self.agent, self.case, self.box = agent_, case, box
 
-    def open(self):
-        """A session in which everything but QUIT was said."""
-        session = pop3d.Session(self.agent, f"{self.box.user}@{agent.DOMAIN}")
+    def open(self, last="QUIT"):
+        """A session in which everything was said but its last line."""
+        name = f"{self.box.user}@{agent.DOMAIN}"
+        if last != "QUIT":
+            session = pop3d.Session(self.agent)
+            session.client.ask(f"USER {name}")
+            return session
+        session = pop3d.Session(self.agent, name)
         if not session.login.startswith(b"+OK"):
             raise RuntimeError(f"{self.case.name}: {session.login!r}")
         say(session.client, self.case.commands)
         return session
 
-    def calls(self):
-        """The system calls of QUIT when nobody disturbs it: [(name, its ordinal among those of this name)]; the session's
-        answer."""
-        session, log = self.open(), f"{self.agent.work}/{self.box.user}.trace"
+    def calls(self, last="QUIT"):
+        """The system calls of a session's last line (that of QUIT or PASS) when nobody disturbs it: [(name, its ordinal
+        among those of this name)]; and the answer."""
+        session, log = self.open(last), f"{self.agent.work}/{self.box.user}.trace"
         session.strace(log)
-        answer = session.quit()
+        answer = session.end_by(last)
         found, seen, said = [], {}, False
         for line in scratch.read(log).decode(errors="replace").splitlines():
             name = line.partition("(")[0]
             if re.fullmatch(r"\w+", name):
                 seen[name] = seen.get(name, 0) + 1
-                said = said or 'QUIT' in line
-                if name != "restart_syscall":
-                    found.append((name, seen[name]))
+                said = said or last in line
+                found.append((name, seen[name]))
         if not said:
-            raise RuntimeError(f"{self.case.name}: no QUIT in the trace")
-        return [c for c in found if c[0] not in ("exit_group", "rt_sigreturn")], answer
+            raise RuntimeError(f"{self.case.name}: no {last} in the trace")
+        return [c for c in found if c[0] not in ("exit_group", "rt_sigreturn", "restart_syscall")], answer
 
-    def disturbed(self, call, nth, how):
-        """QUIT, with `how` (of strace's inject) done to the nth call of this name; the answer."""
-        session = self.open()
+    def disturbed(self, call, nth, how, last="QUIT"):
+        """The last line, with `how` (of strace's inject) done to the nth call of this name; the answer."""
+        session = self.open(last)
         session.strace("/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{how}:when={nth}")
-        return session.quit()
+        return session.end_by(last)
 
-    def wrong(self, allowed, message=None):
-        """What is wrong now, or None: the mailbox must be one of `allowed`, the next delivery comes in behind it at once,
-        and nothing is left over."""
+    def wrong(self, allowed, message=None, then=None):
+        """What is wrong now, or None: the mailbox must be one of `allowed`, the next delivery comes in behind it (then:
+        behind one of these) at once, and nothing is left over."""
         got = self.box.bytes()
         if got not in allowed or not self.box.exists():
             return f"the mailbox is neither before nor after: {len(got)} bytes"
@@ -126,7 +130,7 @@ class Trial:
         if r.returncode != 0 or seconds > 2:
             return f"the next delivery: exit {r.returncode} {r.stdout!r} {r.stderr!r} in {seconds:.1f} s"
         behind = self.box.bytes()
-        base = max((a for a in allowed if behind.startswith(a)), key=len, default=None)
+        base = max((a for a in then or allowed if behind.startswith(a)), key=len, default=None)
         if base is None or not FROM.match(behind, len(base)) or not behind.endswith(b"\n" + message.stored + b"\n"):
             return f"the next delivery is not whole behind what stood there: {behind[-200:]!r}"
         if len(behind) != len(base) + FROM.match(behind, len(base)).end() - len(base) + len(message.stored) + 1:

@@ -49,10 +49,49 @@ def quits(t, case):
     equal(f"QUIT, {case.name}: both ends came", ends, {case.data, case.after})
 
 
+def tear(trial):
+    """Leave half a message there, as a delivery that is killed in its write does. Returns the message."""
+    message, limit = agent.Message(7, 9000, user=trial.box.user), len(trial.box.bytes()) + 4000
+    r = trial.box.deliver(message, 1, ["/usr/bin/prlimit", f"--fsize={limit}", "/usr/bin/strace", "-qq", "-o", "/dev/null",
+                                       "-e", "trace=ftruncate", "-e", "inject=ftruncate:signal=KILL:when=1"])
+    if r.returncode != -9 or len(trial.box.bytes()) != limit:
+        raise RuntimeError(f"no torn message: {r.returncode}, {len(trial.box.bytes())} bytes")
+    return message
+
+
+def repairs(t, case, last):
+    """Every call of a session that has to repair what a killed delivery left: in its login, or in its QUIT."""
+    def before(trial):
+        """Where QUIT repairs, the delivery was killed in the middle of the session."""
+        if last == "QUIT":
+            return trial.open(), tear(trial)
+        message = tear(trial)
+        return trial.open(last), message
+
+    def one(trial, call, nth):
+        session, message = before(trial)
+        torn = trial.box.bytes()
+        session.strace("/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}")
+        session.end_by(last)
+        return trial.wrong((torn, case.data, case.after), message, [trial.box.bytes() if trial.box.bytes() != torn else case.data])
+    trial = t.trials(case, 1)[0]
+    trial.open, held = (lambda last: held), before(trial)[0]
+    points, answer = trial.calls(last)
+    if last != "QUIT":  # only what comes behind the check of the password touches the mailbox
+        points = points[[p[0] for p in points].index("setresuid"):]
+    want = case.after if last == "QUIT" else case.data
+    check(f"{last} behind a killed delivery, {case.name}: +OK, and repaired", answer.startswith(b"+OK") and
+          trial.box.bytes() == want, (answer, len(trial.box.bytes()), len(want)))
+    kill_each(f"{last} behind a killed delivery, {case.name}", t, case, points, one)
+
+
 def main():
     t = Trials()
     for case in cases():
         quits(t, case)
+    seven = mbox(7, 1000)
+    repairs(t, Case("2 of 7 deleted", seven, dele([3, 5]), [3, 5]), "QUIT")
+    repairs(t, Case("7 there", seven, []), "PASS secret")
     note(f"{kills} kills")
     done()
 
