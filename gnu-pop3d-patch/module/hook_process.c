@@ -95,6 +95,7 @@ VP_EXPORT int mu_set_signals(void (*handler)(int), int *list, int count)
 	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
 		set(stops[i], stop);
 	set(SIGPIPE, SIG_IGN);
+	set(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2) then */
 	for (int i = 0; i < count; i++)
 		if (list[i] == SIGSEGV || list[i] == SIGBUS || list[i] == SIGFPE || list[i] == SIGILL ||
 		    list[i] == SIGABRT)

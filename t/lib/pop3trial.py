@@ -90,7 +90,7 @@ class Trial:
             return session
         session = pop3d.Session(self.agent, name)
         if not session.login.startswith(b"+OK"):
-            raise RuntimeError(f"{self.case.name}: {session.login!r}")
+            raise RuntimeError(f"{self.case.name}: {session.login!r} {self.agent.log and self.agent.log.lines[-1:]}")
         say(session.client, self.case.commands)
         return session
 
