@@ -503,8 +503,8 @@ static void run_update(const struct scratch *s, const struct update_row *r)
 	if (r->known)
 		must(pv_maildrop_uidl(m, 0, id, &e), &e);
 	for (size_t i = 0; r->marks[i] != '\0'; i++) {
-		pv_maildrop_set_deleted(m, i, true);
-		pv_maildrop_set_deleted(m, i, r->marks[i] == 'd');
+		for (int k = 0; r->marks[i] == 'd' && k < 3; k++)
+			pv_maildrop_set_deleted(m, i, k != 1);
 		if (r->marks[i] == 'r')
 			pv_maildrop_set_read(m, i);
 	}

@@ -188,7 +188,13 @@ void pv_maildrop_message(const struct pv_maildrop *m, size_t i, struct pv_maildr
 void pv_maildrop_set_deleted(struct pv_maildrop *m, size_t i, bool deleted)
 {
 	m->list.v[i].flags &= ~(unsigned)PV_RECORD_DELETED;
-	m->list.v[i].flags |= deleted ? PV_RECORD_DELETED : 0u;
+	if (!deleted)
+		return;
+	m->list.v[i].flags |= PV_RECORD_DELETED;
+	/* What is removed must be known by what it says now. The update asks again where that could not be
+	 * read. */
+	if (m->dir == NULL)
+		(void)pv_maildrop_learn(m, i, NULL);
 }
 
 void pv_maildrop_set_read(struct pv_maildrop *m, size_t i)

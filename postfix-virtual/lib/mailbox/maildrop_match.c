@@ -81,7 +81,7 @@ static void mark(struct matching *k, size_t i, struct pv_record *like)
 		k->lost += (marks & PV_RECORD_DELETED) != 0;
 }
 
-/* Each where it was. What was read in the session must still say the same. */
+/* Each where it was, and it still says the same. Without a digest nothing is removed. */
 static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 {
 	struct pv_maildrop *m = k->m;
@@ -91,8 +91,8 @@ static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 		const struct pv_record *r = &m->list.v[i];
 		if ((r->flags & MARKS) == 0)
 			continue;
-		bool same = true;
-		if ((r->flags & PV_RECORD_DIGEST) != 0) {
+		bool same = (r->flags & PV_RECORD_DELETED) == 0;
+		if (!same && (r->flags & PV_RECORD_DIGEST) != 0) {
 			enum pv_class c =
 				pv_digest_message(k->fd, &k->fresh->v[i], end_of(k->fresh, i, k->size), &now,
 						  NULL, m->block, e);

@@ -67,7 +67,8 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e);
 /* See to it that there is room for digests, and those that the index has are there. */
 enum pv_class pv_maildrop_start_learning(struct pv_maildrop *m, struct pv_error *e);
 
-/* See to it that the digests of all messages are known. */
+/* See to it that the digest of message i is known; of all messages. */
+enum pv_class pv_maildrop_learn(struct pv_maildrop *m, size_t i, struct pv_error *e);
 enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e);
 
 /* pv_maildrop_update() for an mbox. */
