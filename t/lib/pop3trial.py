@@ -52,6 +52,7 @@ def cases(big=600):
         Case("all of 7 deleted", small, dele(every), every),
         Case("2 of 7 read, and noted as read", small, ["RETR 2", "RETR 7"], read=[2, 7], status=True),
         Case("2 of 7 read, 2 deleted", small, ["RETR 2", "RETR 7", *dele([2, 3])], [2, 3], [2, 7], True),
+        Case("2 of 7 read, 1 deleted, and nothing noted", small, ["RETR 2", "RETR 7", "DELE 3"], [3]),
         Case(f"half of {big} deleted", large, dele(range(1, big, 2)), range(1, big, 2), old=True),
         Case(f"ids of {big} asked for, nothing deleted", large, ["UIDL"], old=True),
     ]
