@@ -111,10 +111,9 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 
 static enum pv_class open_mbox(struct pv_maildrop *m, struct pv_error *e)
 {
-	/* To read it, the fcntl lock is enough where no dotlock can be made. */
 	const struct pv_mailbox_options bo = { .uid = m->o.uid,
 					       .lock_deadline_ms = m->o.lock_deadline_ms,
-					       .fcntl_only = true };
+					       .use = PV_TO_READ };
 	struct pv_mailbox box;
 
 	enum pv_class c = pv_mailbox_open(m->where, &bo, &box, e);
