@@ -5,6 +5,7 @@ client is told -ERR, the mailbox is byte for byte as before, nothing is left ove
 import itertools
 import os
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -101,6 +102,7 @@ def full_disk():
     for (what, case), leave, when in itertools.product(rows, (0, 4096, 65536), ("login", "QUIT")):
         trial, filler = t.trials(case, 1)[0], os.path.join(t.folder, "filler")
         sentence = f"{leave} bytes free since the {when}, {what} deleted"
+        trial.open().client.close()  # the locks' own files are there, as they are where mail was delivered
         if when == "login":
             fill(filler, leave)
         session = trial.open()
@@ -122,19 +124,22 @@ def no_dotlock(t):
     """A folder in which no file can be made: the mail is read, and QUIT removes nothing or what it can without a file."""
     rows = [("no", SOME, False), ("no", LAST, False), ("yes", SOME, False), ("yes", LAST, True)]
     for fcntl_only, case, works in rows:
-        trial = t.trials(case, 1)[0]
+        trial, before = t.trials(case, 1)[0], len(t.log.lines)
         t.configure(fcntl_only=fcntl_only)
         os.chmod(t.folder, 0o500)
         try:
             session = trial.open()
             count, first = session.client.count()[0], session.client.retrieve(1)
             answer = session.quit()
+            time.sleep(0.05)  # the log is a socket
         finally:
             os.chmod(t.folder, 0o700)
         sentence = f"a folder that takes no file, fcntl_only = {fcntl_only}, {case.name}"
         equal(f"{sentence}: the mail is read", (count, first), (7 - len(case.commands), first_message()))
-        equal(f"{sentence}: QUIT", (answer[:15], trial.box.bytes()),
-              (b"+OK\r\n", case.after) if works else (b"-ERR [SYS/TEMP]", case.data))
+        check(f"{sentence}: QUIT", (answer[:15], trial.box.bytes()) ==
+              ((b"+OK\r\n", case.after) if works else (b"-ERR [SYS/TEMP]", case.data)), (answer, t.log.lines[-2:]))
+        told = [l for l in t.log.lines[before:] if "remove messages: " in l and trial.box.path in l]
+        check(f"{sentence}: {'no' if works else 'one'} log line", len(told) == len(t.log.lines) - before == (not works), t.log.lines[before:])
         equal(f"{sentence}: nothing is left", trial.box.litter(), [])
 
 
@@ -145,11 +150,11 @@ def first_message():
 def main():
     t = Trials(log=True)
     everything = sys.argv[1:] == ["all"]
-    for error in () if os.environ.get("X") else ("EIO", "ENOSPC", "EACCES", "EINTR") + ("EDQUOT", "ENOMEM", "EROFS", "EMFILE") * everything:
+    for error in ("EIO", "ENOSPC", "EACCES", "EINTR") + ("EDQUOT", "ENOMEM", "EROFS", "EMFILE") * everything:
         for case in cases() if everything else [SOME]:
             if not case.old or case.after != case.data:
                 fail_each(t, case, error)
-    for case in [] if os.environ.get("X") else [LAST, *cases()[6:8]]:
+    for case in [LAST, *cases()[6:9:2]]:
         fail_each(t, case, "EIO")
     size_limits(t, SOME)
     full_disk()
