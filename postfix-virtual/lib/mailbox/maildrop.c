@@ -1,5 +1,6 @@
 #include "mailbox/maildrop.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "mailbox/journal.h"
 #include "mailbox/mailbox.h"
@@ -13,6 +14,8 @@
 
 /* X-UIDLs of a million messages, and no more. */
 enum { X_UIDLS_MAX = 72 * 1000 * 1000 };
+
+enum { APPEND_MS = 200 }; /* between the new time of a file and its new size */
 
 enum pv_class pv_maildrop_break(struct pv_maildrop *m, struct pv_error *e)
 {
@@ -211,8 +214,21 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
+/* Look at the file at the path, which must be ours and no shorter. */
+static enum pv_class look_at_file(struct pv_maildrop *m, struct stat *st, struct pv_error *e)
+{
+	if (fstatat(m->where->dirfd, m->where->name, st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? pv_maildrop_break(m, e)
+				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s",
+						       m->where->path);
+	if (!same_file(st, &m->st) || st->st_size < m->st.st_size)
+		return pv_maildrop_break(m, e);
+	return PV_OK;
+}
+
 enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 {
+	struct pv_backoff wait = pv_backoff_start(APPEND_MS);
 	uint64_t anchor;
 	struct stat st;
 	char tail[2];
@@ -221,15 +237,18 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 		return pv_maildrop_break(m, e);
 	if (m->dir != NULL)
 		return PV_OK;
-	if (fstatat(m->where->dirfd, m->where->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? pv_maildrop_break(m, e)
-				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s",
-						       m->where->path);
-	if (!same_file(&st, &m->st) || st.st_size < m->st.st_size)
+	/* What was written in place may look the same at its ends. But who appends gives the file another
+	 * time a moment before it is longer. */
+	do {
+		enum pv_class c = look_at_file(m, &st, e);
+		if (c != PV_OK)
+			return c;
+		if (st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
+		    same_time(&st.st_ctim, &m->seen.st_ctim))
+			return PV_OK;
+	} while (st.st_size == m->seen.st_size && pv_backoff_wait(&wait));
+	if (st.st_size == m->seen.st_size)
 		return pv_maildrop_break(m, e);
-	if (st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
-	    same_time(&st.st_ctim, &m->seen.st_ctim))
-		return PV_OK;
 	if (pv_journal_anchor(m->fd, (uint64_t)m->st.st_size, &anchor, tail) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
 	if (anchor != m->end_anchor)
