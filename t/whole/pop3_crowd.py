@@ -260,9 +260,11 @@ def meanwhile(t, neighbours, act, goes_on, asks):
     problem = getattr(neighbours, act)()
     after, deleted = box.bytes(), without(box.bytes(), b"<3@example.org>")
     sentence = f"{act.replace('_', ' ')} in the middle of a session"
+    count = session.client.count()[0]
     answer, text = session.client.ask_lines("RETR 20") if asks else (None, None)
     quit_ = session.quit()
     check(f"{sentence}: it works", problem is None and first.startswith(b"Return-Path: "), problem)
+    equal(f"{sentence}: it goes on to see the messages of its login", count, 19)
     if asks:
         right = answer.startswith(b"+OK") and plain(text) == cut(OLD)[19].partition(b"\n")[2][:-1]
         check(f"{sentence}: RETR sends what was there, or says -ERR [SYS/TEMP]",

@@ -139,9 +139,10 @@ enum pv_class pv_maildrop_open(const struct pv_location *where, const struct pv_
 	*m = (struct pv_maildrop){
 		.where = where, .o = *o, .fd = -1, .index_fd = -1, .x_uidls = PV_BUF_INIT(X_UIDLS_MAX)
 	};
-	if (fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	bool has_folder = where->dirfd >= 0;
+	if (has_folder && fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		c = S_ISDIR(st.st_mode) ? pv_maildir_open(m, e) : open_mbox(m, e);
-	else if (errno != ENOENT)
+	else if (has_folder && errno != ENOENT)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s", where->path);
 	if (c == PV_OK) {
 		*m_r = m;
