@@ -5,6 +5,7 @@ a user's of his own, so that none waits for another's second (an index is not wr
     for trial in t.trials(case, 40): session = trial.open(); ...; trial.wrong(...)
 """
 import itertools
+import os
 import re
 import time
 
@@ -24,6 +25,25 @@ def cut(data):
 def with_status(message):
     """What becomes of a message that was sent, where write_status says so."""
     return message.replace(b"\n\n", b"\nStatus: RO\n\n", 1)
+
+
+def maildir(box, data):
+    """The same messages as files, some new and some seen."""
+    os.mkdir(box.path, 0o700)
+    for name in ("cur", "new", "tmp"):
+        os.mkdir(os.path.join(box.path, name), 0o700)
+    for n, message in enumerate(cut(data)):
+        place = f"new/{n + 10}.M1P1.host" if n % 2 else f"cur/{n + 10}.M1P1.host:2,{'S' if n % 4 else ''}"
+        box.write(re.sub(rb"(?m)^>(>*From )", rb"\1", message.partition(b"\n")[2][:-1]), os.path.join(box.path, place))
+    scratch.must(["/usr/bin/chown", "-R", f"{agent.UID}:{agent.UID}", box.path])
+
+
+def raw(path):
+    """An mbox's bytes; of a Maildir what its files hold."""
+    if not os.path.isdir(path):
+        return cut(scratch.read(path))
+    names = [(n, d) for d in ("cur", "new") for n in os.listdir(os.path.join(path, d))]
+    return [scratch.read(os.path.join(path, d, n)) for n, d in sorted(names)]
 
 
 class Case:

@@ -9,7 +9,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import agent  # noqa: E402
 import pop3d  # noqa: E402
-from pop3trial import Case, Trials, cases, dele, mbox  # noqa: E402
+from pop3trial import Case, Trials, cases, cut, dele, maildir, mbox, raw  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 
 kills = 0
@@ -85,6 +85,35 @@ def repairs(t, case, last):
     kill_each(f"{last} behind a killed delivery, {case.name}", t, case, points, one)
 
 
+def of_maildirs(t, status):
+    """Every call of QUIT on a Maildir: what stays is whole, and what was deleted is there whole or gone."""
+    case = Case("3 of 7 deleted", mbox(7, 1000), ["RETR 1", "RETR 2", *dele([2, 4, 7])], [2, 4, 7], status=status)
+    want = [m.partition(b"\n")[2][:-1] for m in cut(case.data)]
+
+    def fresh(count):
+        trials = t.trials(case, count)
+        for trial in trials:
+            trial.box.put(None)
+            maildir(trial.box, case.data)
+        return trials
+    trial = fresh(1)[0]
+    points, answer = trial.calls()
+    kept = [m for n, m in enumerate(want, 1) if n not in (2, 4, 7)]
+    check(f"QUIT, a Maildir, {case.name}: +OK, and as it should be", answer.startswith(b"+OK") and raw(trial.box.path) == kept, answer)
+    bad = []
+    for (call, nth), trial in zip(points, fresh(len(points))):
+        answer, there = trial.disturbed(call, nth, "signal=KILL"), raw(trial.box.path)
+        if [m for m in there if m in kept] != kept or [m for m in want if m in there] != there or (answer and there != kept):
+            bad.append(f"killed before {call} {nth}: {answer!r}, {len(there)} messages")
+        answer = trial.open().quit() if there == want else b""
+        if there == want and (not answer.startswith(b"+OK") or raw(trial.box.path) != kept):
+            bad.append(f"killed before {call} {nth}: the next session: {answer!r}")
+        if trial.box.litter() or os.listdir(os.path.join(trial.box.path, "tmp")):
+            bad.append(f"killed before {call} {nth}: left over: {trial.box.litter()}")
+        trial.box.put(None)
+    check(f"killed before each of {len(points)} calls of QUIT, a Maildir, write_status = {status}", len(points) > 8 and not bad, "\n".join(bad[:12]))
+
+
 def main():
     t = Trials()
     for case in cases():
@@ -92,6 +121,8 @@ def main():
     seven = mbox(7, 1000)
     repairs(t, Case("2 of 7 deleted", seven, dele([3, 5]), [3, 5]), "QUIT")
     repairs(t, Case("7 there", seven, []), "PASS secret")
+    of_maildirs(t, False)
+    of_maildirs(t, True)
     note(f"{kills} kills")
     done()
 

@@ -11,9 +11,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import agent  # noqa: E402
 import pop3d  # noqa: E402
 from pop3 import mbox, plain  # noqa: E402
-from pop3trial import Trials, cut, dele  # noqa: E402
+from pop3trial import Trials, cut, dele, maildir, raw  # noqa: E402
 from readers import by_dovecot, python_texts  # noqa: E402
-from scratch import must  # noqa: E402
 from tap import check, done, equal  # noqa: E402
 
 SENDER = b"From s@example.org Fri Nov 20 09:56:12 2026\n"
@@ -61,25 +60,6 @@ def session(t, box, commands, says_quit):
         return s.quit()
     s.client.reset()
     return b"+OK gone" if s.wait() >= 0 else b"killed"
-
-
-def maildir(box, data):
-    """The same messages as files, some new and some seen."""
-    os.mkdir(box.path, 0o700)
-    for name in ("cur", "new", "tmp"):
-        os.mkdir(os.path.join(box.path, name), 0o700)
-    for n, message in enumerate(cut(data)):
-        place = f"new/{n + 10}.M1P1.host" if n % 2 else f"cur/{n + 10}.M1P1.host:2,{'S' if n % 4 else ''}"
-        box.write(re.sub(rb"(?m)^>(>*From )", rb"\1", message.partition(b"\n")[2][:-1]), os.path.join(box.path, place))
-    must(["/usr/bin/chown", "-R", f"{agent.UID}:{agent.UID}", box.path])
-
-
-def raw(path):
-    """An mbox's bytes; of a Maildir what its files hold."""
-    if not os.path.isdir(path):
-        return cut(open(path, "rb").read())
-    return [open(os.path.join(path, d, n), "rb").read() for d, n in sorted(((d, n) for d in ("cur", "new") for n in os.listdir(os.path.join(path, d))),
-                                                                       key=lambda x: x[1])]
 
 
 def kinds(t, make, what):
