@@ -540,9 +540,11 @@ static void owner_and_mode_stay(void **state)
 	const struct scratch *s = *state;
 	struct stat before, after;
 
-	struct pv_maildrop *m = with(s, ONE TWO);
+	struct pv_location l = box_location(s, "box");
+	scratch_write(s, "box", ONE TWO, strlen(ONE TWO));
 	assert_int_equal(fchmodat(s->fd, "box", 0640, 0), 0);
 	assert_int_equal(fstatat(s->fd, "box", &before, 0), 0);
+	struct pv_maildrop *m = box_open(&l);
 	pv_maildrop_set_deleted(m, 0, true);
 	must(pv_maildrop_update(m, NULL), NULL);
 	pv_maildrop_close(m);

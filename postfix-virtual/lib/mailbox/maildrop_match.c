@@ -2,8 +2,6 @@
 
 #include "mailbox/maildrop_digest.h"
 
-enum { MARKS = PV_RECORD_DELETED | PV_RECORD_READ };
-
 /* A message and its digest, to be sorted. */
 struct known {
 	struct pv_digest digest;
@@ -61,10 +59,16 @@ static enum pv_class is_in_place(const struct matching *k, const struct stat *st
 	return PV_OK;
 }
 
+/* What is to be done to message i. That it was read is noted only where the setting says so. */
+static unsigned marks_of(const struct pv_maildrop *m, size_t i)
+{
+	return m->list.v[i].flags & (PV_RECORD_DELETED | (m->o.write_status ? PV_RECORD_READ : 0u));
+}
+
 /* Move the marks of message i to its like, or count it as lost. NULL: it has none. */
 static void mark(struct matching *k, size_t i, struct pv_record *like)
 {
-	unsigned marks = k->m->list.v[i].flags & MARKS;
+	unsigned marks = marks_of(k->m, i);
 
 	if (like != NULL)
 		like->flags |= marks;
@@ -80,7 +84,7 @@ static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 
 	for (size_t i = 0; i < m->list.n; i++) {
 		const struct pv_record *r = &m->list.v[i];
-		if ((r->flags & MARKS) == 0)
+		if (marks_of(m, i) == 0)
 			continue;
 		bool same = (r->flags & PV_RECORD_DELETED) == 0;
 		if (!same && (r->flags & PV_RECORD_DIGEST) != 0) {

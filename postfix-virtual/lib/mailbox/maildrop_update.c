@@ -84,7 +84,8 @@ enum pv_class pv_mbox_update(struct pv_maildrop *m, struct pv_error *e)
 {
 	const struct pv_mailbox_options bo = { .uid = m->o.uid,
 					       .lock_deadline_ms = m->o.lock_deadline_ms,
-					       .fcntl_only = m->o.fcntl_only };
+					       .fcntl_only = m->o.fcntl_only,
+					       .use = PV_TO_REMOVE };
 	struct pv_mailbox box;
 	struct stat st;
 
