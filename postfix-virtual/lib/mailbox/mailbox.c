@@ -181,8 +181,8 @@ enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_m
 	m->st = k.st;
 	m->created = k.created;
 	m->locked_by_dotlock = k.dotlock;
-	/* A rewrite that was killed. */
-	if (k.dotlock)
+	/* What a rewrite that was killed has left. A delivery has no call to spare for it. */
+	if (k.dotlock && o->use != PV_TO_APPEND)
 		pv_file_clean(where->dirfd, where->name);
 	/* In a folder that others may write to, no side file is made or believed. */
 	if (!where->shared) {

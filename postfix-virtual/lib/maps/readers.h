@@ -27,7 +27,7 @@ enum {
 /* Bytes of one child, and of all that is held at once (what is being looked at comes on top). */
 #define PV_READERS_CHILD_MAX (PV_READER_DOMAIN_MAX + PV_READER_ENOUGH)
 #define PV_READERS_CHILD_MAX_LOGINS (PV_READER_LOGINS_MAX + PV_READER_ENOUGH)
-#define PV_READERS_MEMORY ((size_t)88 << 20) /* more than those at work hold, of either kind */
+#define PV_READERS_MEMORY ((size_t)85 << 20) /* more than those at work hold, of either kind */
 
 /* An account and its domains. */
 struct pv_readers_account {
