@@ -179,7 +179,8 @@ def within_a_second(h, d):
         start = time.monotonic()
         ok = wait_for(lambda: d.lets_in(name, password) == wanted, 5)
         took = time.monotonic() - start
-        check(f"{sentence}, within a second", ok and took < 1.5, f"{took:.2f} s, a login included\n{d.log()[-500:]}")
+        # Dovecot looks once a second; a refused login and a busy machine take their time too.
+        check(f"{sentence}, within a second", ok and took < 3, f"{took:.2f} s, logins included\n{d.log()[-500:]}")
     h.must_admin("user", "password", "abc@kvt.dk", "--password-stdin", data=b"new one\n")
     soon("a changed password lets in", True, "abc@kvt.dk", "new one")
     for password in ("one", "two", "new one"):  # of one length, and of one second

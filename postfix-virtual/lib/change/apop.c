@@ -6,12 +6,19 @@
 #include "change/read.h"
 #include "change/work.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 enum { FILE_MAX = 16 << 20 };
 
 #define APOP_FILE "apop"
+
+/* Few domains have the file. What cannot be looked at is there: opening it says what is wrong. */
+static bool is_there(int folder)
+{
+	return faccessat(folder, APOP_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
 
 static enum pv_class open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e)
 {
@@ -72,20 +79,22 @@ enum pv_class pv_step_user_apop(struct pv_step *s, struct pv_error *e)
 	return c;
 }
 
-enum pv_class pv_step_apop_move(struct pv_step *s, struct pv_error *e)
+enum pv_class pv_step_apop_move(struct pv_step *s, int folder, struct pv_error *e)
 {
 	const struct pv_user *to = s->mark->to.len > 0 ? &s->mark->to : NULL;
+	struct pv_folder f = { .domain = s->mark->domain,
+			       .fd = folder,
+			       .trust = { .uid = s->account->uid, .where = s->where } };
 	char secret[PV_PASSWORD_RANDOM_SIZE];
-	struct pv_inside in;
 
-	enum pv_class c = pv_inside_open(s->store->dir, &s->mark->domain, s->account, &in, e);
-	if (c == PV_OK)
-		c = pv_apop_find(&in.folder, &s->mark->user, secret, e);
+	if (!is_there(folder))
+		return PV_OK;
+	(void)snprintf(f.path, sizeof f.path, "%s", s->where);
+	enum pv_class c = pv_apop_find(&f, &s->mark->user, secret, e);
 	/* He has none, or it was done before a kill. */
 	if (c == PV_OK && *secret != '\0')
-		c = change_file(s, in.folder.fd, &s->mark->user, to, secret, e);
+		c = change_file(s, folder, &s->mark->user, to, secret, e);
 	explicit_bzero(secret, sizeof secret);
-	pv_inside_close(&in);
 	return c;
 }
 
@@ -119,6 +128,9 @@ enum pv_class pv_apop_has(const struct pv_folder *f, const struct pv_account *ac
 	struct question q = { .store = s, .domain = &f->domain, .account = account, .user = u };
 	struct pv_buf out = PV_BUF_INIT(1);
 
+	*has_r = false;
+	if (!is_there(f->fd))
+		return PV_OK;
 	enum pv_class c = pv_child_run(account->uid, account->gid, &limits, send_answer, &q, &out, e);
 	*has_r = out.len > 0 && out.s[0] == 'y';
 	pv_buf_free(&out);

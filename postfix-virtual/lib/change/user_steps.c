@@ -364,7 +364,7 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = move_conf(s, folder, e);
 	if (c == PV_OK)
-		c = pv_step_apop_move(s, e);
+		c = pv_step_apop_move(s, folder, e);
 	if (c == PV_OK)
 		c = move_mailbox(s, e);
 	if (c == PV_OK)
@@ -402,7 +402,7 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = move_conf(s, folder, e);
 	if (c == PV_OK)
-		c = pv_step_apop_move(s, e);
+		c = pv_step_apop_move(s, folder, e);
 	if (c == PV_OK)
 		c = move_mailbox(s, e);
 	if (c == PV_OK)
