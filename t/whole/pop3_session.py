@@ -195,6 +195,14 @@ def apop(h, s, secret):
     h.write_settings(apop="no")
 
 
+def danish(h, s):
+    h.write_settings(language="da")
+    with Pop3("127.0.0.1", s.port) as p:
+        equal("language = da: so the server speaks", [p.login("slow@kvt.dk", "wrong")[1], p.ask("XYZZY"), p.must_login("abc@kvt.dk", "secret").ask("RETR 99")],
+              [b"-ERR [AUTH] Forkert brugernavn eller adgangskode\r\n", b"-ERR Ukendt kommando\r\n", b"-ERR Der er intet brev med det nummer\r\n"])
+    h.write_settings(language="en")
+
+
 def many(h):
     """pop3_sessions: who comes too much waits."""
     h.write_settings(pop3_sessions="2")
@@ -241,6 +249,7 @@ def main():
     noted(h, s)
     rehash(h, s)
     apop(h, s, secret)
+    danish(h, s)
     equal("no process crashed meanwhile", [l for l in s.output().splitlines() if "signal" in l and "signal 9" not in l], [])
     s.stop()
     many(h)
