@@ -228,16 +228,17 @@ def locked(h, s, pool):
     """A program that holds the mailbox's lock for ever."""
     box = open(os.path.join(h.spool, "kvt.dk", "held"), "r+b")
     fcntl.lockf(box, fcntl.LOCK_EX)
+    p = Pop3("127.0.0.1", s.port, timeout=40)  # with the settings of now
 
     def one():
         began = time.monotonic()
-        with Pop3("127.0.0.1", s.port, timeout=40) as p:
-            return p.login("held@kvt.dk", "secret")[1], 5 < time.monotonic() - began < 15
+        return p.login("held@kvt.dk", "secret")[1], 5 < time.monotonic() - began < 15
     job = pool.submit(one)
 
     def judge():
         equal("a mailbox that another program has locked: [IN-USE], after 10 s", job.result(), (IN_USE, True))
         box.close()
+        p.close()
     return judge
 
 
