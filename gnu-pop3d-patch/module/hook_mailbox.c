@@ -89,7 +89,7 @@ static enum pv_class find_place(const char *home, struct pv_location *where, str
 	if (c == PV_OK && !found)
 		c = pv_fail(e, PV_TEMPORARY, NULL, "%s@%s has just gone", a->user.s, a->domain.s);
 	if (c == PV_OK)
-		c = pv_place_find(&vp.store, &f, &p, home, where, e);
+		c = pv_place_look(&vp.store, &f, &p, home, where, e);
 	pv_folder_close(&f);
 	return c;
 }

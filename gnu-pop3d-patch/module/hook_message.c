@@ -83,6 +83,7 @@ VP_EXPORT int mu_attribute_is_userflag(mu_attribute_t a, int flag)
 	return index_of(a, &i) ? (vp.flags[i] & flag) != 0 : vp_real.mu_attribute_is_userflag(a, flag);
 }
 
+/* DELE. GNU tells of it again at QUIT, but what is to be removed is what the message says now. */
 VP_EXPORT int mu_attribute_set_userflag(mu_attribute_t a, int flag)
 {
 	size_t i;
@@ -90,6 +91,8 @@ VP_EXPORT int mu_attribute_set_userflag(mu_attribute_t a, int flag)
 	if (!index_of(a, &i))
 		return vp_real.mu_attribute_set_userflag(a, flag);
 	vp.flags[i] = (uint16_t)(vp.flags[i] | flag);
+	if ((flag & VP_FLAG_DELETED) != 0)
+		pv_maildrop_set_deleted(vp.drop, i, true);
 	return 0;
 }
 
@@ -100,6 +103,8 @@ VP_EXPORT int mu_attribute_unset_userflag(mu_attribute_t a, int flag)
 	if (!index_of(a, &i))
 		return vp_real.mu_attribute_unset_userflag(a, flag);
 	vp.flags[i] = (uint16_t)(vp.flags[i] & ~flag);
+	if ((flag & VP_FLAG_DELETED) != 0)
+		pv_maildrop_set_deleted(vp.drop, i, false);
 	return 0;
 }
 

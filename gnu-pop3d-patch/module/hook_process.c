@@ -93,6 +93,7 @@ VP_EXPORT int mu_set_signals(void (*handler)(int), int *list, int count)
 	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
 		set(stops[i], stop);
 	set(SIGPIPE, SIG_IGN);
+	set(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2) then */
 	for (int i = 0; i < count; i++)
 		if (list[i] == SIGSEGV || list[i] == SIGBUS || list[i] == SIGFPE || list[i] == SIGILL ||
 		    list[i] == SIGABRT)
@@ -106,9 +107,11 @@ static void log_line(int level, const char *format, va_list arguments)
 {
 	char text[900];
 
-	/* The comings and goings that GNU tells of are told by us, in lines of a fixed form; that a client
-	 * went away without QUIT is no error. */
-	if (level < MU_DIAG_WARNING || strcmp(format, "Unexpected eof on input") == 0)
+	/* The comings and goings that GNU tells of are told by us, in lines of a fixed form, and why a
+	 * mailbox could not be opened or updated in more words than its summary of the session has; that a
+	 * client went away without QUIT is no error. */
+	if (level < MU_DIAG_WARNING || strcmp(format, "Unexpected eof on input") == 0 ||
+	    (vp_session_is_on() && vp.who != VP_SYSTEM && strcmp(format, "main loop status: %s") == 0))
 		return;
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	pv_log(level >= MU_DIAG_ERROR ? PV_LOG_ERROR : PV_LOG_WARNING, "%s", text);

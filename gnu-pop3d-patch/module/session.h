@@ -19,7 +19,7 @@ enum vp_who {
 	VP_SYSTEM,  /* a user of the host's own: all is GNU's */
 };
 
-enum { VP_FLAG_DELETED = 1 }; /* GNU's mark of DELE, until QUIT makes it pv_maildrop_set_deleted() */
+enum { VP_FLAG_DELETED = 1 }; /* GNU's mark of DELE, beside that of pv_maildrop_set_deleted() */
 
 struct vp_session {
 	struct pv_store store;

@@ -67,11 +67,14 @@ class Agent:
             self.log = LogSocket(os.path.join(self.top, "log"))
         self.configure()
 
+    def path(self, *parts):
+        return os.path.join(self.top, *parts)
+
     def configure(self, **more):
         """Write virtual.conf, with settings of the test's own."""
         settings = {"spool_directory": self.spool, "mail_directory": "", "log_socket": f"{self.top}/log",
                     "postfix_config_directory": self.top, "state_directory": f"{self.top}/state",
-                    "run_directory": f"{self.top}/run", **more}
+                    "run_directory": f"{self.top}/run", "map_directory": f"{self.top}/maps", **more}
         write(os.path.join(self.etc, "virtual.conf"), "".join(f"{k} = {v}\n" for k, v in settings.items()))
 
     def box(self, user="u1"):
@@ -137,6 +140,9 @@ class Box:
 
     def bytes(self):
         return scratch.read(self.path)
+
+    def exists(self):
+        return os.path.exists(self.path)
 
     def litter(self):
         """Files of this mailbox that should not stay."""

@@ -18,6 +18,7 @@ import socket
 import subprocess
 
 import scratch
+from pop3 import Pop3
 from postfix import free_port
 from scratch import CLEAN_ENV, at_end, read, wait_for, write
 
@@ -125,6 +126,63 @@ def ours(house, *more, address="127.0.0.1", port=None):
 
 def ours_inetd(house):
     return Inetd("ours, inetd", ours_argv(house, "--inetd"), house.path("pop3d.inetd"))
+
+
+class Session:
+    """One session of ours, whose process is known and waited for: what inetd starts for a connection, whose other end is
+    .client (a Pop3). house: anything with .bin and .etc."""
+
+    def __init__(self, house, name=None, password="secret"):
+        """name: log in as this user; the answer to PASS is .login."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.client = Pop3(*listener.getsockname(), greet=False)
+            server = listener.accept()[0]
+        with server:
+            self.process = subprocess.Popen(ours_argv(house, "--inetd"), env=CLEAN_ENV, stdin=server, stdout=server,
+                                            stderr=subprocess.DEVNULL)
+        scratch.at_end(self.end)
+        self.client.greeting = self.client.line()
+        self.login = self.client.login(name, password)[1] if name else b""
+
+    def strace(self, log, *words):
+        """From now on: strace(1) with these words, its output in the file log. Ends with the session."""
+        self.tracer = subprocess.Popen(["/usr/bin/strace", "-o", log, "-p", str(self.process.pid), *words],
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with self.tracer.stderr as said:
+            while b" attached" not in (line := said.readline()):
+                if not line:
+                    raise RuntimeError(f"strace {words}: it ended with {self.tracer.wait()}")
+
+    def end_by(self, last):
+        """Say it, and be gone with its answer; b"" where the connection ended without one. The process has ended then."""
+        try:
+            answer = self.client.ask(last)
+        except (EOFError, OSError):
+            answer = b""
+        self.wait()
+        return answer
+
+    def quit(self):
+        return self.end_by("QUIT")
+
+    def end(self):
+        """Kill it, if it is still there."""
+        if self.process.returncode is None:
+            self.process.kill()
+            self.wait()
+
+    def wait(self, seconds=30):
+        """Returns the status of the process, of which the client hears no more."""
+        self.client.close()
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        if hasattr(self, "tracer"):
+            self.tracer.wait()
+        return status
 
 
 def ours_by_socket(house):

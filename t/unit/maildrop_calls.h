@@ -34,10 +34,20 @@ static struct {
 	ino_t inode;	/* of this file; 0: of any */
 } counted;
 
+/* Called before the nth call of before_call.call: another program does something at this moment. */
+static void (*interrupt)(void);
+static struct {
+	const char *call;
+	unsigned nth, seen;
+} before_call;
+
 static int64_t clock_shift; /* s by which the clock of file times is ahead */
 
 static inline bool trips(const char *call)
 {
+	if (before_call.call != NULL && strcmp(before_call.call, call) == 0 &&
+	    ++before_call.seen == before_call.nth)
+		interrupt();
 	if (fault.call == NULL || strcmp(fault.call, call) != 0 || ++fault.seen != fault.nth)
 		return false;
 	if (fault.err != SHORT)

@@ -268,11 +268,146 @@ static void killed_at_each_call(void **state)
 	assert_true(kills > 80);
 }
 
+/* --- programs that know no lock --- */
+
+static const char foreign[] = F "Subject: foreign\n\nwithout a lock\n\n";
+
+static void append_foreign(void)
+{
+	int fd = __real_openat(w.s->fd, "box", O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+
+	assert_int_equal(__real_write(fd, foreign, sizeof foreign - 1), sizeof foreign - 1);
+	(void)__real_close(fd);
+}
+
+static void replace_box(void)
+{
+	int fd = __real_openat(w.s->fd, "other", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(__real_write(fd, foreign, sizeof foreign - 1), sizeof foreign - 1);
+	(void)__real_close(fd);
+	assert_int_equal(__real_renameat(w.s->fd, "other", w.s->fd, "box"), 0);
+}
+
+static bool ends_in_foreign(void)
+{
+	struct text t = { .s = NULL };
+
+	read_file(w.s, "box", &t);
+	bool yes = t.len >= sizeof foreign - 1 &&
+		   memcmp(t.s + t.len - sizeof foreign + 1, foreign, sizeof foreign - 1) == 0;
+	text_free(&t);
+	return yes;
+}
+
+/* At any moment until the mailbox was looked at for the last time. */
+static void what_comes_without_a_lock_is_kept(void **state)
+{
+	static const char *const calls[] = { "pread", "write", "linkat" };
+	static void (*const others[])(void) = { append_foreign, replace_box };
+	unsigned moments = 0;
+
+	w.s = *state;
+	for (size_t o = 0; o < 2; o++)
+		for (size_t k = 0; k < sizeof scenes / sizeof *scenes; k++)
+			for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+				for (unsigned nth = 1;; nth++, moments++) {
+					struct pv_error e;
+					w.scene = &scenes[k];
+					reset();
+					interrupt = others[o];
+					before_call.call = calls[i], before_call.nth = nth,
+					before_call.seen = 0;
+					enum pv_class c = session(&e);
+					bool met = before_call.seen >= nth;
+					before_call.call = NULL;
+					if (met && !scenes[k].comes && !ends_in_foreign())
+						fail_msg("%s, %s number %u: class %d, a message was lost",
+							 scenes[k].name, calls[i], nth, c);
+					if (!met)
+						break;
+				}
+	assert_true(moments > 100);
+}
+
+/* Four bytes of the mailbox, where another program knows no lock. */
+static void overwrite(size_t at)
+{
+	int fd = __real_openat(w.s->fd, "box", O_WRONLY | O_CLOEXEC, 0);
+
+	assert_int_equal(__real_pwrite(fd, "TEXT", 4, (off_t)at), 4);
+	(void)__real_close(fd);
+	memcpy(w.before.s + at, "TEXT", 4);
+}
+
+/* Where a message began another one does now; nobody had asked for it before. */
+static void where_another_message_begins_nothing_is_removed(void **state)
+{
+	static const struct scene scene = { "in place", "--d--", false, false, false };
+	const struct pv_location l = box_location(*state, "box");
+	struct text t = { .s = NULL };
+	struct pv_error e;
+
+	w.s = *state;
+	w.scene = &scene;
+	reset();
+	struct pv_maildrop *m = box_open(&l);
+	overwrite(w.message[0].len + w.message[1].len + 8);
+	must(pv_maildrop_check(m, 1, &e), &e);
+	assert_int_equal(pv_maildrop_check(m, 2, &e), PV_TEMPORARY);
+	assert_int_equal(pv_maildrop_send(m, 2, 0, into_text, &t, &e), PV_TEMPORARY);
+	assert_int_equal(t.len, 0);
+	pv_maildrop_set_deleted(m, 1, true);
+	assert_int_equal(pv_maildrop_update(m, &e), PV_TEMPORARY);
+	pv_maildrop_close(m);
+	assert_true(holds(&w.before));
+	/* Nor where nobody had looked at it before it was marked, alone or with all others. */
+	for (int all = 0; all < 2; all++) {
+		reset();
+		m = box_open(&l);
+		overwrite(w.message[0].len + w.message[1].len + 8);
+		for (size_t i = 0; i < N; i++)
+			pv_maildrop_set_deleted(m, i, i == 2 || all == 1);
+		assert_int_equal(pv_maildrop_update(m, &e), PV_TEMPORARY);
+		pv_maildrop_close(m);
+		assert_true(holds(&w.before));
+	}
+}
+
+/* A message that is no longer what it was, in place, in the middle of a large mailbox. */
+static void what_was_changed_in_place_stays(void **state)
+{
+	static const struct scene scene = { "in place", "--d--", false, false, false };
+	const struct pv_location l = box_location(*state, "box");
+	struct pv_error e;
+
+	w.s = *state;
+	w.scene = &scene;
+	for (int uidl = 0; uidl < 2; uidl++) {
+		char id[PV_UIDL_SIZE];
+		reset();
+		struct pv_maildrop *m = box_open(&l);
+		if (uidl == 1)
+			must(pv_maildrop_uidl(m, 0, id, &e), &e);
+		pv_maildrop_set_deleted(m, 2, true);
+		overwrite(2 * BODY + BODY / 2);
+		assert_int_equal(pv_maildrop_update(m, &e), PV_TEMPORARY);
+		pv_maildrop_close(m);
+		assert_true(holds(&w.before));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_call_fails, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(killed_at_each_call, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(what_comes_without_a_lock_is_kept, scratch_make,
+						scratch_remove),
+		cmocka_unit_test_setup_teardown(what_was_changed_in_place_stays, scratch_make,
+						scratch_remove),
+		cmocka_unit_test_setup_teardown(where_another_message_begins_nothing_is_removed, scratch_make,
+						scratch_remove),
 	};
 
 	make_messages();

@@ -2,12 +2,8 @@
 """What virtual-deliver writes is read back by mail programs that nobody here wrote: Python's mailbox, Dovecot, GNU
 mailutils and its pop3d count the same messages and find the same bodies, whatever stands in them.
 """
-import crypt
-import mailbox
 import os
-import pwd
 import re
-import shutil
 import sys
 
 sys.dont_write_bytecode = True
@@ -15,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import scratch  # noqa: E402
 from tap import check, done, equal  # noqa: E402
 from house import House  # noqa: E402
-from scratch import must, write  # noqa: E402
+from readers import READERS, by_python  # noqa: E402
 
 SENDER_LINE = b"From s@example.org Fri Nov 20 09:56:12 2026\n"  # what a reader takes for a new message
 
@@ -64,77 +60,6 @@ def without_empty_end(body):
     """Readers differ in whether the empty line that ends a message belongs to it."""
     return body.replace(b"\r\n", b"\n").rstrip(b"\r\n")
 
-
-# --- the readers: each gives the list of bodies in a mailbox ---
-
-def by_python(path):
-    box = mailbox.mbox(path, create=False)
-    found = [box.get_bytes(key).partition(b"\n\n")[2] for key in box.keys()]
-    box.close()
-    return found
-
-
-def by_mailutils(path):
-    count = int(must(["/usr/bin/messages", "-s", path]))
-    shown = [scratch.run(["/usr/bin/readmsg", "--no-header", "-f", path, str(n + 1)]).stdout for n in range(count)]
-    # It shows the first fields all the same, where there are any, or else an empty line.
-    return [s.partition(b"\n\n")[2] if s.startswith((b"Subject: ", b"A: ")) else s.removeprefix(b"\n") for s in shown]
-
-
-def by_dovecot(path):
-    """doveadm on a copy, as root, with a configuration that has nothing of the host's."""
-    top = scratch.folder()
-    box = shutil.copy(path, os.path.join(top, "box"))
-    write(os.path.join(top, "conf"), f"base_dir = {top}/run\nstate_dir = {top}/run\nlog_path = /dev/stderr\nssl = no\n"
-          f"mail_location = mbox:{top}/mail:INBOX={box}\nmail_uid = {os.stat(path).st_uid}\nmail_gid = {os.stat(path).st_gid}\n"
-          f"first_valid_uid = 1\nmbox_very_dirty_syncs = no\n")
-    for name in ("run", "mail"):
-        os.mkdir(os.path.join(top, name), 0o755)
-    for name in ("", "mail", "box"):
-        os.chown(os.path.join(top, name), os.stat(path).st_uid, os.stat(path).st_gid)
-
-    def doveadm(*words):
-        return scratch.run(["/usr/bin/doveadm", "-c", f"{top}/conf", *words], env={"HOME": top, "USER": "pvt"})
-    status = doveadm("-f", "flow", "mailbox", "status", "messages", "INBOX")
-    count = int((re.search(rb"messages=(\d+)", status.stdout) or [0, -1])[1])
-    if count < 0:
-        raise RuntimeError(status.stderr.decode())
-    found = [doveadm("fetch", "body", "mailbox", "INBOX", str(n + 1)).stdout for n in range(count)]
-    return [f.partition(b"body:\n")[2].rstrip(b"\f\n") for f in found]
-
-
-POP3_CONF = """mailbox {{ mailbox-pattern "{path}"; mailbox-type mbox; }};
-"""
-
-
-def by_pop3d(path):
-    """The stock GNU pop3d on a copy, all messages in one session, as the mailbox's owner."""
-    top, owner = scratch.folder(), pwd.getpwuid(os.stat(path).st_uid)
-    box = shutil.copy(path, os.path.join(top, "box"))
-    scratch._account_tool(["/usr/sbin/usermod", "-p", crypt.crypt("secret", "$5$salt"), owner.pw_name])
-    write(os.path.join(top, "conf"), POP3_CONF.format(path=box))
-    for name in ("", "box"):
-        os.chown(os.path.join(top, name), owner.pw_uid, owner.pw_gid)
-
-    def session(*commands):
-        """The answers behind that to PASS."""
-        lines = "".join(f"{c}\r\n" for c in (f"USER {owner.pw_name}", "PASS secret", *commands, "QUIT"))
-        r = scratch.run(["/usr/sbin/pop3d", "--config-file", f"{top}/conf", "--inetd"], lines.encode())
-        head, opened, rest = r.stdout.partition(b"+OK opened mailbox")
-        if not opened:
-            raise RuntimeError(f"{head!r} {r.stderr!r}")
-        return rest.partition(b"\r\n")[2]
-    count = int(session("STAT").split()[1])
-    left, found = session(*(f"RETR {n + 1}" for n in range(count))), []
-    for _ in range(count):
-        message, _, left = left.removeprefix(b"+OK\r\n").partition(b"\r\n.\r\n")
-        found.append(re.sub(rb"(?m)^\.", b"", message + b"\r\n").partition(b"\r\n\r\n")[2])
-    return found
-
-
-# name, the reader, and whether the quoting is left for us to undo
-READERS = [("Python's mailbox", by_python, True), ("GNU mailutils", by_mailutils, False), ("Dovecot", by_dovecot, True),
-           ("GNU pop3d", by_pop3d, False)]
 
 # messages that lack a part; what their body is
 ODD = [("an empty message", b"", b""), ("one byte", b"x", b"x"), ("one newline", b"\n", b""), ("a header alone", b"Subject: x\n", b""),

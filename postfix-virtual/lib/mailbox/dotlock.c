@@ -151,9 +151,13 @@ static int open_text(int dirfd, const struct names *n)
 	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 	int fd = openat(dirfd, n->text, flags, 0600);
-	if (fd < 0 && (errno == EACCES || errno == ELOOP) && unlinkat(dirfd, n->text, 0) == 0)
-		fd = openat(dirfd, n->text, flags, 0600);
-	return fd;
+	if (fd >= 0 || (errno != EACCES && errno != ELOOP))
+		return fd;
+	int err = errno;
+	if (unlinkat(dirfd, n->text, 0) == 0)
+		return openat(dirfd, n->text, flags, 0600);
+	errno = err;
+	return -1;
 }
 
 /* Write our text. Returns an open descriptor of .NAME.lock, or -1 and errno. */

@@ -53,6 +53,17 @@ int pv_journal_open(const struct pv_location *l)
 	return openat(l->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 }
 
+bool pv_journal_exists(const struct pv_location *l)
+{
+	char name[NAME_MAX + 1];
+	int err = errno;
+
+	bool exists = !side_name(l, "journal", name) ||
+		      faccessat(l->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	errno = err;
+	return exists;
+}
+
 /* Give the unnamed temporary file its name. Needs /proc, or a kernel that allows AT_EMPTY_PATH. */
 static int link_spooled(const struct pv_location *l, int fd)
 {

@@ -30,6 +30,9 @@ struct pv_journal {
 /* Open, or make, the journal of the mailbox. Returns the descriptor, or -1 and errno. */
 int pv_journal_open(const struct pv_location *l);
 
+/* Is there one, or may there be? errno stays. */
+bool pv_journal_exists(const struct pv_location *l);
+
 /* Write j and, where it is in memory, the content; mark the journal open. Not synced: a power cut may
  * lose it. A content in a file is linked to .NAME.spooled. */
 enum pv_class pv_journal_begin(int fd, const struct pv_location *l, const struct pv_journal *j,

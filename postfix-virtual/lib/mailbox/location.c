@@ -32,7 +32,8 @@ static char *join(const char *dir, const char *sub, const char *name)
 static enum pv_class take(struct pv_location *l, int dirfd, char *path, bool shared, struct pv_error *e)
 {
 	if (path == NULL) {
-		(void)close(dirfd);
+		if (dirfd >= 0)
+			(void)close(dirfd);
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "find a mailbox: out of memory");
 	}
 	*l = (struct pv_location){ .dirfd = dirfd, .path = path, .shared = shared };
@@ -158,8 +159,8 @@ static enum pv_class try_home(const struct pv_location_rules *rules, const char 
 	int fd;
 
 	*found_r = false;
-	enum pv_class c = open_home_folder(rules, home, make, &fd, e);
-	if (c != PV_OK || fd < 0)
+	enum pv_class c = open_home_folder(rules, home, make && !rules->look_only, &fd, e);
+	if (c != PV_OK || (fd < 0 && !make))
 		return c;
 	*found_r = make;
 	if (!make)

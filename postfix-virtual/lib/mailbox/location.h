@@ -18,10 +18,12 @@ struct pv_location_rules {
 	const char *mail_spool_home; /* Mail/mailbox, below a home; empty: not searched */
 	const char *account_home;    /* the account's own home; NULL: not known */
 	uid_t uid;		     /* the account */
+	bool look_only;		     /* make nothing: see struct pv_location, dirfd */
 };
 
 struct pv_location {
-	int dirfd;	  /* the folder, O_PATH; owned by this struct */
+	int dirfd; /* the folder, O_PATH; owned by this struct; -1: it is not there, which look_only leaves so
+		    */
 	char *path;	  /* of the mailbox, absolute, for logs and ids; owned */
 	const char *name; /* last component, into path */
 	bool shared;	  /* others may write in the folder (/var/mail): no lock or side file may be

@@ -145,7 +145,7 @@ static enum attempt take_dotlock(const struct pv_location *l, const struct pv_lo
 		r = pv_dotlock_take(l, true);
 	if (r == PV_DOTLOCK_BUSY)
 		return AGAIN;
-	if (r == PV_DOTLOCK_IMPOSSIBLE &&
+	if (r == PV_DOTLOCK_IMPOSSIBLE && !o->to_read &&
 	    (!o->fcntl_only || (errno != EACCES && errno != EPERM && errno != EROFS)))
 		return fail_dotlock(l, e);
 	k->dotlock = r == PV_DOTLOCK_TAKEN;

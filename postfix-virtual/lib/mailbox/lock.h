@@ -21,7 +21,8 @@ struct pv_lock {
 struct pv_lock_options {
 	uid_t uid; /* whose file it must be */
 	unsigned deadline_ms;
-	bool fcntl_only; /* be content where no dotlock can be made */
+	bool fcntl_only; /* be content where no dotlock can be made, since that is not allowed */
+	bool to_read;	 /* be content whatever the reason is */
 };
 
 /* Why a file of that kind, owner and mode is no mailbox of uid's, and how that is mended: `is executable:

@@ -169,7 +169,8 @@ enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_m
 {
 	const struct pv_lock_options lo = { .uid = o->uid,
 					    .deadline_ms = o->lock_deadline_ms,
-					    .fcntl_only = o->fcntl_only };
+					    .fcntl_only = o->fcntl_only,
+					    .to_read = o->use == PV_TO_READ };
 	struct pv_lock k;
 
 	*m = (struct pv_mailbox){ .where = where, .uid = o->uid, .fd = -1, .journal_fd = -1 };
@@ -180,10 +181,16 @@ enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_m
 	m->st = k.st;
 	m->created = k.created;
 	m->locked_by_dotlock = k.dotlock;
+	/* A rewrite that was killed. */
+	if (k.dotlock)
+		pv_file_clean(where->dirfd, where->name);
 	/* In a folder that others may write to, no side file is made or believed. */
 	if (!where->shared) {
 		m->journal_fd = pv_journal_open(where);
-		c = m->journal_fd < 0 ? fail_io(e, m, "open the journal of") : recover(m, e);
+		if (m->journal_fd >= 0)
+			c = recover(m, e);
+		else if (o->use == PV_TO_APPEND || pv_journal_exists(where))
+			c = fail_io(e, m, "open the journal of");
 	}
 	if (c != PV_OK)
 		(void)pv_mailbox_close(m, NULL);

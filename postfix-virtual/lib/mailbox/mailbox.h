@@ -35,10 +35,20 @@ struct pv_mailbox {
 	char note[200]; /* something that an administrator should read in the log; "" if not */
 };
 
+/* What it is opened for. */
+enum pv_mailbox_use {
+	PV_TO_APPEND,
+	PV_TO_REMOVE, /* or to rewrite: nothing will be appended, so that no journal is needed if none can be
+		       * made */
+	PV_TO_READ, /* as well; and the fcntl lock alone will do: who sees his mail on a full disk can remove
+		       it */
+};
+
 struct pv_mailbox_options {
 	uid_t uid;		   /* the account: the mailbox must be its own */
 	unsigned lock_deadline_ms; /* 20,000 */
 	bool fcntl_only;	   /* append without a dotlock where none can be made */
+	enum pv_mailbox_use use;
 };
 
 /*

@@ -1,5 +1,6 @@
 #include "mailbox/maildrop.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "mailbox/journal.h"
 #include "mailbox/mailbox.h"
@@ -13,6 +14,8 @@
 
 /* X-UIDLs of a million messages, and no more. */
 enum { X_UIDLS_MAX = 72 * 1000 * 1000 };
+
+enum { APPEND_MS = 200 }; /* between the new time of a file and its new size */
 
 enum pv_class pv_maildrop_break(struct pv_maildrop *m, struct pv_error *e)
 {
@@ -96,8 +99,7 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 	if (c != PV_OK)
 		return c;
 	m->seen = m->st;
-	if (!m->where->shared)
-		pv_file_clean(m->where->dirfd, m->where->name);
+	m->settled = pv_index_is_settled(&m->st);
 	pv_index_clean(m->where);
 	uint64_t from = pv_index_load(m);
 	if (m->indexed)
@@ -113,10 +115,9 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 
 static enum pv_class open_mbox(struct pv_maildrop *m, struct pv_error *e)
 {
-	/* To read it, the fcntl lock is enough where no dotlock can be made. */
 	const struct pv_mailbox_options bo = { .uid = m->o.uid,
 					       .lock_deadline_ms = m->o.lock_deadline_ms,
-					       .fcntl_only = true };
+					       .use = PV_TO_READ };
 	struct pv_mailbox box;
 
 	enum pv_class c = pv_mailbox_open(m->where, &bo, &box, e);
@@ -139,9 +140,10 @@ enum pv_class pv_maildrop_open(const struct pv_location *where, const struct pv_
 	*m = (struct pv_maildrop){
 		.where = where, .o = *o, .fd = -1, .index_fd = -1, .x_uidls = PV_BUF_INIT(X_UIDLS_MAX)
 	};
-	if (fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	bool has_folder = where->dirfd >= 0;
+	if (has_folder && fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		c = S_ISDIR(st.st_mode) ? pv_maildir_open(m, e) : open_mbox(m, e);
-	else if (errno != ENOENT)
+	else if (has_folder && errno != ENOENT)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s", where->path);
 	if (c == PV_OK) {
 		*m_r = m;
@@ -190,7 +192,13 @@ void pv_maildrop_message(const struct pv_maildrop *m, size_t i, struct pv_maildr
 void pv_maildrop_set_deleted(struct pv_maildrop *m, size_t i, bool deleted)
 {
 	m->list.v[i].flags &= ~(unsigned)PV_RECORD_DELETED;
-	m->list.v[i].flags |= deleted ? PV_RECORD_DELETED : 0u;
+	if (!deleted)
+		return;
+	m->list.v[i].flags |= PV_RECORD_DELETED;
+	/* What is removed must be known by what it says now. The update asks again where that could not be
+	 * read. */
+	if (m->dir == NULL)
+		(void)pv_maildrop_learn(m, i, NULL);
 }
 
 void pv_maildrop_set_read(struct pv_maildrop *m, size_t i)
@@ -208,30 +216,49 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
+/* Look at the file at the path, which must be ours and no shorter. */
+static enum pv_class look_at_file(struct pv_maildrop *m, struct stat *st, struct pv_error *e)
+{
+	if (fstatat(m->where->dirfd, m->where->name, st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? pv_maildrop_break(m, e)
+				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s",
+						       m->where->path);
+	if (!same_file(st, &m->st) || st->st_size < m->st.st_size)
+		return pv_maildrop_break(m, e);
+	return PV_OK;
+}
+
 enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 {
+	struct pv_backoff wait = pv_backoff_start(APPEND_MS);
 	uint64_t anchor;
 	struct stat st;
 	char tail[2];
+	bool same;
 
 	if (m->broken)
 		return pv_maildrop_break(m, e);
 	if (m->dir != NULL)
 		return PV_OK;
-	if (fstatat(m->where->dirfd, m->where->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? pv_maildrop_break(m, e)
-				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s",
-						       m->where->path);
-	if (!same_file(&st, &m->st) || st.st_size < m->st.st_size)
-		return pv_maildrop_break(m, e);
-	if (st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
-	    same_time(&st.st_ctim, &m->seen.st_ctim))
+	/* What was written in place may look the same at its ends. But who appends gives the file another
+	 * time a moment before it is longer. */
+	do {
+		enum pv_class c = look_at_file(m, &st, e);
+		if (c != PV_OK)
+			return c;
+		same = st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
+		       same_time(&st.st_ctim, &m->seen.st_ctim);
+	} while (!same && st.st_size == m->seen.st_size && pv_backoff_wait(&wait));
+	if (same && m->settled)
 		return PV_OK;
+	if (!same && st.st_size == m->seen.st_size)
+		return pv_maildrop_break(m, e);
 	if (pv_journal_anchor(m->fd, (uint64_t)m->st.st_size, &anchor, tail) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
 	if (anchor != m->end_anchor)
 		return pv_maildrop_break(m, e);
 	m->seen = st;
+	m->settled = pv_index_is_settled(&st);
 	return PV_OK;
 }
 
@@ -270,5 +297,9 @@ enum pv_class pv_maildrop_update(struct pv_maildrop *m, struct pv_error *e)
 		return PV_OK;
 	if (m->broken)
 		return pv_maildrop_break(m, e);
-	return m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	enum pv_class c = m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	/* Done, and not to be done again. */
+	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
+		m->list.v[i].flags &= PV_RECORD_KEPT;
+	return c;
 }

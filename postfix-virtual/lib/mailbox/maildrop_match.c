@@ -1,11 +1,6 @@
 #include "mailbox/maildrop_match.h"
 
-#include "mailbox/journal.h"
 #include "mailbox/maildrop_digest.h"
-
-#include <errno.h>
-
-enum { MARKS = PV_RECORD_DELETED | PV_RECORD_READ };
 
 /* A message and its digest, to be sorted. */
 struct known {
@@ -40,40 +35,40 @@ static bool same_record(const struct pv_record *a, const struct pv_record *b)
 	       a->anchor == b->anchor && (a->flags & shape) == (b->flags & shape);
 }
 
-/* Is this the file that was scanned, with nothing but new messages behind? */
+/* Is this the file that was scanned, with nothing but new messages behind? What its messages say is compared
+ * where it matters. */
 static enum pv_class is_in_place(const struct matching *k, const struct stat *st, bool *yes_r,
 				 struct pv_error *e)
 {
 	const struct pv_maildrop *m = k->m;
-	uint64_t anchor, size = (uint64_t)m->st.st_size;
+	uint64_t size = (uint64_t)m->st.st_size;
 	size_t n = m->list.n;
-	char tail[2];
 
-	*yes_r = false;
-	if (st->st_ino != m->st.st_ino || st->st_dev != m->st.st_dev || k->size < size || k->fresh->n < n ||
-	    end_of(k->fresh, n - 1, k->size) != size)
-		return PV_OK;
-	if (pv_journal_anchor(k->fd, size, &anchor, tail) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
-	*yes_r = anchor == m->end_anchor;
+	*yes_r = st->st_ino == m->st.st_ino && st->st_dev == m->st.st_dev && k->size >= size &&
+		 k->fresh->n >= n && end_of(k->fresh, n - 1, k->size) == size;
 	for (size_t i = 0; *yes_r && i < n; i++) {
-		struct pv_record *now = &k->fresh->v[i];
+		struct pv_record now = k->fresh->v[i];
+		uint32_t then = now.anchor;
 		/* The last bytes of the snapshot may have been too few for a whole anchor. */
-		uint32_t then = now->anchor;
-		if (now->offset + PV_RECORD_ANCHOR > size &&
-		    pv_scan_anchor(k->fd, now->offset, size, &then, e) != PV_OK)
+		if (now.offset + PV_RECORD_ANCHOR > size &&
+		    pv_scan_anchor(k->fd, now.offset, size, &then, e) != PV_OK)
 			return PV_TEMPORARY;
-		struct pv_record copy = *now;
-		copy.anchor = then;
-		*yes_r = same_record(&m->list.v[i], &copy);
+		now.anchor = then;
+		*yes_r = same_record(&m->list.v[i], &now);
 	}
 	return PV_OK;
+}
+
+/* What is to be done to message i. That it was read is noted only where the setting says so. */
+static unsigned marks_of(const struct pv_maildrop *m, size_t i)
+{
+	return m->list.v[i].flags & (PV_RECORD_DELETED | (m->o.write_status ? PV_RECORD_READ : 0u));
 }
 
 /* Move the marks of message i to its like, or count it as lost. NULL: it has none. */
 static void mark(struct matching *k, size_t i, struct pv_record *like)
 {
-	unsigned marks = k->m->list.v[i].flags & MARKS;
+	unsigned marks = marks_of(k->m, i);
 
 	if (like != NULL)
 		like->flags |= marks;
@@ -81,7 +76,7 @@ static void mark(struct matching *k, size_t i, struct pv_record *like)
 		k->lost += (marks & PV_RECORD_DELETED) != 0;
 }
 
-/* Each where it was. What was read in the session must still say the same. */
+/* Each where it was, and it still says the same. Without a digest nothing is removed. */
 static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 {
 	struct pv_maildrop *m = k->m;
@@ -89,10 +84,10 @@ static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 
 	for (size_t i = 0; i < m->list.n; i++) {
 		const struct pv_record *r = &m->list.v[i];
-		if ((r->flags & MARKS) == 0)
+		if (marks_of(m, i) == 0)
 			continue;
-		bool same = true;
-		if ((r->flags & PV_RECORD_DIGEST) != 0) {
+		bool same = (r->flags & PV_RECORD_DELETED) == 0;
+		if (!same && (r->flags & PV_RECORD_DIGEST) != 0) {
 			enum pv_class c =
 				pv_digest_message(k->fd, &k->fresh->v[i], end_of(k->fresh, i, k->size), &now,
 						  NULL, m->block, e);

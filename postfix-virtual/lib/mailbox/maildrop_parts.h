@@ -27,6 +27,7 @@ struct pv_maildrop {
 	int fd;		     /* of the mbox; -1: it is missing, or a Maildir */
 	struct stat st;	     /* of it, when it was scanned */
 	struct stat seen;    /* when it was looked at last, and was found to have grown at most */
+	bool settled;	     /* with this status it still is that */
 	uint64_t end_anchor; /* checksum of its last bytes (journal.h) */
 	struct pv_records list;
 	struct pv_digest *digests; /* as many as messages; NULL: none yet */
@@ -67,7 +68,8 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e);
 /* See to it that there is room for digests, and those that the index has are there. */
 enum pv_class pv_maildrop_start_learning(struct pv_maildrop *m, struct pv_error *e);
 
-/* See to it that the digests of all messages are known. */
+/* See to it that the digest of message i is known; of all messages. */
+enum pv_class pv_maildrop_learn(struct pv_maildrop *m, size_t i, struct pv_error *e);
 enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e);
 
 /* pv_maildrop_update() for an mbox. */

@@ -10,9 +10,13 @@
 struct rewriting {
 	const struct pv_mailbox *box;
 	struct pv_new_file to;
-	char *memory; /* PV_SCAN_BLOCK bytes */
-	uint64_t at;  /* up to where the old file is copied or left out */
+	char *memory; /* PV_SCAN_BLOCK bytes, to read a header in */
+	char *out;    /* what is to be written next: many small messages make one large write */
+	size_t len;
+	uint64_t at; /* up to where the old file is copied or left out */
 };
+
+enum { OUT = PV_MAILDROP_BLOCK - PV_SCAN_BLOCK };
 
 static enum pv_class fail_io(const struct pv_mailbox *box, const char *what, struct pv_error *e)
 {
@@ -26,19 +30,29 @@ static enum pv_class fail_foreign(const struct pv_mailbox *box, struct pv_error 
 		       box->where->path);
 }
 
+static enum pv_class flush(struct rewriting *w, struct pv_error *e)
+{
+	enum pv_class c = pv_file_write(&w->to, w->out, w->len, e);
+
+	w->len = 0;
+	return c;
+}
+
 /* Copy the old file's bytes from where we are up to `end`. */
 static enum pv_class copy_to(struct rewriting *w, uint64_t end, struct pv_error *e)
 {
+	enum pv_class c;
+
 	while (w->at < end) {
-		size_t want = end - w->at < PV_SCAN_BLOCK ? (size_t)(end - w->at) : PV_SCAN_BLOCK;
-		ssize_t n = pv_read_all_at(w->box->fd, w->memory, want, (off_t)w->at);
+		if (w->len == OUT && (c = flush(w, e)) != PV_OK)
+			return c;
+		size_t room = OUT - w->len, want = end - w->at < room ? (size_t)(end - w->at) : room;
+		ssize_t n = pv_read_all_at(w->box->fd, w->out + w->len, want, (off_t)w->at);
 		if (n >= 0 && (size_t)n < want)
 			errno = EIO;
 		if (n < 0 || (size_t)n < want)
 			return fail_io(w->box, "read", e);
-		enum pv_class c = pv_file_write(&w->to, w->memory, want, e);
-		if (c != PV_OK)
-			return c;
+		w->len += want;
 		w->at += want;
 	}
 	return PV_OK;
@@ -111,7 +125,11 @@ static enum pv_class write_status(struct rewriting *w, const struct pv_record *r
 	const char *newline = s.crlf ? "\r\n" : "\n";
 	int n = snprintf(line, sizeof line, "%sStatus: RO%s", s.open ? newline : "", newline);
 	w->at = s.cut[1];
-	return pv_file_write(&w->to, line, (size_t)n, e);
+	if (w->len + (size_t)n > OUT && (c = flush(w, e)) != PV_OK)
+		return c;
+	memcpy(w->out + w->len, line, (size_t)n);
+	w->len += (size_t)n;
+	return PV_OK;
 }
 
 static enum pv_class copy_all(struct rewriting *w, const struct pv_records *list, struct pv_error *e)
@@ -134,6 +152,8 @@ static enum pv_class copy_all(struct rewriting *w, const struct pv_records *list
 	/* Who asks no lock may have appended. */
 	for (; c == PV_OK; end = (uint64_t)st.st_size) {
 		c = copy_to(w, end, e);
+		if (c == PV_OK)
+			c = flush(w, e);
 		if (c == PV_OK && fstat(w->box->fd, &st) != 0)
 			c = fail_io(w->box, "stat", e);
 		if (c != PV_OK || (uint64_t)st.st_size == end)
@@ -157,7 +177,7 @@ static enum pv_class check_path(const struct pv_mailbox *box, struct pv_error *e
 enum pv_class pv_mbox_rewrite(const struct pv_mailbox *box, const struct pv_records *list, char *memory,
 			      struct pv_error *e)
 {
-	struct rewriting w = { .box = box, .memory = memory };
+	struct rewriting w = { .box = box, .memory = memory, .out = memory + PV_SCAN_BLOCK };
 	const struct stat *st = &box->st;
 
 	enum pv_class c = pv_file_begin(box->where->dirfd, box->where->name, st->st_mode & 07777, st->st_uid,

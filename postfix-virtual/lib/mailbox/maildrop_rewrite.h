@@ -6,13 +6,13 @@
 #define PV_MAILDROP_REWRITE_H
 
 #include "mailbox/mailbox.h"
-#include "mailbox/maildrop_scan.h"
+#include "mailbox/maildrop_parts.h"
 
 /*
  * box: open, with its locks; list: its messages, scanned under them. What is not a message, and what is
  * appended without a lock meanwhile, is kept. A message that is marked as read gets `Status: RO`; all other
- * bytes stay what they are. memory: PV_SCAN_BLOCK bytes. PV_TEMPORARY: the mailbox is as it was (or, where
- * the folder could not be synced, it may be after a power cut), and no temporary file is left.
+ * bytes stay what they are. memory: PV_MAILDROP_BLOCK bytes. PV_TEMPORARY: the mailbox is as it was (or,
+ * where the folder could not be synced, it may be after a power cut), and no temporary file is left.
  */
 enum pv_class pv_mbox_rewrite(const struct pv_mailbox *box, const struct pv_records *list, char *memory,
 			      struct pv_error *e);

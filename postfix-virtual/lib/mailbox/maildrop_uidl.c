@@ -39,6 +39,20 @@ static enum pv_class unlearn(struct pv_maildrop *m)
 	return PV_TEMPORARY;
 }
 
+enum pv_class pv_maildrop_learn(struct pv_maildrop *m, size_t i, struct pv_error *e)
+{
+	struct pv_record *r = &m->list.v[i];
+
+	if ((r->flags & PV_RECORD_DIGEST) != 0)
+		return PV_OK;
+	enum pv_class c = pv_maildrop_start_learning(m, e);
+	if (c == PV_OK && (c = pv_maildrop_check(m, i, e)) == PV_OK)
+		c = learn(m, i, e);
+	if (c == PV_OK && (c = pv_maildrop_check_file(m, e)) != PV_OK)
+		r->flags &= ~(unsigned)PV_RECORD_DIGEST;
+	return c;
+}
+
 enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e)
 {
 	size_t learnt = m->learnt;

@@ -37,6 +37,7 @@ static enum pv_class carry_out(struct pv_maildrop *m, const struct pv_mailbox *b
 	if (p.removed + p.noted == 0)
 		return PV_OK;
 	m->updated = true;
+	/* Nothing is cut that was not there when the session began. */
 	if (p.noted == 0 && p.suffix && in_place && was == (uint64_t)m->st.st_size)
 		return pv_mbox_truncate(box, p.cut, was, e);
 	if (!box->locked_by_dotlock)
@@ -68,11 +69,23 @@ static enum pv_class update(struct pv_maildrop *m, const struct pv_mailbox *box,
 	return c;
 }
 
+/* What is to be removed must be known by what it says. */
+static enum pv_class learn_marked(struct pv_maildrop *m, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
+		if ((m->list.v[i].flags & PV_RECORD_DELETED) != 0)
+			c = pv_maildrop_learn(m, i, e);
+	return c;
+}
+
 enum pv_class pv_mbox_update(struct pv_maildrop *m, struct pv_error *e)
 {
 	const struct pv_mailbox_options bo = { .uid = m->o.uid,
 					       .lock_deadline_ms = m->o.lock_deadline_ms,
-					       .fcntl_only = m->o.fcntl_only };
+					       .fcntl_only = m->o.fcntl_only,
+					       .use = PV_TO_REMOVE };
 	struct pv_mailbox box;
 	struct stat st;
 
@@ -81,7 +94,9 @@ enum pv_class pv_mbox_update(struct pv_maildrop *m, struct pv_error *e)
 		return errno == ENOENT ? pv_maildrop_break(m, e)
 				       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "look for mailbox %s",
 						       m->where->path);
-	enum pv_class c = pv_mailbox_open(m->where, &bo, &box, e);
+	enum pv_class c = learn_marked(m, e);
+	if (c == PV_OK)
+		c = pv_mailbox_open(m->where, &bo, &box, e);
 	if (c != PV_OK)
 		return c;
 	c = update(m, &box, e);

@@ -9,11 +9,9 @@ static struct pv_location_rules make_rules(const struct pv_store *s, uid_t uid, 
 					   .uid = uid };
 }
 
-enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
-			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
-			    struct pv_error *e)
+static enum pv_class find(const struct pv_location_rules *rules, const struct pv_folder *f,
+			  const struct pv_passwd_entry *p, struct pv_location *l, struct pv_error *e)
 {
-	const struct pv_location_rules rules = make_rules(s, f->uid, account_home);
 	const char *home = p->home[0] == '/' ? p->home : NULL;
 	bool shared = false;
 
@@ -24,7 +22,26 @@ enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
 		if (c != PV_OK)
 			return c;
 	}
-	return pv_location_find(&rules, &f->domain, &p->user, shared ? NULL : home, l, e);
+	return pv_location_find(rules, &f->domain, &p->user, shared ? NULL : home, l, e);
+}
+
+enum pv_class pv_place_find(const struct pv_store *s, const struct pv_folder *f,
+			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
+			    struct pv_error *e)
+{
+	const struct pv_location_rules rules = make_rules(s, f->uid, account_home);
+
+	return find(&rules, f, p, l, e);
+}
+
+enum pv_class pv_place_look(const struct pv_store *s, const struct pv_folder *f,
+			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
+			    struct pv_error *e)
+{
+	struct pv_location_rules rules = make_rules(s, f->uid, account_home);
+
+	rules.look_only = true;
+	return find(&rules, f, p, l, e);
 }
 
 enum pv_class pv_place_which(const struct pv_store *s, const struct pv_folder *f,

@@ -23,6 +23,11 @@ enum pv_class pv_place_which(const struct pv_store *s, const struct pv_folder *f
 			     const struct pv_passwd_entry *p, const char *home, const char *account_home,
 			     enum pv_location_place *place_r, bool *is_folder_r, struct pv_error *e);
 
+/* The same to read it: no folder is made. Where the mailbox's folder is missing, l->dirfd is -1. */
+enum pv_class pv_place_look(const struct pv_store *s, const struct pv_folder *f,
+			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
+			    struct pv_error *e);
+
 /* The account's own mailbox, see pv_location_own(). */
 enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
 			   const char *account_home, struct pv_location *l, struct pv_error *e);
