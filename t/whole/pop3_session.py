@@ -216,7 +216,7 @@ def trouble(h, s, account):
     os.symlink(target, box)
     equal("a mailbox that is none, a symlink: [SYS/PERM], and the session ends", answer("old@kvt.dk"), (perm, True))
     equal("it stays as it was", (os.readlink(box), read(target)), (target, mbox(1, 300)))
-    check("and is in the log", h.log.find("open a mailbox: ", box), h.log.lines[-5:])
+    check("and is in the log", h.log.wait("open a mailbox: ", box), h.log.lines[-5:])
     os.unlink(box)
     folder = os.path.join(h.etc, "va.foo.com", "passwd")
     os.rename(folder, folder + ".away")
