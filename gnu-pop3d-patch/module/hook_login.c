@@ -76,7 +76,7 @@ static int refuse(const char *why, const char *text, unsigned table_s)
 static int refuse_unavailable(const char *op, const struct pv_error *e)
 {
 	vp_session_log(op, e);
-	return refuse("unavailable", VP_TEXT_UNAVAILABLE, 0);
+	return refuse("unavailable", vp_session_text(e, VP_TEXT_UNAVAILABLE), 0);
 }
 
 /* --- the check --- */

@@ -149,7 +149,7 @@ static int open_ours(mu_mailbox_t *m)
 	if (begin(&e) != PV_OK) {
 		bool busy = strcmp(e.status, "4.2.0") == 0;
 		vp_session_log(busy ? "open a mailbox in use" : "open a mailbox", &e);
-		vp_session_say(busy ? VP_TEXT_IN_USE : VP_TEXT_MAILBOX);
+		vp_session_say(busy ? VP_TEXT_IN_USE : vp_session_text(&e, VP_TEXT_MAILBOX));
 		return MU_ERR_LOCK_CONFLICT;
 	}
 	log_login(name);

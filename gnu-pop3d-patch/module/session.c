@@ -38,6 +38,11 @@ void vp_session_say(const char *text)
 	(void)snprintf(vp.instead, sizeof vp.instead, "%s", vp_text(vp.language, text));
 }
 
+const char *vp_session_text(const struct pv_error *e, const char *temporary)
+{
+	return strcmp(e->status, "4.3.5") == 0 || e->class == PV_PERMANENT ? VP_TEXT_PERMANENT : temporary;
+}
+
 /* An address as text; IPv4 in IPv6 as IPv4. */
 static void address_text(const struct sockaddr_storage *a, char *out, socklen_t size)
 {

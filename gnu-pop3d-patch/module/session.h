@@ -70,6 +70,9 @@ void vp_session_greet(const char *challenge, char *line, size_t size);
 /* Let the next -ERR say this (with its response code), translated where the language has it. */
 void vp_session_say(const char *text);
 
+/* What to say for e: `temporary`, or, where somebody must mend something first, that (RFC 3206). */
+const char *vp_session_text(const struct pv_error *e, const char *temporary);
+
 /* Note e in the log as `op: sentence`. */
 void vp_session_log(const char *op, const struct pv_error *e);
 

@@ -14,6 +14,7 @@ static const struct {
 	{ VP_TEXT_IN_USE, "[IN-USE] Postkassen bruges af en anden forbindelse eller et andet program" },
 	{ VP_TEXT_DELAY, "[LOGIN-DELAY] Der er gaaet for kort tid siden dit sidste login" },
 	{ VP_TEXT_MAILBOX, "[SYS/TEMP] Postkassen kan ikke aabnes lige nu" },
+	{ VP_TEXT_PERMANENT, "[SYS/PERM] Noget paa serveren skal rettes foerst; spoerg dens postmaster" },
 	{ VP_TEXT_CHANGED, "[SYS/TEMP] Et andet program har aendret postkassen; log ind igen" },
 	{ VP_TEXT_NOT_REMOVED, "[SYS/TEMP] Nogle slettede breve blev ikke fjernet" },
 	{ VP_TEXT_BAD_LINE, "Kommandoen er for lang eller indeholder ugyldige tegn" },

@@ -13,6 +13,7 @@
 #define VP_TEXT_IN_USE "[IN-USE] The mailbox is in use by another session or program"
 #define VP_TEXT_DELAY "[LOGIN-DELAY] Your last login was too short a time ago"
 #define VP_TEXT_MAILBOX "[SYS/TEMP] The mailbox cannot be opened now"
+#define VP_TEXT_PERMANENT "[SYS/PERM] Something on the server must be mended first; ask its postmaster"
 #define VP_TEXT_CHANGED "[SYS/TEMP] Another program has changed the mailbox; log in again"
 #define VP_TEXT_NOT_REMOVED "[SYS/TEMP] Some deleted messages were not removed"
 #define VP_TEXT_BAD_LINE "The command is too long or holds characters that no command has"

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -170,6 +171,22 @@ static unsigned passed_sockets(void)
 	return (unsigned)number;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* AddressSanitizer wants to be loaded first; what GNU pop3d does not free is not ours. */
+static bool set_preload(const char *module)
+{
+	char value[PATH_MAX + 64];
+
+	(void)snprintf(value, sizeof value, "libasan.so.8 libubsan.so.1 %s", module);
+	return setenv("LD_PRELOAD", value, 1) == 0 && setenv("ASAN_OPTIONS", "detect_leaks=0", 1) == 0;
+}
+#else
+static bool set_preload(const char *module)
+{
+	return setenv("LD_PRELOAD", module, 1) == 0;
+}
+#endif
+
 /* What GNU pop3d and the module find in their environment: nothing of ours, and this. */
 static bool set_environment(const struct order *o, const struct pv_store *s)
 {
@@ -179,7 +196,7 @@ static bool set_environment(const struct order *o, const struct pv_store *s)
 	return clearenv() == 0 && setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) == 0 &&
 	       setenv("LANG", "C", 1) == 0 && setenv("VIRTUAL_POP3D_CONFIG", s->dir, 1) == 0 &&
 	       setenv("VIRTUAL_POP3D_SESSIONS", s->conf.pop3_sessions, 1) == 0 &&
-	       setenv("VIRTUAL_POP3D_SOCKETS", sockets, 1) == 0 && setenv("LD_PRELOAD", o->module, 1) == 0;
+	       setenv("VIRTUAL_POP3D_SOCKETS", sockets, 1) == 0 && set_preload(o->module);
 }
 
 /* Become GNU pop3d. Returns only where that fails. */

@@ -48,8 +48,11 @@ class House:
         return os.path.join(self.top, *parts)
 
     def write_settings(self, **more):
+        """All at once: a program that begins meanwhile must not find half of them, and take the host's own folders."""
         self.settings.update(more)
-        write(os.path.join(self.etc, "virtual.conf"), "".join(f"{k} = {v}\n" for k, v in self.settings.items()))
+        path = os.path.join(self.etc, "virtual.conf")
+        write(path + ".new", "".join(f"{k} = {v}\n" for k, v in self.settings.items()))
+        os.replace(path + ".new", path)
 
     def account(self, word="a", name=None):
         return scratch.account(self.path("home"), word, name)

@@ -173,13 +173,14 @@ def over_ipv6(h):
 # --- the host's own users ---
 
 def shadow_of_our_own(h, *more):
-    """The server, with another /etc/shadow in front of the host's: there root has a password that we know."""
+    """The server, with another /etc/shadow in front of the host's: there root has a password that we know; and with another
+    /var/mail. It has more groups than a session may have."""
     lines = read("/etc/shadow").decode().splitlines()
     known = md5_hash("secret")
     text = "".join(re.sub(r"^root:[^:]*:", f"root:{known}:", l) + "\n" for l in lines)
     path = write(h.path("shadow"), text, 0o600)
     port = free_port()
-    script = 'mount --bind "$0" /etc/shadow && exec "$@"'
+    script = f'mount --bind "$0" /etc/shadow && mount --bind {h.spool} /var/mail && exec "$@"'
     return Server("ours", ["/usr/bin/setpriv", "--groups", "0,4,6", "/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script, path,
                            *ours_argv(h, "--listen", f"127.0.0.1:{port}"), *more], port, h.path("shadowed"))
 
@@ -188,6 +189,9 @@ def system_users(pool):
     h = House()
     h.host_user = h.account("s")
     h.domain("kvt.dk", h.host_user, {"abc": "."}, hashes={"abc": md5_hash("secret")})
+    box = "".join(f"From s@example.org Fri Nov 20 09:56:12 2026\nFrom: s@example.org\nSubject: {n}\n\n{n}\n.\n\n" for n in ("one", "two"))
+    write(os.path.join(h.spool, h.host_user.pw_name), box, 0o600, h.host_user)
+    os.chmod(h.spool, 0o1777)  # for GNU's lock
     scratch.set_password(h.host_user.pw_name, md5_hash("secret"))
     h.write_settings(system_users="yes")
     s = shadow_of_our_own(h)
@@ -205,6 +209,11 @@ def system_users(pool):
         got = {k: re.search(rf"^{k}:[ \t]*(.*?)[ \t]*$", status, re.M)[1] for k in ("Uid", "Gid", "Groups", "CapPrm", "CapEff")}
         equal("and is himself, with the group of /var/mail alone", got, {
             "Uid": "\t".join([str(uid)] * 4), "Gid": "\t".join([gid] * 4), "Groups": "", "CapPrm": "0" * 16, "CapEff": "0" * 16})
+        count = p.count()[0]
+        body = p.ask_lines("RETR 2")[1].partition(b"\r\n\r\n")[2]
+        equal("his mailbox is served by GNU's own code", (count, body, p.ask("DELE 1")[:3], p.ask("TOP 1 0")[:4], p.ask("QUIT")[:3]),
+              (2, b"two\r\n..\r\n", b"+OK", b"-ERR", b"+OK"))
+        equal("and what he deleted is gone", read(os.path.join(h.spool, h.host_user.pw_name)).count(b"\nSubject: "), 1)
     alike(pool, s.at, kinds, (3, 3, 4), "system_users = yes")
     answer, seconds = job.result()
     check("root is refused with the right password, like everybody", answer == WRONG and 3 <= seconds < 3.2, (answer, seconds))

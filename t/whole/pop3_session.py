@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Sessions of the real server: who they are, whom they mean, how many, how often, and what is noted of them."""
+import fcntl
 import hashlib
 import os
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -195,6 +197,51 @@ def apop(h, s, secret):
     h.write_settings(apop="no")
 
 
+def danish(h, s):
+    h.write_settings(language="da")
+    with Pop3("127.0.0.1", s.port) as p:
+        equal("language = da: so the server speaks", [p.login("slow@kvt.dk", "wrong")[1], p.ask("XYZZY"), p.must_login("abc@kvt.dk", "secret").ask("RETR 99")],
+              [b"-ERR [AUTH] Forkert brugernavn eller adgangskode\r\n", b"-ERR Ukendt kommando\r\n", b"-ERR Der er intet brev med det nummer\r\n"])
+    h.write_settings(language="en")
+
+
+def trouble(h, s, account):
+    """What a person must mend is [SYS/PERM]; what passes by itself is not."""
+    perm = b"-ERR [SYS/PERM] Something on the server must be mended first; ask its postmaster\r\n"
+
+    def answer(name):
+        with Pop3("127.0.0.1", s.port) as p:
+            return p.login(name, "secret")[1], p.ended()
+    box, target = os.path.join(h.spool, "kvt.dk", "old"), write(h.path("target"), mbox(1, 300), 0o600, account)
+    os.symlink(target, box)
+    equal("a mailbox that is none, a symlink: [SYS/PERM], and the session ends", answer("old@kvt.dk"), (perm, True))
+    equal("it stays as it was", (os.readlink(box), read(target)), (target, mbox(1, 300)))
+    check("and is in the log", h.log.wait("open a mailbox: ", box), h.log.lines[-5:])
+    os.unlink(box)
+    folder = os.path.join(h.etc, "va.foo.com", "passwd")
+    os.rename(folder, folder + ".away")
+    equal("a passwd that is missing: [SYS/PERM]", Pop3("127.0.0.1", s.port).login("joe@va.foo.com", "secret")[1], perm)
+    os.rename(folder + ".away", folder)
+
+
+def locked(h, s, pool):
+    """A program that holds the mailbox's lock for ever."""
+    box = open(os.path.join(h.spool, "kvt.dk", "held"), "r+b")
+    fcntl.lockf(box, fcntl.LOCK_EX)
+    p = Pop3("127.0.0.1", s.port, timeout=40)  # with the settings of now
+
+    def one():
+        began = time.monotonic()
+        return p.login("held@kvt.dk", "secret")[1], 5 < time.monotonic() - began < 15
+    job = pool.submit(one)
+
+    def judge():
+        equal("a mailbox that another program has locked: [IN-USE], after 10 s", job.result(), (IN_USE, True))
+        box.close()
+        p.close()
+    return judge
+
+
 def many(h):
     """pop3_sessions: who comes too much waits."""
     h.write_settings(pop3_sessions="2")
@@ -221,7 +268,7 @@ def main():
     h = House()
     a, b = h.account("a"), h.account("b")
     good = md5_hash("secret")
-    h.domain("kvt.dk", a, {u: "." for u in ("abc", "slow", "weak", "old")}, hashes={"abc": good, "slow": good, "weak": md5_hash("secret "), "old": good})
+    h.domain("kvt.dk", a, {u: "." for u in ("abc", "slow", "weak", "old", "held")}, hashes={"abc": good, "slow": good, "weak": md5_hash("secret "), "old": good, "held": good})
     h.domain("kvt.org", b, {"abc": "."}, hashes={"abc": good})
     h.domain("va.foo.com", b, {"joe": "."}, hashes={"joe": good})
     h.domain("xn--blbr-roah.dk", b, {"abc": "."}, hashes={"abc": good})
@@ -231,7 +278,9 @@ def main():
     h.write_settings(system_users="no", pop3_sessions_per_address="100")
     secret = "x7Kp-2mQv,9Zr"
     write(os.path.join(h.etc, "kvt.dk", "apop"), f"abc:{secret}\n", 0o600, a)
+    write(os.path.join(h.spool, "kvt.dk", "held"), mbox(1, 300), 0o600, a)
     s = with_hosts(h)
+    judge = locked(h, s, ThreadPoolExecutor(1))
     greetings(h, s.port)
     names(h, s.port)
     inside(h, s, a)
@@ -241,6 +290,9 @@ def main():
     noted(h, s)
     rehash(h, s)
     apop(h, s, secret)
+    danish(h, s)
+    trouble(h, s, a)
+    judge()
     equal("no process crashed meanwhile", [l for l in s.output().splitlines() if "signal" in l and "signal 9" not in l], [])
     s.stop()
     many(h)
