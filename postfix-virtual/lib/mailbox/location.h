@@ -22,7 +22,8 @@ struct pv_location_rules {
 };
 
 struct pv_location {
-	int dirfd;	  /* the folder, O_PATH; owned by this struct; -1: it is not there, which look_only leaves so */
+	int dirfd; /* the folder, O_PATH; owned by this struct; -1: it is not there, which look_only leaves so
+		    */
 	char *path;	  /* of the mailbox, absolute, for logs and ids; owned */
 	const char *name; /* last component, into path */
 	bool shared;	  /* others may write in the folder (/var/mail): no lock or side file may be

@@ -40,7 +40,8 @@ enum pv_mailbox_use {
 	PV_TO_APPEND,
 	PV_TO_REMOVE, /* or to rewrite: nothing will be appended, so that no journal is needed if none can be
 		       * made */
-	PV_TO_READ,   /* as well; and the fcntl lock alone will do: who sees his mail on a full disk can remove it */
+	PV_TO_READ, /* as well; and the fcntl lock alone will do: who sees his mail on a full disk can remove
+		       it */
 };
 
 struct pv_mailbox_options {
