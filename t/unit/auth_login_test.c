@@ -431,7 +431,7 @@ static void a_refusal_is_held_to_a_fixed_time(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		int64_t began = pv_now_ms() - table[i].since_ms;
-		pv_login_hold(began, table[i].wait_s);
+		pv_login_hold(began, table[i].wait_s, NULL);
 		int64_t took = pv_now_ms() - began;
 		if (took < table[i].until_ms || took > table[i].until_ms + 200)
 			fail_msg("row %zu: %ld ms", i, (long)took);

@@ -42,6 +42,7 @@ WRAP_maildrop_fault = $(MAILDROP_CALLS)
 WRAP_maildrop_index = $(MAILDROP_CALLS)
 WRAP_maildrop_random = $(MAILDROP_CALLS)
 WRAP_maildrop_maildir = $(MAILDROP_CALLS)
+WRAP_maildrop_parallel = fsync
 WRAP_auth_login = $(READ_CALLS)
 WRAP_auth_tries = $(WRITE_CALLS) pwrite fcntl pv_now_ms
 WRAP_auth_session = $(WRITE_CALLS) pwrite fcntl utimensat time

@@ -330,6 +330,50 @@ static void what_comes_without_a_lock_is_kept(void **state)
 	assert_true(moments > 100);
 }
 
+/* Four bytes of the mailbox, where another program knows no lock. */
+static void overwrite(size_t at)
+{
+	int fd = __real_openat(w.s->fd, "box", O_WRONLY | O_CLOEXEC, 0);
+
+	assert_int_equal(__real_pwrite(fd, "TEXT", 4, (off_t)at), 4);
+	(void)__real_close(fd);
+	memcpy(w.before.s + at, "TEXT", 4);
+}
+
+/* Where a message began another one does now; nobody had asked for it before. */
+static void where_another_message_begins_nothing_is_removed(void **state)
+{
+	static const struct scene scene = { "in place", "--d--", false, false, false };
+	const struct pv_location l = box_location(*state, "box");
+	struct text t = { .s = NULL };
+	struct pv_error e;
+
+	w.s = *state;
+	w.scene = &scene;
+	reset();
+	struct pv_maildrop *m = box_open(&l);
+	overwrite(w.message[0].len + w.message[1].len + 8);
+	must(pv_maildrop_check(m, 1, &e), &e);
+	assert_int_equal(pv_maildrop_check(m, 2, &e), PV_TEMPORARY);
+	assert_int_equal(pv_maildrop_send(m, 2, 0, into_text, &t, &e), PV_TEMPORARY);
+	assert_int_equal(t.len, 0);
+	pv_maildrop_set_deleted(m, 1, true);
+	assert_int_equal(pv_maildrop_update(m, &e), PV_TEMPORARY);
+	pv_maildrop_close(m);
+	assert_true(holds(&w.before));
+	/* Nor where nobody had looked at it before it was marked, alone or with all others. */
+	for (int all = 0; all < 2; all++) {
+		reset();
+		m = box_open(&l);
+		overwrite(w.message[0].len + w.message[1].len + 8);
+		for (size_t i = 0; i < N; i++)
+			pv_maildrop_set_deleted(m, i, i == 2 || all == 1);
+		assert_int_equal(pv_maildrop_update(m, &e), PV_TEMPORARY);
+		pv_maildrop_close(m);
+		assert_true(holds(&w.before));
+	}
+}
+
 /* A message that is no longer what it was, in place, in the middle of a large mailbox. */
 static void what_was_changed_in_place_stays(void **state)
 {
@@ -346,10 +390,7 @@ static void what_was_changed_in_place_stays(void **state)
 		if (uidl == 1)
 			must(pv_maildrop_uidl(m, 0, id, &e), &e);
 		pv_maildrop_set_deleted(m, 2, true);
-		int fd = __real_openat(w.s->fd, "box", O_WRONLY | O_CLOEXEC, 0);
-		assert_int_equal(__real_pwrite(fd, "TEXT", 4, 2 * BODY + BODY / 2), 4);
-		(void)__real_close(fd);
-		memcpy(w.before.s + 2 * BODY + BODY / 2, "TEXT", 4);
+		overwrite(2 * BODY + BODY / 2);
 		assert_int_equal(pv_maildrop_update(m, &e), PV_TEMPORARY);
 		pv_maildrop_close(m);
 		assert_true(holds(&w.before));
@@ -364,6 +405,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_comes_without_a_lock_is_kept, scratch_make,
 						scratch_remove),
 		cmocka_unit_test_setup_teardown(what_was_changed_in_place_stays, scratch_make,
+						scratch_remove),
+		cmocka_unit_test_setup_teardown(where_another_message_begins_nothing_is_removed, scratch_make,
 						scratch_remove),
 	};
 

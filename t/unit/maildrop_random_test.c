@@ -2,7 +2,7 @@
  * Any mailbox, any marks, and whatever other programs make of it between the opening of a session and its
  * update: what is removed is what was marked, and every other byte stays, in its order.
  *
- * PV_HISTORIES sets how many (4,000), PV_SEED the first seed. A failure names its seed.
+ * PV_HISTORIES sets how many (2,000), PV_SEED the first seed. A failure names its seed.
  */
 #include "maildrop_calls.h"
 
@@ -259,7 +259,7 @@ static unsigned long number_of(const char *name, unsigned long otherwise)
 
 static void histories(void **state)
 {
-	unsigned long n = number_of("PV_HISTORIES", 4000), seed = number_of("PV_SEED", 1);
+	unsigned long n = number_of("PV_HISTORIES", 2000), seed = number_of("PV_SEED", 1);
 
 	for (unsigned long i = 0; i < n; i++) {
 		total.updates = seed + i;

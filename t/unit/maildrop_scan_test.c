@@ -6,6 +6,8 @@
 
 #include "mailbox/maildrop_scan.h"
 
+#include <time.h>
+
 /* messages: what a client is sent of each, one after the other, with `|` between. */
 struct row {
 	const char *name, *mbox, *messages;
@@ -103,6 +105,10 @@ static void check(const struct scratch *s, const char *mbox, size_t len, size_t 
 				 "%zu, %lu",
 				 name, block, i, (uint64_t)r.v[i].offset, (uint64_t)r.v[i].octets,
 				 r.v[i].lines, want.v[i].from, want.v[i].wire.len, want.v[i].lines);
+	for (size_t i = 0; i < want.n; i++)
+		if (((r.v[i].flags & PV_RECORD_SEEN) != 0) != want.v[i].seen)
+			fail_msg("%s, blocks of %zu, message %zu: seen is %d", name, block, i,
+				 !want.v[i].seen);
 	pv_records_free(&r);
 	model_free(&want);
 }
@@ -118,7 +124,8 @@ static void check_sent(const struct scratch *s, const char *mbox, size_t len, co
 	assert_int_equal(pv_maildrop_count(m), want.n);
 	for (size_t i = 0; i < want.n; i++) {
 		box_fetch(m, i, PV_ALL_LINES, &got);
-		if (got.len != want.v[i].wire.len || memcmp(got.s, want.v[i].wire.s, got.len) != 0)
+		if (got.len != want.v[i].wire.len ||
+		    (got.len > 0 && memcmp(got.s, want.v[i].wire.s, got.len) != 0))
 			fail_msg("%s, message %zu: sent are %zu octets `%.200s`", name, i, got.len, got.s);
 	}
 	pv_maildrop_close(m);
@@ -263,6 +270,23 @@ static void long_lines(void **state)
 		}
 }
 
+/* A header of nothing but Status lines, and no end, is not looked at again for each of them. */
+static void many_status_lines(void **state)
+{
+	const struct scratch *s = *state;
+	struct text t = { .s = NULL };
+
+	text_add(&t, F, sizeof(F) - 1);
+	while (t.len < 4 * PV_SCAN_BLOCK)
+		text_add(&t, "Status: O\n", 10);
+	text_add(&t, "Status: R\n", 10);
+	scratch_write(s, "box", t.s, t.len);
+	clock_t began = clock();
+	check(s, t.s, t.len, PV_SCAN_BLOCK, "many Status lines");
+	assert_true((double)(clock() - began) / CLOCKS_PER_SEC < 1.0);
+	text_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(random_mailboxes, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(block_edges, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(long_lines, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(many_status_lines, scratch_make, scratch_remove),
 	};
 
 	return cmocka_run_group_tests_name("maildrop_scan", tests, NULL, NULL);

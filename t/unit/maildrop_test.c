@@ -176,7 +176,9 @@ static void a_temporary_file_that_was_left_goes(void **state)
 	const struct scratch *s = *state;
 
 	scratch_write(s, ".box.new", "half", 4);
+	scratch_write(s, ".box.index.new", "half", 4);
 	pv_maildrop_close(with(s, ONE));
+	assert_int_not_equal(faccessat(s->fd, ".box.index.new", F_OK, AT_SYMLINK_NOFOLLOW), 0);
 	expect_box(s, ONE, "opened after a kill");
 }
 
@@ -359,9 +361,13 @@ static void a_rewritten_mailbox_ends_it(void **state)
 		const char *with;
 		bool renamed;
 	} rows[] = {
-		{ TWO, false },	    { ONE TWO, true },
-		{ TWO ONE, false }, { F "Status: RO\nSubject: one\n\nfirst\n\n" TWO, false },
-		{ "", false },	    { NULL, false },
+		{ TWO, false },
+		{ ONE TWO, true },
+		{ TWO ONE, false },
+		{ F "Status: RO\nSubject: one\n\nfirst\n\n" TWO, false },
+		{ ONE F "Subject: two\n\nsecOnd\n\n", false },
+		{ "", false },
+		{ NULL, false },
 	};
 	const struct scratch *s = *state;
 	struct text t = { .s = NULL };
@@ -515,6 +521,10 @@ static void run_update(const struct scratch *s, const struct update_row *r)
 	enum pv_class c = pv_maildrop_update(m, &e);
 	if (c != r->class)
 		fail_msg("%s: class %d: %s", r->name, c, e.text);
+	expect_box(s, r->after, r->name);
+	/* A second one has nothing to do. */
+	if (c == PV_OK)
+		assert_int_equal(pv_maildrop_update(m, &e), PV_OK);
 	pv_maildrop_close(m);
 	expect_box(s, r->after, r->name);
 }

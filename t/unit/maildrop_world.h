@@ -18,6 +18,10 @@ struct text {
 
 static inline void text_add(struct text *t, const void *data, size_t len)
 {
+	/* Not by malloc(), which a test may let fail, and as which a compiler may call realloc(). */
+	if (t->s == NULL)
+		t->s = strdup("");
+	assert_non_null(t->s);
 	if (t->len + len + 1 > t->room) {
 		t->room = (t->len + len + 1) * 2;
 		t->s = realloc(t->s, t->room);
@@ -64,6 +68,7 @@ struct model_message {
 	size_t from, to;  /* in the file, all of it */
 	struct text wire; /* as it is sent, without stuffing */
 	uint64_t lines;
+	bool seen; /* its Status has an R */
 };
 
 struct model {
@@ -99,8 +104,12 @@ static inline void model_send(const char *s, struct model_message *m, bool has_f
 		last = line;
 	if (at < to && model_is_empty(s, last, to))
 		to = last;
+	bool header = true;
 	for (size_t next; at < to; at = next) {
 		next = model_line(s, at, to);
+		header = header && !model_is_empty(s, at, next);
+		m->seen = m->seen || (header && next - at > 7 && memcmp(s + at, "Status:", 7) == 0 &&
+				      memchr(s + at + 7, 'R', next - at - 7) != NULL);
 		size_t from = at, end = next;
 		size_t greater = 0;
 		while (from + greater < end && s[from + greater] == '>')

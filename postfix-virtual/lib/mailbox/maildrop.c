@@ -99,6 +99,7 @@ static enum pv_class take_snapshot(struct pv_maildrop *m, const struct pv_mailbo
 	if (c != PV_OK)
 		return c;
 	m->seen = m->st;
+	m->settled = pv_index_is_settled(&m->st);
 	pv_index_clean(m->where);
 	uint64_t from = pv_index_load(m);
 	if (m->indexed)
@@ -233,6 +234,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 	uint64_t anchor;
 	struct stat st;
 	char tail[2];
+	bool same;
 
 	if (m->broken)
 		return pv_maildrop_break(m, e);
@@ -244,17 +246,19 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 		enum pv_class c = look_at_file(m, &st, e);
 		if (c != PV_OK)
 			return c;
-		if (st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
-		    same_time(&st.st_ctim, &m->seen.st_ctim))
-			return PV_OK;
-	} while (st.st_size == m->seen.st_size && pv_backoff_wait(&wait));
-	if (st.st_size == m->seen.st_size)
+		same = st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
+		       same_time(&st.st_ctim, &m->seen.st_ctim);
+	} while (!same && st.st_size == m->seen.st_size && pv_backoff_wait(&wait));
+	if (same && m->settled)
+		return PV_OK;
+	if (!same && st.st_size == m->seen.st_size)
 		return pv_maildrop_break(m, e);
 	if (pv_journal_anchor(m->fd, (uint64_t)m->st.st_size, &anchor, tail) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
 	if (anchor != m->end_anchor)
 		return pv_maildrop_break(m, e);
 	m->seen = st;
+	m->settled = pv_index_is_settled(&st);
 	return PV_OK;
 }
 
@@ -289,5 +293,9 @@ enum pv_class pv_maildrop_update(struct pv_maildrop *m, struct pv_error *e)
 		return PV_OK;
 	if (m->broken)
 		return pv_maildrop_break(m, e);
-	return m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	enum pv_class c = m->dir != NULL ? pv_maildir_update(m, e) : pv_mbox_update(m, e);
+	/* Done, and not to be done again. */
+	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
+		m->list.v[i].flags &= PV_RECORD_KEPT;
+	return c;
 }

@@ -42,6 +42,11 @@ static int64_t ns_now(void)
 	return ns(&t);
 }
 
+bool pv_index_is_settled(const struct stat *st)
+{
+	return ns_now() - ns(&st->st_ctim) > SECOND;
+}
+
 static bool make_name(const struct pv_location *l, const char *end, char out[NAME_MAX + 1])
 {
 	int n = snprintf(out, NAME_MAX + 1, ".%s.index%s", l->name, end);
@@ -206,10 +211,6 @@ void pv_index_load_digests(struct pv_maildrop *m)
 		    h.digests <= m->list.n && read_digests(m, &h);
 	(void)close(m->index_fd);
 	m->index_fd = -1;
-	/* One that was scanned again may say something else now. */
-	for (size_t i = 0; good && i < h.digests; i++)
-		if ((m->list.v[i].flags & PV_RECORD_DIGEST) == 0)
-			m->digests[i] = (struct pv_digest){ .nth = 0 };
 	if (good && h.digests > 0)
 		return;
 	memset(m->digests, 0, m->list.n * sizeof *m->digests);

@@ -22,6 +22,9 @@ void pv_index_load_digests(struct pv_maildrop *m);
  * the session are gone afterwards. */
 void pv_index_save(struct pv_maildrop *m);
 
+/* Would a further change of a file with this status be seen in its times? Not within a second of the last. */
+bool pv_index_is_settled(const struct stat *st);
+
 /* Remove what a killed session left of it. */
 void pv_index_clean(const struct pv_location *l);
 

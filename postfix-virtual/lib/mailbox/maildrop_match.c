@@ -1,9 +1,6 @@
 #include "mailbox/maildrop_match.h"
 
-#include "mailbox/journal.h"
 #include "mailbox/maildrop_digest.h"
-
-#include <errno.h>
 
 /* A message and its digest, to be sorted. */
 struct known {
@@ -38,32 +35,26 @@ static bool same_record(const struct pv_record *a, const struct pv_record *b)
 	       a->anchor == b->anchor && (a->flags & shape) == (b->flags & shape);
 }
 
-/* Is this the file that was scanned, with nothing but new messages behind? */
+/* Is this the file that was scanned, with nothing but new messages behind? What its messages say is compared
+ * where it matters. */
 static enum pv_class is_in_place(const struct matching *k, const struct stat *st, bool *yes_r,
 				 struct pv_error *e)
 {
 	const struct pv_maildrop *m = k->m;
-	uint64_t anchor, size = (uint64_t)m->st.st_size;
+	uint64_t size = (uint64_t)m->st.st_size;
 	size_t n = m->list.n;
-	char tail[2];
 
-	*yes_r = false;
-	if (st->st_ino != m->st.st_ino || st->st_dev != m->st.st_dev || k->size < size || k->fresh->n < n ||
-	    end_of(k->fresh, n - 1, k->size) != size)
-		return PV_OK;
-	if (pv_journal_anchor(k->fd, size, &anchor, tail) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read mailbox %s", m->where->path);
-	*yes_r = anchor == m->end_anchor;
+	*yes_r = st->st_ino == m->st.st_ino && st->st_dev == m->st.st_dev && k->size >= size &&
+		 k->fresh->n >= n && end_of(k->fresh, n - 1, k->size) == size;
 	for (size_t i = 0; *yes_r && i < n; i++) {
-		struct pv_record *now = &k->fresh->v[i];
+		struct pv_record now = k->fresh->v[i];
+		uint32_t then = now.anchor;
 		/* The last bytes of the snapshot may have been too few for a whole anchor. */
-		uint32_t then = now->anchor;
-		if (now->offset + PV_RECORD_ANCHOR > size &&
-		    pv_scan_anchor(k->fd, now->offset, size, &then, e) != PV_OK)
+		if (now.offset + PV_RECORD_ANCHOR > size &&
+		    pv_scan_anchor(k->fd, now.offset, size, &then, e) != PV_OK)
 			return PV_TEMPORARY;
-		struct pv_record copy = *now;
-		copy.anchor = then;
-		*yes_r = same_record(&m->list.v[i], &copy);
+		now.anchor = then;
+		*yes_r = same_record(&m->list.v[i], &now);
 	}
 	return PV_OK;
 }

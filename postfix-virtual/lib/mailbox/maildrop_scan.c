@@ -26,6 +26,8 @@ struct scan {
 	bool plain;		   /* one message: no From_ lines, no quoting */
 	bool failed;		   /* out of memory */
 	uint64_t begins;	   /* the content of the open message, behind its From_ line */
+	uint64_t header;	   /* up to here it is known to be all header */
+	bool in_body;		   /* ... and there it ends */
 	uint64_t lf, crlf, quoted; /* in it so far: newlines, those behind a CR, quoted lines */
 	uint64_t line;		   /* DECIDING: where the line begins */
 	unsigned empty;		   /* ... how long the empty line before it is; 0: there is none */
@@ -109,7 +111,8 @@ static void begin_message(struct scan *s, const char *stop, bool has_from)
 		r->anchor = anchor_of(p, PV_RECORD_ANCHOR);
 	else
 		r->flags |= PV_RECORD_LOOK;
-	s->begins = s->line;
+	s->begins = s->header = s->line;
+	s->in_body = false;
 	if (has_from)
 		r->flags |= PV_RECORD_FROM;
 }
@@ -137,13 +140,16 @@ static void see_status(struct scan *s, const char *p, const char *stop)
 		r->flags |= PV_RECORD_LOOK;
 		return;
 	}
-	if (memcmp(p, status_name, name) != 0)
+	if (s->in_body || memcmp(p, status_name, name) != 0)
 		return;
 	const char *newline = memchr(p, '\n', (size_t)(stop - p));
-	if (newline == NULL || s->begins < s->base)
+	if (newline == NULL || s->header < s->base) {
 		r->flags |= PV_RECORD_LOOK;
-	else if (!has_empty_line(s->block + (s->begins - s->base), p) &&
-		 memchr(p + name, 'R', (size_t)(newline - p) - name) != NULL)
+		return;
+	}
+	s->in_body = has_empty_line(s->block + (s->header - s->base), p);
+	s->header = s->base + (uint64_t)(p - s->block);
+	if (!s->in_body && memchr(p + name, 'R', (size_t)(newline - p) - name) != NULL)
 		r->flags |= PV_RECORD_SEEN;
 }
 
@@ -211,7 +217,7 @@ static const char *in_from_line(struct scan *s, const char *p, const char *stop)
 
 	if (newline == NULL)
 		return stop;
-	s->begins = s->base + (uint64_t)(newline + 1 - s->block);
+	s->begins = s->header = s->base + (uint64_t)(newline + 1 - s->block);
 	s->state = CONTENT;
 	return newline + 1;
 }

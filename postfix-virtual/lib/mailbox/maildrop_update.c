@@ -37,6 +37,7 @@ static enum pv_class carry_out(struct pv_maildrop *m, const struct pv_mailbox *b
 	if (p.removed + p.noted == 0)
 		return PV_OK;
 	m->updated = true;
+	/* Nothing is cut that was not there when the session began. */
 	if (p.noted == 0 && p.suffix && in_place && was == (uint64_t)m->st.st_size)
 		return pv_mbox_truncate(box, p.cut, was, e);
 	if (!box->locked_by_dotlock)
