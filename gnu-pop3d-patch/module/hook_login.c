@@ -10,6 +10,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <mailutils/md5.h>
 #include <unistd.h>
 
@@ -194,6 +195,11 @@ VP_EXPORT int mu_authenticate(struct mu_auth_data *auth, const char *password)
 	else
 		r = try_login(check_nobody, NULL);
 	vp.who = r == 0 && vp.name.kind == PV_LOGIN_SYSTEM ? VP_SYSTEM : VP_NOBODY;
+	/* GNU gives up the uid next, and who is not root keeps the groups that he has. */
+	if (vp.who == VP_SYSTEM && setgroups(0, NULL) != 0) {
+		vp_session_say(VP_TEXT_UNAVAILABLE);
+		r = MU_ERR_AUTH_FAILURE;
+	}
 	/* vp_rehash() needs it still. */
 	if (r != 0 || vp.who == VP_SYSTEM)
 		explicit_bzero(vp.password, sizeof vp.password);

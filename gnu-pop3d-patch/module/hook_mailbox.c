@@ -11,6 +11,7 @@
 #include "session.h"
 #include "texts.h"
 
+#include <limits.h>
 #include <mailutils/url.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -118,12 +119,14 @@ static enum pv_class open_drop(const char *home, struct pv_error *e)
 static enum pv_class begin(struct pv_error *e)
 {
 	const struct passwd *account = getpwuid(vp.login.uid);
-	const char *home = account != NULL && account->pw_dir[0] == '/' ? strdup(account->pw_dir) : NULL;
+	char home[PATH_MAX] = "";
 
+	if (account != NULL && account->pw_dir[0] == '/' && strlen(account->pw_dir) < sizeof home)
+		(void)snprintf(home, sizeof home, "%s", account->pw_dir);
 	vp.ending = true;
 	enum pv_class c = pv_become(vp.login.uid, vp.login.gid, e);
 	if (c == PV_OK)
-		c = open_drop(home, e);
+		c = open_drop(home[0] != '\0' ? home : NULL, e);
 	vp.ending = c != PV_OK;
 	return c;
 }

@@ -1,27 +1,28 @@
 /*
- * hook_process.c: what concerns the process: its start, signals, log lines, and the sockets that systemd
- * opened.
+ * hook_process.c: what concerns the process: its start, signals, log lines.
  */
 #include "base/log.h"
 #include "hooks.h"
+#include "process.h"
 #include "session.h"
 #include "wire.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
-enum { LISTEN_FIRST = 3 }; /* sd_listen_fds(3) */
-
-static unsigned listen_count;
 static pid_t master;
+
+bool vp_is_master(void)
+{
+	return getpid() == master && !vp_session_is_on();
+}
 
 /* A configuration or a program that is wrong is said where somebody may look: this is still the start. */
 static void end_at_start(const char *what, const char *name)
 {
-	fprintf(stderr, "virtual-pop3d: %s %s\n", what, name);
-	_exit(78);
+	(void)fprintf(stderr, "virtual-pop3d: %s %s\n", what, name);
+	_exit(VP_EXIT_UNFIT);
 }
 
 /*
@@ -31,7 +32,6 @@ static void end_at_start(const char *what, const char *name)
 __attribute__((constructor)) static void start(void)
 {
 	const char *dir = getenv("VIRTUAL_POP3D_CONFIG");
-	const char *sockets = getenv("VIRTUAL_POP3D_SOCKETS");
 
 	(void)unsetenv("LD_PRELOAD");
 	if (dir == NULL)
@@ -41,14 +41,12 @@ __attribute__((constructor)) static void start(void)
 		end_at_start(
 			"this GNU pop3d is another than the one that is known here (3.15): it does not use",
 			missing);
-	dir = strdup(dir);
-	if (dir == NULL)
-		end_at_start("no memory for", "a path");
-	listen_count = sockets != NULL ? (unsigned)strtoul(sockets, NULL, 10) : 0;
+	vp_session_configure(dir);
+	vp_master_configure(getenv("VIRTUAL_POP3D_SOCKETS"), getenv("VIRTUAL_POP3D_SESSIONS"));
 	(void)unsetenv("VIRTUAL_POP3D_CONFIG");
 	(void)unsetenv("VIRTUAL_POP3D_SOCKETS");
+	(void)unsetenv("VIRTUAL_POP3D_SESSIONS");
 	master = getpid();
-	vp_session_configure(dir);
 }
 
 /* The first thing that pop3d says of itself. Another version may use what it imports otherwise. */
@@ -118,9 +116,9 @@ static void log_line(int level, const char *format, va_list arguments)
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	pv_log(level >= MU_DIAG_ERROR ? PV_LOG_ERROR : PV_LOG_WARNING, "%s", text);
 	/* The master's complaints (an address that is taken) must be seen by who starts it. */
-	if (getpid() == master && !vp_session_is_on()) {
+	if (vp_is_master()) {
 		pv_printable(text, strlen(text));
-		fprintf(stderr, "virtual-pop3d: %s\n", text);
+		(void)fprintf(stderr, "virtual-pop3d: %s\n", text);
 	}
 }
 
@@ -141,37 +139,4 @@ VP_EXPORT int mu_error(const char *format, ...)
 	log_line(MU_DIAG_ERROR, format, arguments);
 	va_end(arguments);
 	return 0;
-}
-
-/* --- sockets that were opened before --- */
-
-static bool is_same_place(int fd, const struct sockaddr *address, socklen_t len)
-{
-	struct sockaddr_storage have = { 0 };
-	socklen_t have_len = sizeof have;
-
-	if (getsockname(fd, (struct sockaddr *)&have, &have_len) != 0 || have.ss_family != address->sa_family)
-		return false;
-	const struct sockaddr_in *four = (const void *)&have, *want4 = (const void *)address;
-	const struct sockaddr_in6 *six = (const void *)&have, *want6 = (const void *)address;
-	if (have.ss_family == AF_INET)
-		return len >= sizeof *want4 && four->sin_port == want4->sin_port &&
-		       four->sin_addr.s_addr == want4->sin_addr.s_addr;
-	return have.ss_family == AF_INET6 && len >= sizeof *want6 && six->sin6_port == want6->sin6_port &&
-	       memcmp(&six->sin6_addr, &want6->sin6_addr, sizeof six->sin6_addr) == 0;
-}
-
-/* GNU pop3d opens its sockets itself. Where systemd has opened one for the same place, that one is put under
- * its descriptor, so that the service needs no right to ports below 1024. */
-VP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
-{
-	int yes = 1;
-
-	for (unsigned i = 0; i < listen_count; i++)
-		if (is_same_place(LISTEN_FIRST + (int)i, address, len))
-			return dup2(LISTEN_FIRST + (int)i, fd) < 0 ? -1 : 0;
-	/* 0.0.0.0 and [::] at the same port are two places. */
-	if (address->sa_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
-	return vp_real.bind(fd, address, len);
 }

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <link.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct vp_real vp_real;
 
@@ -49,13 +50,41 @@ static bool imports(const struct imports *im, const char *name)
 	return false;
 }
 
-/* dlsym() returns an object pointer, which C does not let become a function's. */
-static bool find(const char *name, void *to, size_t size)
+/* libmailutils, as it was loaded; NULL: it was not. */
+static const struct link_map *find_library(const struct link_map *program)
 {
-	void *p = dlsym(RTLD_NEXT, name);
+	static const char name[] = "/libmailutils.so.9";
+	const size_t len = sizeof name - 1;
 
-	memcpy(to, &p, size);
-	return p != NULL;
+	for (const struct link_map *l = program; l != NULL; l = l->l_next) {
+		size_t size = strlen(l->l_name);
+		if (size >= len && strcmp(l->l_name + size - len, name) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+/* Where a function is looked for, and where the real one goes. */
+struct wanted {
+	const char *name;
+	size_t offset; /* in vp_real */
+};
+#define VP_WANTED(f) { #f, offsetof(struct vp_real, f) },
+static const struct wanted of_program[] = { VP_PROGRAM_HOOKS(VP_WANTED) };
+static const struct wanted of_library[] = { VP_LIBRARY_HOOKS(VP_WANTED) };
+static const struct wanted of_tls[] = { VP_TLS_FUNCTIONS(VP_WANTED) };
+
+/* Find the real functions. im: who must import them; NULL: nobody. The name of the first that is missing. */
+static const char *find(const struct wanted *w, size_t count, const struct imports *im)
+{
+	for (size_t i = 0; i < count; i++) {
+		/* It returns an object pointer, which C does not let become a function's. */
+		void *p = dlsym(RTLD_NEXT, w[i].name);
+		memcpy((char *)&vp_real + w[i].offset, &p, sizeof p);
+		if (p == NULL || (im != NULL && !imports(im, w[i].name)))
+			return w[i].name;
+	}
+	return NULL;
 }
 
 const char *vp_hooks_find(void)
@@ -64,15 +93,14 @@ const char *vp_hooks_find(void)
 
 	if (program == NULL)
 		return "the program";
-	struct imports im = read_imports(program);
-#define VP_FIND(f)                                                                                           \
-	if (!find(#f, &vp_real.f, sizeof vp_real.f))                                                         \
-		return #f;
-#define VP_IMPORTED(f)                                                                                       \
-	if (!imports(&im, #f))                                                                               \
-		return #f;
-	VP_PROGRAM_HOOKS(VP_FIND)
-	VP_LIBRARY_HOOKS(VP_FIND)
-	VP_PROGRAM_HOOKS(VP_IMPORTED)
-	return NULL;
+	const struct link_map *library = find_library(program);
+	if (library == NULL)
+		return "libmailutils.so.9";
+	struct imports by_program = read_imports(program), by_library = read_imports(library);
+	const char *missing = find(of_program, sizeof of_program / sizeof *of_program, &by_program);
+	if (missing == NULL)
+		missing = find(of_library, sizeof of_library / sizeof *of_library, &by_library);
+	if (missing == NULL)
+		missing = find(of_tls, sizeof of_tls / sizeof *of_tls, NULL);
+	return missing;
 }

@@ -10,10 +10,15 @@
 
 #include <mailutils/mailutils.h>
 
+#include <gnutls/gnutls.h>
 #include <mailutils/dbm.h>
 #include <mailutils/server.h>
+#include <mailutils/tls.h>
 #include <stdbool.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define VP_EXPORT __attribute__((visibility("default")))
 
@@ -24,7 +29,7 @@ int manlock_touchlock(mu_mailbox_t mailbox);
 /* Of libmailutils, likewise without a header. */
 int mu_set_signals(void (*handler)(int), int *list, int count);
 
-/* Each is imported by the program itself; hooks_check() sees that it is. */
+/* Each is imported by the program itself; vp_hooks_find() sees that it is. */
 #define VP_PROGRAM_HOOKS(X)                                                                                  \
 	X(mu_get_auth)                                                                                       \
 	X(mu_get_auth_by_name)                                                                               \
@@ -37,6 +42,7 @@ int mu_set_signals(void (*handler)(int), int *list, int count);
 	X(mu_dbm_datum_free)                                                                                 \
 	X(mu_stdio_stream_create)                                                                            \
 	X(mu_tlsfd_stream_create)                                                                            \
+	X(mu_tls_config_check)                                                                               \
 	X(mu_starttls)                                                                                       \
 	X(mu_filter_create)                                                                                  \
 	X(mu_stream_timed_readdelim)                                                                         \
@@ -81,19 +87,30 @@ int mu_set_signals(void (*handler)(int), int *list, int count);
 	X(mu_attribute_is_read)                                                                              \
 	X(mu_attribute_set_read)
 
-/* Imported by libmailutils. */
-#define VP_LIBRARY_HOOKS(X) X(bind)
+/* Imported by its library, libmailutils. */
+#define VP_LIBRARY_HOOKS(X)                                                                                  \
+	X(bind)                                                                                              \
+	X(select)                                                                                            \
+	X(fork)                                                                                              \
+	X(waitpid)
+
+/* Of the library that GNU pop3d has its TLS by: nothing stands in front of them, they are only called. */
+#define VP_TLS_FUNCTIONS(X)                                                                                  \
+	X(gnutls_certificate_allocate_credentials)                                                           \
+	X(gnutls_certificate_set_x509_key_file)                                                              \
+	X(gnutls_certificate_free_credentials)                                                               \
+	X(gnutls_strerror)
 
 /* The real functions. */
 struct vp_real {
 #define VP_MEMBER(f) __typeof__(&(f)) f;
-	VP_PROGRAM_HOOKS(VP_MEMBER) VP_LIBRARY_HOOKS(VP_MEMBER)
+	VP_PROGRAM_HOOKS(VP_MEMBER) VP_LIBRARY_HOOKS(VP_MEMBER) VP_TLS_FUNCTIONS(VP_MEMBER)
 #undef VP_MEMBER
 };
 extern struct vp_real vp_real;
 
-/* Find the real functions. Returns the name of one that is missing, or that the program does not import any
- * more (this is another GNU pop3d than the one that is known here); NULL: all is well. */
+/* Find the real functions. Returns the name of one that is missing, or that the program or its library does
+ * not import any more (this is another GNU pop3d than the one that is known here); NULL: all is well. */
 const char *vp_hooks_find(void);
 
 /* In place of GNU's filter that ends a message by its dot, for messages of ours (hook_message.c). */

@@ -3,22 +3,24 @@
 #include "auth/session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "process.h"
 #include "texts.h"
 #include "wire.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
 struct vp_session vp;
 
-static const char *config_dir;
+static char config_dir[PATH_MAX];
 static bool on, failed, too_many;
 static int place_fd = -1; /* one of the places of the client's address, until we end */
 
 void vp_session_configure(const char *dir)
 {
-	config_dir = dir;
+	(void)snprintf(config_dir, sizeof config_dir, "%s", dir);
 }
 
 bool vp_session_is_on(void)
@@ -113,6 +115,7 @@ void vp_session_begin(int in, int out)
 	if (on)
 		return;
 	on = true;
+	vp_master_is_past();
 	vp.top_lines = PV_ALL_LINES;
 	(void)snprintf(vp.language, sizeof vp.language, "en");
 	pv_log_open("virtual-pop3d", "/dev/log");

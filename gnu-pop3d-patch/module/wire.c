@@ -157,6 +157,14 @@ enum vp_line vp_wire_line(char line[VP_LINE_SIZE], size_t *len_r)
 
 /* --- out --- */
 
+enum { STOP_WAIT_S = 5 };
+
+/* How long for? A session that is to stop does not wait long for who does not read. */
+static int wait_ms(void)
+{
+	return 1000 * (int)(stopped != 0 && w.idle_s > STOP_WAIT_S ? STOP_WAIT_S : w.idle_s);
+}
+
 /* Send data by the descriptor; a client that does not read is waited for as long as for one that is idle. */
 static bool send_plain(const char *data, size_t len)
 {
@@ -167,7 +175,7 @@ static bool send_plain(const char *data, size_t len)
 		if (n < 0 && errno == ENOTSOCK)
 			n = write(w.out, data, len);
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			int ready = poll(&p, 1, (int)(w.idle_s * 1000));
+			int ready = poll(&p, 1, wait_ms());
 			if (ready == 0 || (ready < 0 && errno != EINTR))
 				return false;
 			continue;

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 enum { SOCKETS_FIRST = 3 }; /* sd_listen_fds(3) */
+/* The module lets nobody in where there are pop3_sessions, before GNU, which would drop him; but one round
+ * may take a client from each place. */
+enum { PLACES_SPARE = 100 };
 
 /* --- certificate and key --- */
 
@@ -176,12 +179,13 @@ enum pv_class vp_config_make(const struct pv_store *s, const struct vp_listen *l
 		return c;
 	/* Of GNU's own modules only the host's users; those of a domain are ours. */
 	pv_buf_addf(out,
-		    "mode %s;\nforeground yes;\nmax-children %s;\ntimeout %s;\n"
+		    "mode %s;\nforeground yes;\nmax-children %lu;\ntimeout %s;\n"
 		    "logging {\n  syslog yes;\n  facility mail;\n  tag virtual-pop3d;\n};\n"
 		    "tls-file-checks {\n  key-file none;\n  cert-file none;\n};\n"
 		    "auth {\n  authorization clear;\n  authorization system;\n  authentication clear;\n"
 		    "  authentication generic:system:pam;\n};\n",
-		    l->inetd ? "inetd" : "daemon", s->conf.pop3_sessions, s->conf.pop3_timeout);
+		    l->inetd ? "inetd" : "daemon", strtoul(s->conf.pop3_sessions, NULL, 10) + PLACES_SPARE,
+		    s->conf.pop3_timeout);
 	if (!l->inetd)
 		c = add_places(s, l, out, e);
 	else if (strcmp(tls_mode(s), "no") != 0) /* which it takes for a wish for a certificate there */

@@ -170,36 +170,30 @@ static unsigned passed_sockets(void)
 	return (unsigned)number;
 }
 
-static char *text_of(const char *format, const char *value)
+/* What GNU pop3d and the module find in their environment: nothing of ours, and this. */
+static bool set_environment(const struct order *o, const struct pv_store *s)
 {
-	size_t size = strlen(format) + strlen(value) + 1;
-	char *s = malloc(size);
+	char sockets[16];
 
-	if (s != NULL)
-		(void)snprintf(s, size, "%s%s", format, value);
-	return s;
+	(void)snprintf(sockets, sizeof sockets, "%u", o->listen.sockets);
+	return clearenv() == 0 && setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) == 0 &&
+	       setenv("LANG", "C", 1) == 0 && setenv("VIRTUAL_POP3D_CONFIG", s->dir, 1) == 0 &&
+	       setenv("VIRTUAL_POP3D_SESSIONS", s->conf.pop3_sessions, 1) == 0 &&
+	       setenv("VIRTUAL_POP3D_SOCKETS", sockets, 1) == 0 && setenv("LD_PRELOAD", o->module, 1) == 0;
 }
 
 /* Become GNU pop3d. Returns only where that fails. */
-static enum pv_class start(const struct order *o, const char *dir, int config_fd, struct pv_error *e)
+static enum pv_class start(const struct order *o, const struct pv_store *s, int config_fd, struct pv_error *e)
 {
-	char name[] = "virtual-pop3d", config[64], sockets[64], *argv[ARGUMENTS_MAX] = { name, config };
+	char name[] = "virtual-pop3d", config[64], *argv[ARGUMENTS_MAX] = { name, config };
 	size_t count = 2;
 
 	(void)snprintf(config, sizeof config, "--config-file=/proc/self/fd/%d", config_fd);
-	(void)snprintf(sockets, sizeof sockets, "VIRTUAL_POP3D_SOCKETS=%u", o->listen.sockets);
 	for (char **more = o->more; *more != NULL; more++)
 		argv[count++] = *more;
-	char *env[] = { text_of("LD_PRELOAD=", o->module),
-			text_of("VIRTUAL_POP3D_CONFIG=", dir),
-			sockets,
-			text_of("PATH=", "/usr/sbin:/usr/bin:/sbin:/bin"),
-			text_of("LANG=", "C"),
-			NULL };
-	for (size_t i = 0; i < 5; i++)
-		if (env[i] == NULL)
-			return pv_fail(e, PV_TEMPORARY, NULL, "start GNU pop3d: out of memory");
-	(void)execve(POP3D, argv, env);
+	if (!set_environment(o, s))
+		return pv_fail(e, PV_TEMPORARY, NULL, "start GNU pop3d: out of memory");
+	(void)execv(POP3D, argv);
 	return pv_fail_errno(e, PV_TEMPORARY, NULL, errno, "start " POP3D " (package mailutils-pop3d)");
 }
 
@@ -218,7 +212,7 @@ static enum pv_class run(const struct order *o, struct pv_error *e)
 	if (c == PV_OK)
 		c = keep(&text, &fd, e);
 	if (c == PV_OK)
-		c = start(o, store.dir, fd, e);
+		c = start(o, &store, fd, e);
 	pv_buf_free(&text);
 	pv_store_close(&store);
 	return c;

@@ -36,6 +36,9 @@ enum option_id {
 	OPT_RANDOM,
 	OPT_HASH,
 	OPT_HASH_ALL,
+	OPT_OFF,
+	OPT_UNUSED,
+	OPT_LAST,
 	OPT_PLAIN,
 	OPT_VIRTUALDOMAINS,
 	OPT_YES,
@@ -99,6 +102,13 @@ void say_done(struct admin *a, const char *fmt, ...) __attribute__((format(print
 /* Print everything that the command has to say. PV_TEMPORARY: it did not arrive. */
 enum pv_class print_all(struct admin *a, struct pv_error *e);
 
+/* login.c */
+
+/* What stands in the second field of a passwd file, without what it is: `hash`, `locked` ... */
+const char *password_words(const char *stored);
+/* Why nobody can log in with what stands there, or NULL. */
+const char *password_fault(const struct pv_store *s, const char *stored);
+
 /* secret.c */
 
 /* The hash that the options ask for, or of the password typed in. random gets the password where one was
@@ -127,6 +137,7 @@ enum pv_class user_add(struct admin *a, struct pv_error *e);
 enum pv_class user_list(struct admin *a, struct pv_error *e);
 enum pv_class user_show(struct admin *a, struct pv_error *e);
 enum pv_class user_password(struct admin *a, struct pv_error *e);
+enum pv_class user_apop(struct admin *a, struct pv_error *e);
 enum pv_class user_rename(struct admin *a, struct pv_error *e);
 enum pv_class user_disable(struct admin *a, struct pv_error *e);
 enum pv_class user_enable(struct admin *a, struct pv_error *e);

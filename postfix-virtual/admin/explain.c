@@ -23,6 +23,8 @@ struct answer {
 	struct pv_domain domain;
 	struct pv_user user;
 	char mailbox[4096];
+	bool retrieve, domain_retrieves; /* settings of that user and of his domain */
+	char password[40], fault[200];	 /* password_words(); password_fault() or empty */
 };
 
 struct question {
@@ -47,6 +49,26 @@ static enum pv_class find_mailbox(const struct question *q, const struct pv_stor
 	return PV_OK;
 }
 
+/* Can the user log in? Whoever gets the mail of an address as a fallback logs in as himself. */
+static enum pv_class find_login(const struct pv_store *s, const struct pv_route *r, struct answer *a,
+				struct pv_error *e)
+{
+	const char *fault = password_fault(s, r->entry.hash);
+	struct pv_domain_conf domain;
+	struct pv_user_conf user;
+
+	(void)snprintf(a->password, sizeof a->password, "%s", password_words(r->entry.hash));
+	(void)snprintf(a->fault, sizeof a->fault, "%s", fault != NULL ? fault : "");
+	enum pv_class c = pv_domain_conf_load(&r->folder, &domain, e);
+	if (c == PV_OK)
+		c = pv_user_conf_load(&r->folder, &r->entry.user, &user, e);
+	if (c == PV_OK) {
+		a->retrieve = user.retrieve;
+		a->domain_retrieves = domain.retrieve;
+	}
+	return c;
+}
+
 static enum pv_class resolve(void *ctx, int out_fd, struct pv_error *e)
 {
 	const struct question *q = ctx;
@@ -66,6 +88,8 @@ static enum pv_class resolve(void *ctx, int out_fd, struct pv_error *e)
 		if (!a.refused) {
 			a.user = r.entry.user;
 			c = find_mailbox(q, &in.store, &r, &a, e);
+			if (c == PV_OK)
+				c = find_login(&in.store, &r, &a, e);
 		}
 		pv_route_free(&r);
 	}
@@ -164,6 +188,10 @@ static enum pv_class ask_route(struct question *q, struct answer *answer, struct
 		answer->text[sizeof answer->text - 1] = answer->status[sizeof answer->status - 1] = '\0';
 		answer->mailbox[sizeof answer->mailbox - 1] = '\0';
 		answer->domain.s[PV_DOMAIN_MAX] = answer->user.s[PV_USER_MAX] = '\0';
+		answer->password[sizeof answer->password - 1] = answer->fault[sizeof answer->fault - 1] =
+			'\0';
+		pv_printable(answer->password, strlen(answer->password));
+		pv_printable(answer->fault, strlen(answer->fault));
 		pv_printable(answer->mailbox, strlen(answer->mailbox));
 		pv_printable(answer->text, strlen(answer->text));
 		pv_printable(answer->status, strlen(answer->status));
@@ -195,6 +223,25 @@ static void put_unknown(struct admin *a, struct question *q)
 			    "5.1.1");
 }
 
+/* By which name the mailbox is read, or why it is not. */
+static void put_login(struct admin *a, const struct answer *answer)
+{
+	char name[PV_USER_MAX + PV_DOMAIN_MAX + 2];
+	const char *why = NULL;
+
+	(void)snprintf(name, sizeof name, "%s@%s", answer->user.s, answer->domain.s);
+	if (!answer->domain_retrieves)
+		why = "the domain has retrieve = no";
+	else if (!answer->retrieve)
+		why = "the user has retrieve = no";
+	else if (*answer->fault != '\0')
+		why = answer->fault;
+	put_text(a->result, "login", why == NULL ? name : "refused");
+	if (why != NULL)
+		put_text(a->result, "login_refused", why);
+	put_text(a->result, "password", answer->password);
+}
+
 static enum pv_class put_route(struct admin *a, struct question *q, struct pv_error *e)
 {
 	struct answer answer;
@@ -211,6 +258,7 @@ static enum pv_class put_route(struct admin *a, struct question *q, struct pv_er
 	put_text(a->result, "user", answer.user.s);
 	put_text(a->result, "mailbox", answer.mailbox);
 	put_bool(a->result, "mailbox_exists", answer.mailbox_exists);
+	put_login(a, &answer);
 	return PV_OK;
 }
 

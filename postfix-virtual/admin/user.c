@@ -1,9 +1,16 @@
 #include "admin.h"
 
 #include "address/idn.h"
+#include "auth/session.h"
+#include "base/table.h"
 #include "change/account.h"
 #include "change/read.h"
+#include "maps/dovecot.h"
 #include "store/password.h"
+
+#include <unistd.h>
+
+enum { MOST_DAYS = 36500 };
 
 static enum pv_class address_object(const struct admin *a, struct pv_address *address, struct pv_error *e)
 {
@@ -11,12 +18,12 @@ static enum pv_class address_object(const struct admin *a, struct pv_address *ad
 }
 
 /* A password that we made is shown once, here. */
-static void say_password(struct admin *a, const char *random)
+static void say_secret(struct admin *a, const char *name, const char *random)
 {
 	if (*random == '\0' || a->dry)
 		return;
-	put_text(a->result, "password", random);
-	pv_buf_addf(&a->text, "password: %s\n", random);
+	put_text(a->result, name, random);
+	pv_buf_addf(&a->text, "%s: %s\n", name, random);
 }
 
 enum pv_class user_add(struct admin *a, struct pv_error *e)
@@ -34,7 +41,7 @@ enum pv_class user_add(struct admin *a, struct pv_error *e)
 		c = pv_user_add(&a->change, &address, &o, e);
 	if (c == PV_OK) {
 		say_done(a, "user %s@%s added", address.user.s, address.domain.s);
-		say_password(a, random);
+		say_secret(a, "password", random);
 	}
 	explicit_bzero(random, sizeof random);
 	return c;
@@ -105,7 +112,7 @@ enum pv_class user_password(struct admin *a, struct pv_error *e)
 		c = pv_user_password(&a->change, &address, hash, e);
 	if (c == PV_OK) {
 		say_done(a, "password of %s@%s changed", address.user.s, address.domain.s);
-		say_password(a, random);
+		say_secret(a, "password", random);
 	}
 	explicit_bzero(random, sizeof random);
 	return c;
@@ -142,6 +149,32 @@ enum pv_class user_rename(struct admin *a, struct pv_error *e)
 	if (c == PV_OK)
 		say_done(a, "user %s@%s is now %s@%s", address.user.s, address.domain.s, to.s,
 			 address.domain.s);
+	return c;
+}
+
+enum pv_class user_apop(struct admin *a, struct pv_error *e)
+{
+	bool off = a->options[OPT_OFF] != NULL;
+	char random[PV_PASSWORD_RANDOM_SIZE] = "";
+	struct pv_address address;
+
+	if (off == (a->options[OPT_RANDOM] != NULL))
+		return usage_error(a, e, "one of --random and --off");
+	enum pv_class c = address_object(a, &address, e);
+	if (c == PV_OK && !off)
+		c = pv_password_random(random, e);
+	if (c == PV_OK)
+		c = pv_user_apop(&a->change, &address, off ? NULL : random, e);
+	if (c == PV_OK && !off && !a->store.conf.apop)
+		pv_buf_adds(&a->change.notes, "apop = no in virtual.conf: no APOP is taken yet\n");
+	if (c == PV_OK && a->change.already)
+		say_done(a, "%s@%s has no secret for APOP", address.user.s, address.domain.s);
+	else if (c == PV_OK)
+		say_done(a, "secret for APOP of %s@%s %s", address.user.s, address.domain.s,
+			 off ? "removed" : "changed");
+	if (c == PV_OK)
+		say_secret(a, "secret", random);
+	explicit_bzero(random, sizeof random);
 	return c;
 }
 
@@ -217,26 +250,86 @@ static enum pv_class open_view(const struct admin *a, const struct pv_domain *d,
 	return c == PV_OK ? pv_users_read(&v->folder, &v->account, &v->users, e) : c;
 }
 
+/* Who is listed, and how. */
+struct listing {
+	unsigned long unused_days; /* 0: all users */
+	bool with_last;
+	time_t now;
+};
+
+static enum pv_class take_listing(struct admin *a, struct listing *l, struct pv_error *e)
+{
+	const char *days = a->options[OPT_UNUSED];
+
+	*l = (struct listing){ .with_last = a->options[OPT_LAST] != NULL || days != NULL || a->json,
+			       .now = time(NULL) };
+	if (days != NULL &&
+	    (!pv_parse_number(days, strlen(days), MOST_DAYS, &l->unused_days) || l->unused_days == 0))
+		return usage_error(a, e, "--unused `%.40s`: write a number of days, 1 to %d", days,
+				   MOST_DAYS);
+	return PV_OK;
+}
+
+static void put_last(json_t *o, time_t last)
+{
+	char day[32];
+	struct tm utc;
+
+	if (last != 0 && gmtime_r(&last, &utc) != NULL && strftime(day, sizeof day, "%Y-%m-%d", &utc) > 0)
+		put_text(o, "last_login", day);
+	else
+		(void)json_object_set_new(o, "last_login", json_null());
+}
+
+static enum pv_class list_user(struct admin *a, const struct listing *l, const struct pv_domain *d,
+			       const struct pv_user_info *u, struct pv_error *e)
+{
+	const struct pv_address who = { .user = u->user, .domain = *d };
+	char address[PV_USER_MAX + PV_DOMAIN_MAX + 2];
+	time_t last = 0;
+
+	enum pv_class c = l->with_last ? pv_session_last(&a->store, &who, &last, e) : PV_OK;
+	if (c != PV_OK || (l->unused_days > 0 && last > l->now - (time_t)l->unused_days * 86400))
+		return c;
+	json_t *o = json_object();
+	(void)snprintf(address, sizeof address, "%s@%s", u->user.s, d->s);
+	put_text(o, "address", address);
+	put_text(o, "name", u->name);
+	put_text(o, "state", u->conf.receive && u->conf.retrieve ? "enabled" : "disabled");
+	if (l->with_last)
+		put_last(o, last);
+	(void)json_array_append_new(a->result, o);
+	return PV_OK;
+}
+
+/* Who reads his mail by IMAP alone was never seen. */
+static void warn_of_imap(struct admin *a)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof path, "%s/" PV_DOVECOT_FOLDER, a->store.conf.map_directory);
+	if (access(path, F_OK) == 0)
+		pv_buf_adds(&a->change.notes,
+			    "logins by Dovecot are not counted: ask it before you delete somebody\n");
+}
+
 enum pv_class user_list(struct admin *a, struct pv_error *e)
 {
 	struct domain_view v;
+	struct listing l;
 	struct pv_domain d;
 
-	enum pv_class c = pv_idn_domain(a->objects[0], &d, e);
+	enum pv_class c = take_listing(a, &l, e);
+	if (c == PV_OK)
+		c = pv_idn_domain(a->objects[0], &d, e);
 	if (c != PV_OK)
 		return c;
 	c = open_view(a, &d, &v, e);
 	a->result = json_array();
-	for (size_t i = 0; c == PV_OK && i < v.users.count; i++) {
-		const struct pv_user_info *u = &v.users.list[i];
-		char address[PV_USER_MAX + PV_DOMAIN_MAX + 2];
-		json_t *o = json_object();
-		(void)snprintf(address, sizeof address, "%s@%s", u->user.s, d.s);
-		put_text(o, "address", address);
-		put_text(o, "name", u->name);
-		put_text(o, "state", u->conf.receive && u->conf.retrieve ? "enabled" : "disabled");
-		(void)json_array_append_new(a->result, o);
-	}
+	for (size_t i = 0; c == PV_OK && i < v.users.count; i++)
+		c = list_user(a, &l, &d, &v.users.list[i], e);
+	if (c == PV_OK && l.unused_days > 0)
+		warn_of_imap(a);
 	close_view(&v);
 	return c;
 }
@@ -252,11 +345,7 @@ static void describe(struct admin *a, const struct pv_domain *d, const struct pv
 	put_text(a->result, "home", u->home);
 	put_bool(a->result, "receive", u->conf.receive);
 	put_bool(a->result, "retrieve", u->conf.retrieve);
-	put_text(a->result, "password",
-		 pv_password_is_hash(u->hash)	      ? "hash"
-		 : *u->hash == '\0'		      ? "none"
-		 : *u->hash == '*' || *u->hash == '!' ? "locked"
-						      : "plain text, or unknown");
+	put_text(a->result, "password", pv_password_is_hash(u->hash) ? "hash" : password_words(u->hash));
 	put_text(a->result, "mailbox", m->path);
 	put_number(a->result, "bytes", m->exists ? m->bytes : 0);
 }

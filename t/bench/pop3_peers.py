@@ -19,7 +19,7 @@ import pop3  # noqa: E402
 import pop3d  # noqa: E402
 import scratch as test_scratch  # noqa: E402
 
-PASSWORD, CLIENTS = "secret", 8
+PASSWORD, CLIENTS, SETTLE_S = "secret", 8, 1.2
 OURS, STOCK, DEFAULT, TUNED, POPA3D = "ours", "GNU pop3d", "Dovecot", "Dovecot tuned", "popa3d, inetd"
 STRACE = "/usr/bin/strace"
 
@@ -32,8 +32,9 @@ class Peer:
         self.server, self.users, self.mbox, self.owner, self.forget = server, users, mbox, owner, forget
         self.title = server.title
 
-    def put(self, user, source):
-        """Give user a new mailbox, a copy of the file `source`, on the disk already; None: an empty one."""
+    def put(self, user, source, settle=False):
+        """Give user a new mailbox, a copy of the file `source`, on the disk already; None: an empty one. settle: wait until
+        it is so old that what a server notes of it can be believed: by its times, one second is one moment."""
         path, owner = self.mbox(user), self.owner(user)
         self.forget(user)
         with open(path, "wb") as f:
@@ -44,6 +45,8 @@ class Peer:
                     shutil.copyfileobj(original, f, 1 << 20)
             f.flush()
             os.fsync(f.fileno())
+        if settle:
+            time.sleep(SETTLE_S)
 
     def append(self, user, message):
         with open(self.mbox(user), "ab") as f:
@@ -63,6 +66,10 @@ class Peer:
         return client("session", self, user, steps, look)
 
 
+class Failed(Exception):
+    """A session ended before its time."""
+
+
 def client(mode, peer, user, words, look=None):
     process = subprocess.Popen([c.tool("pop3_client"), mode, str(peer.server.port), user, PASSWORD, *words], env=c.CLEAN_ENV,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -73,7 +80,7 @@ def client(mode, peer, user, words, look=None):
         process.stdin.flush()
     out, complaint = process.communicate()
     if process.returncode != 0 and mode == "session":
-        raise SystemExit(f"bench: {peer.title}: {complaint.decode(errors='replace')}{peer.server.output()[-500:]}")
+        raise Failed(f"{peer.title}: {complaint.decode(errors='replace').strip()}")
     figures = json.loads(out)
     figures.update(looked=looked, complaint=complaint.decode(errors="replace"))
     return figures

@@ -102,6 +102,7 @@ static void try_frames(const char *s, size_t len)
 {
 	struct pv_files f = { .bytes = PV_BUF_INIT(LIMIT), .list = calloc(3, sizeof *f.list) };
 	struct pv_slice text;
+	struct pv_error e;
 	struct pv_user u;
 
 	require(f.list != NULL);
@@ -110,7 +111,10 @@ static void try_frames(const char *s, size_t len)
 	require(f.done <= 3);
 	for (size_t i = 0; i < f.done; i++) {
 		const struct pv_domain_files *d = &f.list[i];
-		require(d->ok ? d->passwd.s != NULL : d->error.class == PV_TEMPORARY);
+		require(d->ok ? d->passwd.s != NULL || d->standard.s != NULL : d->why.s != NULL);
+		if (!d->ok)
+			pv_files_error(d, &e);
+		require(d->ok || (e.class == PV_TEMPORARY && strlen(e.text) < sizeof e.text));
 		for (size_t at = 0; pv_files_next_user(d, &at, &u, &text);)
 			require(text.s >= f.bytes.s && text.s + text.len <= f.bytes.s + f.bytes.len);
 	}

@@ -203,6 +203,22 @@ for flavor in ("pcre", "regexp"):
         got = ask([f"{u}@plain.dk" for u in users + others] + [f"{u}@x.plain.dk" for u in users], f"{flavor}:{path}")
         equal(f"{flavor}: the lines take {len(users)} users, and none of {len(others)} others (seed {SEED})",
               got, {f"{u}@plain.dk": f"games+{u}--plain.dk" for u in users})
+# So many that one expression would be larger than what is given to PCRE2: each line has a part of them.
+users = sorted({f"{user()}{RANDOM.randrange(10000)}" for _ in range(8000)})
+domain("plain.dk", users)
+make("--force", "plain.dk")
+path = os.path.join(TOP, "users")
+lines = make("--expression", "plain.dk").stdout
+write(path, lines)
+sizes = [len(l) + 1 for l in lines.splitlines() if l.startswith("/^")]
+check("a large domain has several lines, none above the limit, none in vain",
+      1 < len(sizes) and max(sizes) <= 16384 and sum(sizes) > 16384 * len(sizes) // 4, f"{sizes} (seed {SEED})")
+known = set(users)
+others = {f"{u[:-1]}{RANDOM.randrange(10)}" for u in RANDOM.sample(users, 2000)} - known
+got = ask([f"{u}@plain.dk" for u in [*users, *sorted(others)]], f"pcre:{path}")
+want = {f"{u}@plain.dk": f"games+{u}--plain.dk" for u in users}
+check(f"and they take its {len(users)} users, and none of {len(others)} others (seed {SEED})", got == want,
+      f"{len(got)} answers; missing {sorted(set(want) - set(got))[:5]}, too many {sorted(set(got) - set(want))[:5]}")
 domain("kvt.dk", ["abc", "anna", "kvt"])
 make("--force")
 r = make("--expression", "kvt.dk")

@@ -341,8 +341,9 @@ static void a_hash_that_asks_for_too_much_is_given_up(void **state)
 		       strrchr(hashed("$6$", "secret"), '$') + 1);
 	put_user(endless);
 	start = pv_now_ms();
-	assert_error("abc@kvt.dk", "signal");
-	assert_true(pv_now_ms() - start < 10500);
+	/* By its processor time (5 s); where the machine is busy, by the clock (10 s). */
+	assert_error("abc@kvt.dk", "");
+	assert_in_range(pv_now_ms() - start, 4000, 11500);
 	/* His neighbours are not harmed. */
 	const char *const pairs[][2] = { { "abc", greedy }, { "kvt", hashed("$1$", "secret") } };
 	put_users(pairs, 2);

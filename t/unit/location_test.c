@@ -75,6 +75,22 @@ static enum place place_of(const struct pv_location *l)
 	return SPOOL;
 }
 
+/* What pv_location_which() says. */
+static enum place which(const char *users_home)
+{
+	static const enum place places[] = {
+		[PV_LOCATION_HOME] = HOME, [PV_LOCATION_MAIL_DIRECTORY] = MAIL, [PV_LOCATION_SPOOL] = SPOOL
+	};
+	const struct pv_domain d = domain("kvt.dk");
+	const struct pv_user u = user("abc");
+	enum pv_location_place place;
+	bool is_folder;
+
+	assert_int_equal(pv_location_which(&rules, &d, &u, users_home, &place, &is_folder, NULL), PV_OK);
+	assert_false(is_folder);
+	return places[place];
+}
+
 static void put_places(const struct scratch *s, unsigned which, uid_t owner)
 {
 	static const char *const names[] = { "home/Mail/mailbox", "mail/abc", "spool/kvt.dk/abc" };
@@ -115,6 +131,9 @@ static void every_combination(void **state)
 					fail_msg("ours %u, theirs %u, home %d: %s", ours, theirs, has_home,
 						 l.path);
 				pv_location_free(&l);
+				if (which(has_home ? home : NULL) != want)
+					fail_msg("ours %u, theirs %u, home %d: another place is named", ours,
+						 theirs, has_home);
 			}
 }
 
@@ -194,6 +213,36 @@ static void homes(void **state)
 	assert_int_equal(fstatat(s->fd, "home/abc/Mail", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(fstatat(s->fd, "elsewhere/Mail", &st, 0), -1);
+}
+
+/* A folder in a mailbox's place is one, wherever; and asking makes nothing. */
+static void folders(void **state)
+{
+	static const struct {
+		const char *path;
+		enum pv_location_place place;
+	} rows[] = { { "spool/kvt.dk/abc", PV_LOCATION_SPOOL },
+		     { "mail/abc", PV_LOCATION_MAIL_DIRECTORY },
+		     { "home/Mail/mailbox", PV_LOCATION_HOME } };
+	const struct pv_domain d = domain("kvt.dk");
+	const struct pv_user u = user("abc");
+	const struct scratch *s = *state;
+	enum pv_location_place place;
+	bool is_folder;
+	struct stat st;
+
+	assert_int_equal(pv_location_which(&rules, &d, &u, home, &place, &is_folder, NULL), PV_OK);
+	assert_true(place == PV_LOCATION_HOME && !is_folder);
+	assert_int_equal(fstatat(s->fd, "home/Mail", &st, 0), -1);
+	put_folder(s, "home/Mail", ACCOUNT, 0700);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		put_folder(s, rows[i].path, ACCOUNT, 0700);
+		assert_int_equal(pv_location_which(&rules, &d, &u, home, &place, &is_folder, NULL), PV_OK);
+		if (place != rows[i].place || !is_folder)
+			fail_msg("%s: place %d, folder %d", rows[i].path, (int)place, is_folder);
+	}
+	rules.account_home = NULL;
+	assert_int_equal(pv_location_which(&rules, &d, &u, home, &place, &is_folder, NULL), PV_TEMPORARY);
 }
 
 static void settings(void **state)
@@ -344,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_combination, make_scratch, scratch_remove),
 		cmocka_unit_test_setup_teardown(homes, make_scratch, scratch_remove),
+		cmocka_unit_test_setup_teardown(folders, make_scratch, scratch_remove),
 		cmocka_unit_test_setup_teardown(settings, make_scratch, scratch_remove),
 		cmocka_unit_test_setup_teardown(bad_spools, make_scratch, scratch_remove),
 		cmocka_unit_test_setup_teardown(the_accounts_own, make_scratch, scratch_remove),

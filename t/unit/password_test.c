@@ -125,6 +125,64 @@ static void weak_is_what_new_passwords_are_not_stored_by(void **state)
 		assert_true(pv_password_is_weak(plain[i]));
 }
 
+/* What libcrypt makes by itself is light; what asks for more is not, and is never worked out to find out. */
+static void light_is_what_a_login_server_can_check(void **state)
+{
+	static const char *const made[] = { "$y$", "$gy$",  "$7$",  "$2b$", "$6$", "$5$",
+					    "$1$", "$sha1", "$md5", "$3$",  "_",   "" };
+	static const struct {
+		const char *setting;
+		size_t last; /* letters of the hash itself */
+		bool light;
+	} table[] = {
+		{ "$6$rounds=700000$salt$", 86, true },
+		{ "$6$rounds=700001$salt$", 86, false },
+		{ "$6$rounds=999999999$salt$", 86, false },
+		{ "$5$rounds=999999999$salt$", 43, false },
+		{ "$5$rounds=99999999999999999999999$salt$", 43, false },
+		{ "$sha1$300000$salt$", 28, true },
+		{ "$sha1$4294967295$salt$", 28, false },
+		{ "$md5,rounds=50000$salt$$", 22, true },
+		{ "$md5,rounds=4000000$salt$$", 22, false },
+		{ "$2b$12$", 53, true },
+		{ "$2b$13$", 53, false },
+		{ "$2y$31$", 53, false },
+		{ "$y$jBT$salt$", 43, true },
+		{ "$y$jCT$salt$", 43, false },
+		{ "$y$jFT$salt$", 43, false },
+		{ "$y$j9z$salt$", 43, false },
+		{ "$gy$jFT$salt$", 43, false },
+		{ "$7$CU..../....salt$", 43, true },
+		{ "$7$DU..../....salt$", 43, false },
+		{ "$7$CU...0/....salt$", 43, false },
+		{ "$7$CU....zzzzzsalt$", 43, false },
+		{ "_J9..", 15, true },
+		{ "_zzzz", 15, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+		char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+		struct crypt_data data = { .initialized = 0 };
+		if (crypt_gensalt_rn(made[i], 0, "0123456789abcdef", 16, setting, sizeof setting) == NULL)
+			continue;
+		const char *hash = crypt_r("secret", setting, &data);
+		if (!pv_password_is_light(hash))
+			fail_msg("%s is taken for heavy", hash);
+	}
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		char hash[PV_PASSWORD_HASH_SIZE];
+		(void)snprintf(hash, sizeof hash, "%s%.*s", table[i].setting, (int)table[i].last,
+			       "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcde"
+			       "fghijklmnopqrst");
+		if (pv_password_is_light(hash) != table[i].light)
+			fail_msg("%s: light %d, is a hash %d", hash, !table[i].light,
+				 pv_password_is_hash(hash));
+	}
+	assert_false(pv_password_is_light("secret"));
+	assert_false(pv_password_is_light("*"));
+}
+
 static void a_new_hash_is_yescrypt_with_a_fresh_salt(void **state)
 {
 	char a[PV_PASSWORD_HASH_SIZE], b[PV_PASSWORD_HASH_SIZE];
@@ -206,6 +264,7 @@ int main(void)
 		cmocka_unit_test(plain_text_matches_only_if_asked),
 		cmocka_unit_test(a_hash_has_its_shape),
 		cmocka_unit_test(weak_is_what_new_passwords_are_not_stored_by),
+		cmocka_unit_test(light_is_what_a_login_server_can_check),
 		cmocka_unit_test(a_new_hash_is_yescrypt_with_a_fresh_salt),
 		cmocka_unit_test(bad_passwords_are_refused),
 		cmocka_unit_test(random_passwords_are_readable_and_differ),

@@ -101,6 +101,8 @@ static void a_line_is_set_and_removed(void **state)
 		{ "abc:old\nkvt:y\n", "abc", NULL, "kvt:y\n", NULL, true },
 		{ "abc:old\n", "abc", NULL, "", NULL, true },
 		{ "kvt:y\n", "abc", NULL, "kvt:y\n", NULL, false },
+		{ "xyz:1\nkvt:y\nabc:2\n", "def", "x", "abc:2\ndef:x\nkvt:y\nxyz:1\n", NULL, false },
+		{ "kvt:y\nabc:2\nkvt:z\n", "def", "x", NULL, "user kvt stands there twice", false },
 		{ "", "abc", NULL, "", NULL, false },
 		{ "kvt:y", "abc", "x", NULL, "no newline at the end", false },
 		{ "kvt\n", "abc", "x", NULL, "line 1: it does not begin", false },
@@ -122,6 +124,23 @@ static void a_line_is_set_and_removed(void **state)
 				fail_msg("`%s`: got `%s`", table[i].text, out.s);
 			assert_int_equal(found, table[i].found);
 		}
+		pv_buf_free(&out);
+	}
+}
+
+static void a_secret_that_could_not_be_read_is_not_written(void **state)
+{
+	static const char *const secrets[] = { "", "a b", "a\nb:c", "\xc3\xa6", "123456789012345678901234" };
+	struct pv_user u = user("abc");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+		struct pv_buf out = PV_BUF_INIT(1000);
+		struct pv_error e;
+		bool found;
+		assert_int_equal(pv_apop_change("", 0, "F/apop", &u, secrets[i], &found, &out, &e),
+				 PV_PERMANENT);
+		assert_int_equal(out.len, 0);
 		pv_buf_free(&out);
 	}
 }
@@ -168,6 +187,7 @@ int main(void)
 		T(no_error_shows_a_secret),
 		T(a_line_is_set_and_removed),
 		T(the_file_must_be_the_accounts_alone),
+		T(a_secret_that_could_not_be_read_is_not_written),
 		T(every_failing_call_is_temporary),
 	};
 

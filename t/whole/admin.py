@@ -22,7 +22,7 @@ NOT_SET_UP = "main.cf does not name our tables yet: postfix-virtual setup puts t
 OTHER = HASH[:-1] + "."
 
 # Rows with a test of their own.
-ELSEWHERE = {"doctor": "postfix/doctor.py", "setup": "postfix/setup.py", "domain set": "whole/domain.py", "domain alias": "whole/domain.py",
+ELSEWHERE = {"doctor": "postfix/doctor.py", "user apop": "whole/logins.py", "dovecot-config": "whole/logins.py", "setup": "postfix/setup.py", "domain set": "whole/domain.py", "domain alias": "whole/domain.py",
              "host-addresses list": "whole/domain.py", "host-addresses set": "whole/domain.py",
              "host-addresses delete": "whole/domain.py",
              "nightly": "whole/nightly.py"}
@@ -102,7 +102,7 @@ def walk(h):
         ("user|show|abc@kvt.dk", (0, "address: abc@kvt.dk\nname: abcname\nhome: .\nreceive: yes\nretrieve: yes\npassword: hash\n"
                                      f"mailbox: {h.spool}/kvt.dk/abc\nbytes: 0\n", "")),
         ("explain|abc+x@kvt.dk", (0, f"address: abc+x@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: {name}+abc--kvt.dk@virtual.invalid\n"
-                                     f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\n", said(NOT_SET_UP))),
+                                     f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\nlogin: abc@kvt.dk\npassword: hash (sha512)\n", said(NOT_SET_UP))),
         ("explain|nosuch@kvt.dk", (0, f"address: nosuch@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: refuses it: no table has it\n"
                                       "result: refused\nreason: no such user here\nstatus: 5.1.1\n", said(NOT_SET_UP))),
         ("config|-n", (0, "".join(f"{k} = {v}".strip() + "\n" for k, v in sorted(h.settings.items())), "")),
@@ -250,8 +250,8 @@ def refusals(h):
 
 
 def command_line(h):
-    words = "setup, adopt, domain, host-addresses, user, nightly, config, explain, doctor"
-    verbs = "add, list, show, password, rename, disable, enable, delete"
+    words = "setup, adopt, domain, host-addresses, user, nightly, config, dovecot-config, explain, doctor"
+    verbs = "add, list, show, password, apop, rename, disable, enable, delete"
     table(h, [
         ("frob", (2, "", usage(f"`frob` is no command; possible are: {words}"))),
         ("user", (2, "", usage(f"a command is missing; possible are: {verbs}"))),

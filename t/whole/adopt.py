@@ -181,6 +181,19 @@ def advice(s):
            "twin": "has a second hard link", "link": "is not a regular file"})
 
     s.renew()
+    count = 9000
+    for i in range(count):
+        write(os.path.join(home, f".forward+hollow{i:04}--kvt.dk"), "", 0o600, a)
+        write(f"{spool}/group{i:04}", "", 0o660, a)
+    status, report = s.adopt("-n")
+    equal("thousands of files with a fault do not stand in the way", status, 0)
+    know = report["know"] if status == 0 else [report]
+    for kind, more in ((f"{home}/.forward+hollow", f" more .forward files of kvt.dk in {home} are passed over, for such a reason"),
+                       (f"mailbox {spool}/", f" more mailboxes in {spool} are like these; until then their mail waits")):
+        equal(f"twenty of them are named: {kind.rsplit('/', 1)[1] or 'mailboxes'}", len([l for l in know if l.startswith(kind)]), 20)
+        contains("and the others counted", know, f"{count - 20}{more}")
+
+    s.renew()
     run(["/usr/bin/rm", f"{top}/virtual", f"{top}/virtual_regexp"])
     s.set(virtual_maps=f"hash:{top}/virtual, ldap:/nowhere, regexp:{top}/virtual_regexp")
     _, report = s.adopt("-n")

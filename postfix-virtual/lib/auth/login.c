@@ -338,11 +338,11 @@ enum pv_class pv_login_apop(const struct pv_store *s, const struct pv_login_name
 
 void pv_login_hold(int64_t began_ms, unsigned wait_s, bool (*stop)(void))
 {
-	int64_t until = began_ms + 1000 * (int64_t)(wait_s > 1 ? wait_s : 1), now;
+	int64_t until = began_ms + 1000 * (int64_t)(wait_s > 1 ? wait_s : 1), now = pv_now_ms();
 
-	for (int64_t step = 1000; until < (now = pv_now_ms()); step *= 2)
-		until = began_ms + 2 * step;
-	while ((now = pv_now_ms()) < until && (stop == NULL || !stop())) {
+	for (int64_t step = 2000; until < now; step *= 2)
+		until = began_ms + step;
+	for (; now < until && (stop == NULL || !stop()); now = pv_now_ms()) {
 		const struct timespec t = { .tv_sec = (until - now) / 1000,
 					    .tv_nsec = (until - now) % 1000 * 1000000 };
 		(void)nanosleep(&t, NULL);

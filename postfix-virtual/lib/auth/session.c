@@ -137,8 +137,8 @@ enum pv_class pv_session_seen(const struct pv_store *s, const struct pv_address 
 	if (c != PV_OK)
 		return c;
 	bool exists = fstatat(dirfd, a->user.s, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	/* A time to come is one of before the clock was set: it says nothing. */
-	*early_r = exists && st.st_mtime <= now && (unsigned long)(now - st.st_mtime) < delay;
+	/* A time to come is one of before the clock was set: as a number without sign it is long ago. */
+	*early_r = exists && (unsigned long)(now - st.st_mtime) < delay;
 	/* A login that is refused is none, or who asks too often would never get in. */
 	if (!*early_r && (!exists || delay > 0 || st.st_mtime / DAY != now / DAY))
 		c = stamp(dirfd, a, exists, e);

@@ -167,10 +167,25 @@ enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv
 	}
 }
 
+enum pv_class pv_file_read_sized(int fd, off_t size, const char *name, const struct pv_trust *t,
+				 struct pv_buf *b, struct pv_error *e)
+{
+	char what[PV_ERROR_TEXT];
+
+	bool small = size > 0 && size < 65536 && (size_t)size < b->max - b->len;
+	char *to = small ? pv_buf_reserve(b, (size_t)size + 1) : NULL;
+	ssize_t n = to != NULL ? read(fd, to, (size_t)size + 1) : 0;
+	if (n > 0)
+		pv_buf_grew(b, (size_t)n);
+	if (to != NULL && n == size)
+		return PV_OK;
+	(void)snprintf(what, sizeof what, "%s/%s", t->where, name);
+	return pv_file_read(fd, what, b, e);
+}
+
 enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t, struct pv_buf *b,
 			   bool *found_r, struct pv_error *e)
 {
-	char what[PV_ERROR_TEXT];
 	struct stat st;
 	int fd;
 
@@ -178,16 +193,7 @@ enum pv_class pv_file_load(int dirfd, const char *name, const struct pv_trust *t
 	*found_r = fd >= 0;
 	if (c != PV_OK || fd < 0)
 		return c;
-	/* The usual small file comes with one read of its own size. */
-	bool small = st.st_size > 0 && st.st_size < 65536 && (size_t)st.st_size < b->max - b->len;
-	char *to = small ? pv_buf_reserve(b, (size_t)st.st_size + 1) : NULL;
-	ssize_t n = to != NULL ? read(fd, to, (size_t)st.st_size + 1) : 0;
-	if (n > 0)
-		pv_buf_grew(b, (size_t)n);
-	if (to == NULL || n != st.st_size) {
-		(void)snprintf(what, sizeof what, "%s/%s", t->where, name);
-		c = pv_file_read(fd, what, b, e);
-	}
+	c = pv_file_read_sized(fd, st.st_size, name, t, b, e);
 	(void)close(fd);
 	return c;
 }

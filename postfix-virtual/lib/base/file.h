@@ -47,6 +47,10 @@ enum pv_class pv_file_open(int dirfd, const char *name, const struct pv_trust *t
 
 /* Append everything from fd's position on to b (up to b->max: more is an error). */
 enum pv_class pv_file_read(int fd, const char *what, struct pv_buf *b, struct pv_error *e);
+/* The same of a file whose size fstat() just said: it usually comes with one read. `name` as it was opened.
+ */
+enum pv_class pv_file_read_sized(int fd, off_t size, const char *name, const struct pv_trust *t,
+				 struct pv_buf *b, struct pv_error *e);
 
 /* pv_file_open(), pv_file_read(), close(). *found_r says whether there was such a file (where
  * the class is PV_OK; else b may hold a part of it). */

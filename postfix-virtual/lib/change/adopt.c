@@ -12,10 +12,11 @@
 
 void pv_adopt_start(struct pv_adopt *o)
 {
+	/* A line for each old line of a table, of which there may be one for each user. */
 	*o = (struct pv_adopt){ .summary = PV_BUF_INIT(4096),
-				.remove = PV_BUF_INIT(1 << 20),
-				.todo = PV_BUF_INIT(1 << 20),
-				.know = PV_BUF_INIT(1 << 20) };
+				.remove = PV_BUF_INIT(64 << 20),
+				.todo = PV_BUF_INIT(64 << 20),
+				.know = PV_BUF_INIT(64 << 20) };
 }
 
 void pv_adopt_free(struct pv_adopt *o)

@@ -8,7 +8,7 @@
 
 #include <limits.h>
 
-enum { NAMED_MAX = 20, SECONDS = 60 };
+enum { SECONDS = 60 };
 
 struct advising {
 	const struct pv_adopting *a;
@@ -143,7 +143,7 @@ static void put_old_lines(const struct advising *s)
 static void put_todo(const struct advising *s)
 {
 	struct pv_buf *todo = &s->o->todo;
-	struct pv_buf lines = PV_BUF_INIT(1 << 20);
+	struct pv_buf lines = PV_BUF_INIT(64 << 20);
 
 	put_old_lines(s);
 	if (!s->a->lines.has_ours) {
@@ -240,14 +240,14 @@ struct names {
 
 static void add_name(struct names *n, const char *name)
 {
-	if (n->count++ < NAMED_MAX)
+	if (n->count++ < PV_ADOPT_NAMED)
 		pv_buf_addf(&n->text, "%s%s", n->text.len > 0 ? ", " : "", name);
 }
 
 static void put_names(struct pv_buf *out, struct names *n, const char *front, const char *end)
 {
-	if (n->count > NAMED_MAX)
-		pv_buf_addf(&n->text, " and %zu more", n->count - NAMED_MAX);
+	if (n->count > PV_ADOPT_NAMED)
+		pv_buf_addf(&n->text, " and %zu more", n->count - PV_ADOPT_NAMED);
 	if (n->count > 0)
 		pv_buf_addf(out, "%s%s%s\n", front, n->text.s, end);
 	pv_buf_free(&n->text);
@@ -257,6 +257,7 @@ static void know_forward_files(const struct advising *s)
 {
 	struct names old = { .text = PV_BUF_INIT(65536) }, sub = old, without = old;
 	const struct pv_home *h = &s->a->home;
+	size_t faults = 0;
 
 	for (size_t i = 0; i < h->count; i++) {
 		const struct pv_home_file *f = &h->v[i];
@@ -264,7 +265,7 @@ static void know_forward_files(const struct advising *s)
 			add_name(&sub, f->name);
 		if (!f->of_domain)
 			continue;
-		if (f->fault != NULL)
+		if (f->fault != NULL && faults++ < PV_ADOPT_NAMED)
 			pv_buf_addf(&s->o->know,
 				    "%s/%s %s: it is passed over, and the mail goes to the user's mailbox\n",
 				    s->a->w.account.home, f->name, f->fault);
@@ -273,6 +274,10 @@ static void know_forward_files(const struct advising *s)
 		if (s->a->there && !pv_adopt_has_user(s->a, f->user))
 			add_name(&without, f->user);
 	}
+	if (faults > PV_ADOPT_NAMED)
+		pv_buf_addf(&s->o->know,
+			    "%zu more .forward files of %s in %s are passed over, for such a reason\n",
+			    faults - PV_ADOPT_NAMED, s->a->w.domain.s, s->a->w.account.home);
 	put_names(&s->o->know, &without, "no line of passwd, only a .forward file: mail for ",
 		  " will be refused; a line in passwd changes that");
 	put_names(&s->o->know, &sub,
@@ -296,15 +301,15 @@ static void know_bare_files(const struct advising *s)
 				    "%s takes what is addressed to nobody: name a user for that in "
 				    "domain.conf, fallback = USER\n",
 				    f->name);
-		else if (f->is_user && count++ < NAMED_MAX)
+		else if (f->is_user && count++ < PV_ADOPT_NAMED)
 			pv_buf_addf(
 				&s->o->know,
 				"%s names a user who is missing: postfix-virtual user add %s@%s --random\n",
 				f->name, f->user, d);
 	}
-	if (count > NAMED_MAX)
+	if (count > PV_ADOPT_NAMED)
 		pv_buf_addf(&s->o->know, "%zu more such files name users who are missing\n",
-			    count - NAMED_MAX);
+			    count - PV_ADOPT_NAMED);
 }
 
 static void know_sub_domains(const struct advising *s)

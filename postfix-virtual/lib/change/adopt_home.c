@@ -70,7 +70,13 @@ static enum pv_class list_home(void *ctx, int out_fd, struct pv_error *e)
 		    strncmp(entry->d_name, QMAIL, sizeof QMAIL - 1) == 0)
 			report(dirfd(dir), entry->d_name, a->uid, &out);
 	(void)closedir(dir);
-	enum pv_class c = pv_buf_check(&out, a->home, e);
+	enum pv_class c = PV_OK;
+	if (out.failed)
+		c = pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"%s holds more .forward+ and .qmail- files than can be looked at (%d MiB of names "
+			"and first lines): remove those of no user",
+			a->home, REPORT_MAX >> 20);
 	if (c == PV_OK && pv_write_all(out_fd, out.s, out.len) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
 	pv_buf_free(&out);

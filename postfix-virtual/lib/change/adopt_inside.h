@@ -11,6 +11,9 @@
 
 #include <sys/stat.h>
 
+/* So many of a kind are named, the others counted: nobody reads thousands of sentences. */
+enum { PV_ADOPT_NAMED = 20 };
+
 /* The users that the domain's passwd names. */
 struct pv_adopt_users {
 	struct pv_user *v; /* sorted */

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
-enum { REPORT_MAX = 4 << 20 };
+enum { REPORT_MAX = 1 << 20 };
 
 static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 10 };
 
@@ -27,6 +27,7 @@ static enum pv_class list_spool(void *ctx, int out_fd, struct pv_error *e)
 	struct dirent *entry;
 	struct pv_user u;
 	struct stat st;
+	size_t faults = 0;
 
 	DIR *dir = opendir(r->path);
 	if (dir == NULL)
@@ -39,11 +40,14 @@ static enum pv_class list_spool(void *ctx, int out_fd, struct pv_error *e)
 			continue;
 		/* A folder is no mbox of 2002's. */
 		const char *fault = S_ISDIR(st.st_mode) ? NULL : pv_mailbox_fault(&st, r->uid, false);
-		if (fault != NULL)
+		if (fault != NULL && faults++ < PV_ADOPT_NAMED)
 			pv_buf_addf(&out, "mailbox %s/%s %s; until then its mail waits\n", r->path, name,
 				    fault);
 	}
 	(void)closedir(dir);
+	if (faults > PV_ADOPT_NAMED)
+		pv_buf_addf(&out, "%zu more mailboxes in %s are like these; until then their mail waits\n",
+			    faults - PV_ADOPT_NAMED, r->path);
 	enum pv_class c = pv_buf_check(&out, r->path, e);
 	if (c == PV_OK && pv_write_all(out_fd, out.s, out.len) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");

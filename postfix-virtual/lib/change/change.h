@@ -110,6 +110,10 @@ enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const
 enum pv_class pv_user_password(struct pv_change *c, const struct pv_address *a, const char *hash,
 			       struct pv_error *e);
 
+/* Give a user a secret for APOP, or (NULL) take it away. */
+enum pv_class pv_user_apop(struct pv_change *c, const struct pv_address *a, const char *secret,
+			   struct pv_error *e);
+
 /* How many passwords of a domain are what (enum pv_password_kind). */
 struct pv_password_counts {
 	size_t of[PV_PASSWORD_KINDS];

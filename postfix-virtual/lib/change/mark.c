@@ -14,6 +14,7 @@ static const char *const words[] = {
 	[PV_MARK_USER_HASH_ALL] = "user password --hash-all",
 	[PV_MARK_USER_ADD] = "user add",
 	[PV_MARK_USER_PASSWORD] = "user password",
+	[PV_MARK_USER_APOP] = "user apop",
 	[PV_MARK_USER_RENAME] = "user rename",
 	[PV_MARK_USER_DISABLE] = "user disable",
 	[PV_MARK_USER_ENABLE] = "user enable",

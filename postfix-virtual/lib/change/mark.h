@@ -19,6 +19,7 @@ enum pv_mark_kind {
 	PV_MARK_ADOPT,
 	PV_MARK_USER_ADD,
 	PV_MARK_USER_PASSWORD,
+	PV_MARK_USER_APOP,
 	PV_MARK_USER_HASH_ALL,
 	PV_MARK_USER_RENAME,
 	PV_MARK_USER_DISABLE,
@@ -49,7 +50,7 @@ struct pv_mark {
 	bool unclear; /* what may be a hash is a password, too */
 	char line[PV_MARK_LINE_MAX +
 		  1]; /* the user's line of passwd: the new one (add), else that of before */
-	char hash[PV_MARK_LINE_MAX + 1];   /* a user's new hash */
+	char hash[PV_MARK_LINE_MAX + 1];   /* a user's new hash; or secret for APOP, empty: none any more */
 	char words[PV_MARK_WORDS_MAX + 1]; /* `name=value ...` of `domains`; or a host address's targets */
 	char event[PV_MARK_EVENT_MAX + 1]; /* its number, for hooks */
 	char history[PV_MARK_HISTORY_MAX + 1]; /* its line there */

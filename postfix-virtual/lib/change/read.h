@@ -28,6 +28,10 @@ enum pv_class pv_users_read(const struct pv_folder *f, const struct pv_account *
 const struct pv_user_info *pv_users_find(const struct pv_users *u, const struct pv_user *name);
 void pv_users_free(struct pv_users *u);
 
+/* Has the user a secret for APOP? */
+enum pv_class pv_apop_has(const struct pv_folder *f, const struct pv_account *account,
+			  const struct pv_store *s, const struct pv_user *u, bool *has_r, struct pv_error *e);
+
 struct pv_mailbox_info {
 	char path[4096];
 	bool exists;

@@ -272,17 +272,48 @@ enum pv_class pv_user_password(struct pv_change *c, const struct pv_address *a, 
 	return r;
 }
 
+/* Now, not half way, is the time to find out that the file of secrets is damaged. */
+static enum pv_class check_apop(const struct view *v, bool *has_r, struct pv_error *e)
+{
+	return pv_apop_has(&v->work.folder, &v->work.account, v->work.c->store, &v->a->user, has_r, e);
+}
+
+enum pv_class pv_user_apop(struct pv_change *c, const struct pv_address *a, const char *secret,
+			   struct pv_error *e)
+{
+	char what[sizeof((struct view *)NULL)->text + sizeof " --off"];
+	struct view v;
+	bool has = false;
+
+	enum pv_class r = begin(&v, c, a, e);
+	if (r == PV_OK)
+		r = take_line(&v, NULL, e);
+	if (r == PV_OK && secret == NULL)
+		r = check_apop(&v, &has, e);
+	c->already = r == PV_OK && secret == NULL && !has;
+	if (r == PV_OK && !c->already) {
+		(void)snprintf(v.work.mark.hash, sizeof v.work.mark.hash, "%s", secret != NULL ? secret : "");
+		(void)snprintf(what, sizeof what, "%s%s", v.text, secret != NULL ? "" : " --off");
+		r = carry_out(&v, PV_MARK_USER_APOP, what, e);
+	}
+	end(&v);
+	return r;
+}
+
 enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, const struct pv_user *to,
 			     struct pv_error *e)
 {
 	char what[sizeof((struct view *)NULL)->text + 1 + PV_USER_MAX + 1];
 	struct view v;
+	bool has;
 
 	enum pv_class r = begin(&v, c, a, e);
 	if (r == PV_OK)
 		r = take_line(&v, NULL, e);
 	if (r == PV_OK)
 		r = refuse_name(&v, to, e);
+	if (r == PV_OK)
+		r = check_apop(&v, &has, e);
 	if (r == PV_OK)
 		r = pv_forward_check(c->store, e);
 	if (r == PV_OK) {
@@ -313,10 +344,13 @@ enum pv_class pv_user_enable(struct pv_change *c, const struct pv_address *a, bo
 enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e)
 {
 	struct view v;
+	bool has;
 
 	enum pv_class r = begin(&v, c, a, e);
 	if (r == PV_OK)
 		r = take_line(&v, NULL, e);
+	if (r == PV_OK)
+		r = check_apop(&v, &has, e);
 	if (r == PV_OK)
 		r = carry_out(&v, PV_MARK_USER_DELETE, v.text, e);
 	end(&v);

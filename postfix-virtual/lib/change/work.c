@@ -29,6 +29,7 @@ static const struct recipe {
 } recipes[] = {
 	[PV_MARK_USER_ADD] = { .as_account = pv_step_user_add, .keys_last = true },
 	[PV_MARK_USER_PASSWORD] = { .as_account = pv_step_user_password, .logins_last = true },
+	[PV_MARK_USER_APOP] = { .as_account = pv_step_user_apop },
 	[PV_MARK_USER_HASH_ALL] = { .as_account = pv_step_hash_all, .logins_last = true, .slow = true },
 	[PV_MARK_USER_RENAME] = { .keys_first = true,
 				  .as_account = pv_step_user_rename,

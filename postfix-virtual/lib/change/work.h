@@ -91,6 +91,9 @@ enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e);
+/* The secrets for APOP, as the account (apop.c): the one of the mark's user is set, or goes where he goes. */
+enum pv_class pv_step_user_apop(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_apop_move(struct pv_step *s, struct pv_error *e);
 /* Of one who is renamed or deleted, as the account (imap_folders.c). */
 enum pv_class pv_step_imap_folders(struct pv_step *s, struct pv_error *e);
 /* The passwords of a whole domain, as the account (hash_all.c). */

@@ -284,11 +284,15 @@ enum pv_class pv_maildrop_check(struct pv_maildrop *m, size_t i, struct pv_error
 
 enum pv_class pv_maildrop_update(struct pv_maildrop *m, struct pv_error *e)
 {
-	const unsigned wanted = PV_RECORD_DELETED | (m->o.write_status ? PV_RECORD_READ : 0u);
+	const unsigned wanted = PV_RECORD_DELETED | PV_RECORD_READ;
 	bool nothing = true;
 
-	for (size_t i = 0; nothing && i < m->list.n; i++)
-		nothing = (m->list.v[i].flags & wanted) == 0;
+	for (size_t i = 0; i < m->list.n; i++) {
+		struct pv_record *r = &m->list.v[i];
+		if (!m->o.write_status) /* nor beside a deletion */
+			r->flags &= ~(unsigned)PV_RECORD_READ;
+		nothing = nothing && (r->flags & wanted) == 0;
+	}
 	if (nothing)
 		return PV_OK;
 	if (m->broken)

@@ -1,5 +1,6 @@
 #include "maps/gather.h"
 
+#include "base/sort.h"
 #include "maps/domain_keys.h"
 #include "maps/owners.h"
 #include "maps/readers.h"
@@ -112,9 +113,11 @@ static enum pv_class keep_group(struct pv_maps_work *w, struct group *g, const s
 static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 			       const struct pv_domain_files *files, struct pv_error *e)
 {
-	struct pv_error why = files->error;
+	struct pv_error why;
 
-	if (files->ok && pv_domain_keys_make(w, d, files, &why) == PV_OK)
+	if (!files->ok)
+		pv_files_error(files, &why);
+	else if (pv_domain_keys_make(w, d, files, &why) == PV_OK)
 		return PV_OK;
 	return pv_plan_keep(w, d, &why, e);
 }
@@ -172,9 +175,12 @@ static enum pv_class take_logins(void *ctx, size_t account, size_t domain,
 {
 	struct gathering *g = ctx;
 	struct pv_plan_domain *d = g->at[account][domain];
+	struct pv_error why;
 
-	if (!files->ok)
-		return pv_plan_keep(g->w, d, &files->error, e);
+	if (!files->ok) {
+		pv_files_error(files, &why);
+		return pv_plan_keep(g->w, d, &why, e);
+	}
 	return g->each(g->ctx, d, g->accounts[account].ids.gid, files, e);
 }
 
@@ -207,7 +213,7 @@ static enum pv_class find_accounts(struct gathering *g, size_t count, struct pv_
 	enum pv_class c = PV_OK;
 	struct pv_owners owners;
 
-	qsort(g->list, count, sizeof *g->list, compare_owners);
+	pv_sort(g->list, count, sizeof *g->list, compare_owners);
 	pv_owners_load(&owners, count_owners(g->list, count));
 	for (size_t i = 0, next; c == PV_OK && i < count; i = next) {
 		struct group group = { .list = g->list + i, .count = 1, .name = "" };

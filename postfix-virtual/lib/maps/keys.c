@@ -1,5 +1,7 @@
 #include "maps/keys.h"
 
+#include "base/sort.h"
+
 #include <errno.h>
 #include <stdint.h>
 
@@ -108,8 +110,7 @@ static int compare(const void *a, const void *b)
 
 void pv_keys_sort(struct pv_keys *k)
 {
-	if (k->count > 1)
-		qsort(k->v, k->count, sizeof *k->v, compare);
+	pv_sort(k->v, k->count, sizeof *k->v, compare);
 }
 
 const struct pv_key *pv_keys_find(const struct pv_keys *k, const char *key)
@@ -168,8 +169,7 @@ static int compare_differences(const void *a, const void *b)
 
 void pv_differences_sort(struct pv_differences *d)
 {
-	if (d->count > 1)
-		qsort(d->v, d->count, sizeof *d->v, compare_differences);
+	pv_sort(d->v, d->count, sizeof *d->v, compare_differences);
 }
 
 const struct pv_difference *pv_differences_find(const struct pv_differences *d, const char *key)

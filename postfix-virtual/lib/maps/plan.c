@@ -1,5 +1,6 @@
 #include "maps/plan.h"
 
+#include "base/sort.h"
 #include "maps/postfix.h"
 #include "maps/regexp.h"
 #include "maps/report.h"
@@ -35,8 +36,7 @@ void pv_plan_sort(struct pv_plan *p)
 {
 	size_t to = 0;
 
-	if (p->count > 1)
-		qsort(p->domains, p->count, sizeof *p->domains, compare);
+	pv_sort(p->domains, p->count, sizeof *p->domains, compare);
 	for (size_t i = 0; i < p->count; i++)
 		if (to == 0 || compare(&p->domains[to - 1], &p->domains[i]) != 0)
 			p->domains[to++] = p->domains[i];

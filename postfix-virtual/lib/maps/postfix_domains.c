@@ -1,5 +1,6 @@
 #include "maps/postfix.h"
 
+#include "base/sort.h"
 #include "maps/postfix_lists.h"
 
 #include <errno.h>
@@ -87,7 +88,7 @@ enum pv_class pv_postfix_domains_find(const struct pv_store *s, const struct pv_
 	r->count = count;
 	for (size_t i = 0; i < count; i++)
 		r->v[i].domain = domains[i];
-	qsort(r->v, count, sizeof *r->v, compare);
+	pv_sort(r->v, count, sizeof *r->v, compare);
 	enum pv_class c = pv_postfix_lists_visit(s, &visitor, e);
 	keep_found(r);
 	return c;

@@ -24,12 +24,11 @@ static bool frame_at(const char *s, size_t len, size_t at, struct frame *f)
 	return true;
 }
 
-/* The child's own words: made presentable, and a domain's trouble is never permanent. */
-static void take_error(struct pv_domain_files *d, const struct pv_slice *data)
+void pv_files_error(const struct pv_domain_files *d, struct pv_error *e)
 {
-	int len = data->len < PV_ERROR_TEXT ? (int)data->len : PV_ERROR_TEXT - 1;
+	int len = d->why.len < PV_ERROR_TEXT ? (int)d->why.len : PV_ERROR_TEXT - 1;
 
-	(void)pv_fail(&d->error, PV_TEMPORARY, "4.3.5", "%.*s", len, data->s);
+	(void)pv_fail(e, PV_TEMPORARY, "4.3.5", "%.*s", len, d->why.s);
 }
 
 /* A file comes once at most; users' files come together. Returns false for a child that keeps no rules. */
@@ -69,12 +68,12 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 		d->users.len += f->next - begin;
 		return true;
 	case PV_FRAME_ERROR:
-		take_error(d, &f->data);
+		d->why = f->data;
 		return true;
 	case PV_FRAME_END:
-		d->ok = d->error.class == PV_OK && (d->passwd.s != NULL || d->standard.s != NULL);
+		d->ok = d->why.s == NULL && (d->passwd.s != NULL || d->standard.s != NULL);
 		/* A child of ours says why. */
-		return d->ok || d->error.class != PV_OK;
+		return d->ok || d->why.s != NULL;
 	default:
 		return false;
 	}

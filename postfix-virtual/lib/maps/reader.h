@@ -24,8 +24,10 @@
 #define PV_READER_DOMAIN_MAX ((size_t)11 << 20) /* bytes of all that is sent */
 #define PV_READER_LOGINS_MAX ((size_t)40 << 20) /* the same for PV_READER_LOGINS */
 
-/* A child ends after a domain with which it has sent so much, so that little is held at a time. */
-#define PV_READER_ENOUGH ((size_t)1 << 20)
+/* A child ends after a domain with which it has sent so much, so that little is held at a time, or was at
+ * work for so long, so that a slow disk is not taken for a domain that hangs. */
+#define PV_READER_ENOUGH ((size_t)2 << 20)
+#define PV_READER_ENOUGH_MS 1000
 
 /* What is read. */
 enum pv_reader_purpose {
@@ -41,7 +43,7 @@ struct pv_slice {
 /* What came of one domain. */
 struct pv_domain_files {
 	bool ok;		  /* all of it, and passwd (or `virtual`) is there */
-	struct pv_error error;	  /* where it is not ok */
+	struct pv_slice why;	  /* where it is not ok: pv_files_error() */
 	struct pv_slice standard; /* of a standard domain: `virtual`, and none of the others */
 	struct pv_slice passwd;	  /* the whole file, but for PV_READER_LOGINS with `*` for each hash */
 	struct pv_slice conf;	  /* domain.conf; s NULL: none */
@@ -64,6 +66,9 @@ struct pv_reader_account {
 	uid_t uid;
 	gid_t gid;
 };
+
+/* Why it is not ok: what the child said, made presentable; always PV_TEMPORARY. */
+void pv_files_error(const struct pv_domain_files *d, struct pv_error *e);
 
 /* The next file of users/: *u whose it is, *text its content. Start with *at = 0. Returns false at the end.
  */

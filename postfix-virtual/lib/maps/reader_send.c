@@ -1,5 +1,6 @@
 #include "maps/reader_send.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "maps/reader.h"
 #include "store/folder.h"
@@ -87,7 +88,7 @@ static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trus
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s/%s is larger than %zu bytes: make it smaller",
 			    trust->where, w->file, w->max);
 	else
-		c = pv_file_read(fd, w->file, &s->text, e);
+		c = pv_file_read_sized(fd, st.st_size, w->file, trust, &s->text, e);
 	(void)close(fd);
 	if (c != PV_OK)
 		return c;
@@ -178,15 +179,33 @@ static enum pv_class send_places(struct sender *s, const struct pv_folder *f, st
 	return c;
 }
 
+/* What most domains have none of. To find each missing takes longer than to read `passwd`. */
+static enum pv_class send_optional(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	static const struct wanted files[] = {
+		{ "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL },
+		{ "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL },
+	};
+	enum { CONF, ALIASES, USERS, COUNT };
+	static const char *const names[COUNT] = { "domain.conf", "aliases", "users" };
+	enum pv_class c = PV_OK;
+	unsigned holds;
+	bool found;
+
+	if (!pv_folder_holds(f, names, COUNT, &holds))
+		holds = ~0U;
+	for (unsigned i = CONF; c == PV_OK && i <= ALIASES; i++)
+		if ((holds & 1U << i) != 0 && (i != ALIASES || s->purpose == PV_READER_KEYS))
+			c = send_file(s, f->fd, &f->trust, &files[i], &found, e);
+	return c == PV_OK && (holds & 1U << USERS) != 0 ? send_users(s, f, e) : c;
+}
+
 static enum pv_class send_files(struct sender *s, const struct pv_folder *f, bool standard,
 				struct pv_error *e)
 {
 	static const struct wanted addresses = { PV_STANDARD_FILE, PV_FRAME_STANDARD, PV_STANDARD_FILE_MAX,
 						 NULL };
 	static const struct wanted passwd = { "passwd", PV_FRAME_PASSWD, PV_READER_PASSWD_MAX, NULL };
-	static const struct wanted conf = { "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL };
-	static const struct wanted aliases = { "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL };
-	bool found;
 
 	if (standard)
 		return send_main_file(s, f, &addresses, "write it, or take postfix=yes away from `domains`",
@@ -194,11 +213,7 @@ static enum pv_class send_files(struct sender *s, const struct pv_folder *f, boo
 	enum pv_class c = send_main_file(s, f, &passwd, "restore it, or delete the domain", e);
 	if (c == PV_OK && s->purpose == PV_READER_LOGINS)
 		c = send_places(s, f, e);
-	if (c == PV_OK)
-		c = send_file(s, f->fd, &f->trust, &conf, &found, e);
-	if (c == PV_OK && s->purpose == PV_READER_KEYS)
-		c = send_file(s, f->fd, &f->trust, &aliases, &found, e);
-	return c == PV_OK ? send_users(s, f, e) : c;
+	return c == PV_OK ? send_optional(s, f, e) : c;
 }
 
 /* The folder may have changed since root looked at it. */
@@ -207,7 +222,7 @@ static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, bo
 {
 	struct pv_folder f;
 
-	enum pv_class c = pv_folder_open(&s->store, d, &f, e);
+	enum pv_class c = pv_folder_open_to_list(&s->store, d, &f, e);
 	if (c != PV_OK)
 		return c;
 	if (f.fd < 0)
@@ -244,15 +259,18 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 			    .purpose = order->purpose,
 			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX),
 			    .ready = PV_BUF_INIT(READY_MAX + FRAMES_ROOM) };
+	const int64_t end = pv_now_ms() + PV_READER_ENOUGH_MS;
 	enum pv_class c = PV_OK;
 
 	s.store.dirfd = open(s.store.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s.store.dirfd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s as uid %lu",
 				     s.store.dir, (unsigned long)order->uid);
-	for (; c == PV_OK && s.domain < order->count && s.sent < PV_READER_ENOUGH; s.domain++)
+	for (bool enough = false; c == PV_OK && s.domain < order->count && !enough; s.domain++) {
 		c = send_domain(&s, order->domains[s.domain],
 				order->standard != NULL && order->standard[s.domain], e);
+		enough = s.sent >= PV_READER_ENOUGH || pv_now_ms() >= end;
+	}
 	pv_buf_free_zero(&s.text);
 	pv_buf_free_zero(&s.ready);
 	(void)close(s.store.dirfd);

@@ -41,8 +41,8 @@ struct pv_send_order {
 	enum pv_reader_purpose purpose;
 };
 
-/* Send one domain after the other, until all or enough (PV_READER_ENOUGH) is sent: its files, or the reason
- * why not. Fails only where nothing can be sent. */
+/* Send one domain after the other, until all or enough (PV_READER_ENOUGH, _MS) is sent: its files, or the
+ * reason why not. Fails only where nothing can be sent. */
 enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e);
 
 /* reader_places.c: append to out the letters for the users of the folder's passwd, whose text this is.

@@ -145,7 +145,7 @@ static enum pv_class report_rest(struct readers *r, size_t account, const struct
 				 struct pv_error *e)
 {
 	struct pv_readers_account *a = &r->accounts[account];
-	struct pv_domain_files files = { .ok = false, .error = *why };
+	struct pv_domain_files files = { .ok = false, .why = { why->text, strlen(why->text) } };
 	enum pv_class c = PV_OK;
 
 	for (; c == PV_OK && a->next < a->count; a->next++)
@@ -160,12 +160,12 @@ static enum pv_class report_failure(struct readers *r, size_t account, const str
 {
 	struct pv_readers_account *a = &r->accounts[account];
 	struct pv_domain_files files = { .ok = false };
-	struct pv_error rest;
+	struct pv_error this, rest;
 
 	if (a->next == a->count)
 		return PV_OK;
 	const char *stood = a->domains[a->next]->s;
-	(void)pv_fail(&files.error, PV_TEMPORARY, "4.3.5",
+	(void)pv_fail(&this, PV_TEMPORARY, "4.3.5",
 		      "%s/%s: %s: see what in it hangs, or stops and kills processes of its account (uid "
 		      "%lu), then run make-postfix-maps",
 		      r->store->dir, stood, why->text, (unsigned long)a->ids.uid);
@@ -173,6 +173,7 @@ static enum pv_class report_failure(struct readers *r, size_t account, const str
 		      "it was not read, since reading %s/%s, which belongs to the same account, failed: mend "
 		      "that one",
 		      r->store->dir, stood);
+	files.why = (struct pv_slice){ this.text, strlen(this.text) };
 	enum pv_class c = r->each(r->ctx, account, a->next++, &files, e);
 	return c == PV_OK ? report_rest(r, account, &rest, e) : c;
 }

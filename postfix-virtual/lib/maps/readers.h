@@ -15,7 +15,7 @@ enum {
 	PV_READERS_AT_WORK_LOGINS = 2,
 	PV_READERS_MAX = 32, /* with those that are silent */
 	PV_READERS_SILENT_MS = 250,
-	PV_READERS_ROW = 1500, /* domains for one child */
+	PV_READERS_ROW = 6000, /* domains for one child, at most */
 
 	/* The time of one child, and that of all of an account's: so much, and more for each of its domains.
 	 */
@@ -27,7 +27,7 @@ enum {
 /* Bytes of one child, and of all that is held at once (what is being looked at comes on top). */
 #define PV_READERS_CHILD_MAX (PV_READER_DOMAIN_MAX + PV_READER_ENOUGH)
 #define PV_READERS_CHILD_MAX_LOGINS (PV_READER_LOGINS_MAX + PV_READER_ENOUGH)
-#define PV_READERS_MEMORY (7 * PV_READERS_CHILD_MAX)
+#define PV_READERS_MEMORY ((size_t)88 << 20) /* more than those at work hold, of either kind */
 
 /* An account and its domains. */
 struct pv_readers_account {
@@ -40,7 +40,7 @@ struct pv_readers_account {
 	int64_t spent_ms; /* by children that ended */
 };
 
-/* What came of domains[domain] of accounts[account]: files->ok, or files->error says why not. */
+/* What came of domains[domain] of accounts[account]: files->ok, or pv_files_error() says why not. */
 typedef enum pv_class pv_readers_each(void *ctx, size_t account, size_t domain,
 				      const struct pv_domain_files *files, struct pv_error *e);
 

@@ -11,6 +11,15 @@ struct row {
 	const char *secret;
 };
 
+static bool is_secret(const char *s)
+{
+	size_t len = 0;
+
+	while (s[len] > 0x20 && s[len] <= 0x7e)
+		len++;
+	return s[len] == '\0' && len > 0 && len < PV_PASSWORD_RANDOM_SIZE;
+}
+
 /* Cut an entry in two. */
 static enum pv_class parse(const struct pv_lines *it, const struct pv_line *l, struct row *r,
 			   struct pv_error *e)
@@ -20,11 +29,7 @@ static enum pv_class parse(const struct pv_lines *it, const struct pv_line *l, s
 	/* The line itself is not shown: it holds a secret. */
 	if (colon == NULL || pv_user_parse(l->text, (size_t)(colon - l->text), &r->user, NULL) != PV_OK)
 		return pv_line_fail(it, l, e, "it does not begin with a user's name and a colon");
-	size_t len = strlen(colon + 1);
-	for (size_t i = 0; i < len; i++)
-		if (colon[1 + i] <= 0x20 || colon[1 + i] > 0x7e)
-			len = 0;
-	if (len == 0 || len >= PV_PASSWORD_RANDOM_SIZE)
+	if (!is_secret(colon + 1))
 		return pv_line_fail(it, l, e, "the secret of %s is not 1 to %d printable characters",
 				    r->user.s, PV_PASSWORD_RANDOM_SIZE - 1);
 	r->secret = colon + 1;
@@ -151,6 +156,9 @@ enum pv_class pv_apop_change(const char *text, size_t len, const char *file, con
 	size_t count = 0, kept = 0;
 
 	*found_r = false;
+	if (secret != NULL && !is_secret(secret))
+		return pv_fail(e, PV_PERMANENT, "5.7.0", "a secret for APOP has 1 to %d printable characters",
+			       PV_PASSWORD_RANDOM_SIZE - 1);
 	if (len > 0 && text[len - 1] != '\n')
 		return pv_fail(
 			e, PV_TEMPORARY, "4.3.5",

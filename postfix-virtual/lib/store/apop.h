@@ -20,7 +20,8 @@ enum pv_class pv_apop_find(const struct pv_folder *f, const struct pv_user *u,
 /*
  * Write to out what text (the whole file; empty where there is none) becomes when u's secret is `secret`
  * (NULL: his line goes): comments and blank lines first, then the users sorted by name. *found_r: u had a
- * line. PV_TEMPORARY as pv_apop_find() (also: no newline at the end). `file` is for sentences.
+ * line. `file` is for sentences. PV_PERMANENT: the secret is none. PV_TEMPORARY: as pv_apop_find(), or no
+ * newline at the end.
  */
 enum pv_class pv_apop_change(const char *text, size_t len, const char *file, const struct pv_user *u,
 			     const char *secret, bool *found_r, struct pv_buf *out, struct pv_error *e);

@@ -274,13 +274,32 @@ static bool are_servers(const char *s)
 	return true;
 }
 
+static bool is_domain(const char *s)
+{
+	struct pv_domain d;
+
+	return pv_domain_parse(s, strlen(s), &d, NULL) == PV_OK;
+}
+
+static bool is_group(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len <= 32 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
+}
+
+static bool is_in(const char *s, unsigned long least, unsigned long most)
+{
+	unsigned long n;
+
+	return pv_parse_number(s, strlen(s), most, &n) && n >= least;
+}
+
 /* What is wrong with `value` and what to write instead, or NULL. */
 static const char *fault(enum kind kind, const char *value)
 {
 	static const char not_absolute[] = "write an absolute path of letters, digits and `._-+@%=~`, "
 					   "without `..`";
-	struct pv_domain d;
-	unsigned long days;
 	bool on;
 
 	switch (kind) {
@@ -300,22 +319,16 @@ static const char *fault(enum kind kind, const char *value)
 	case MAP_TYPE:
 		return strcmp(value, "lmdb") == 0 ? NULL : "only lmdb is known";
 	case DOMAIN:
-		if (value[0] == '\0' || pv_domain_parse(value, strlen(value), &d, NULL) == PV_OK)
-			return NULL;
-		return "write a domain like example.org, or nothing";
+		return value[0] == '\0' || is_domain(value) ? NULL
+							    : "write a domain like example.org, or nothing";
 	case GROUP:
-		return strlen(value) <= 32 && strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_-") ==
-						      strlen(value)
-			       ? NULL
-			       : "write the name of a group, or nothing";
+		return is_group(value) ? NULL : "write the name of a group, or nothing";
 	case HOST:
 		return is_host(value) ? NULL : "write a host's name";
 	case DELIMITERS:
 		return are_delimiters(value) ? NULL : "write + or what Postfix's recipient_delimiter says";
 	case DAYS:
-		return pv_parse_number(value, strlen(value), 100000, &days) && days > 0
-			       ? NULL
-			       : "write a number of days";
+		return is_in(value, 1, 100000) ? NULL : "write a number of days";
 	case SWITCH:
 		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
 	case LANGUAGE:
@@ -325,14 +338,11 @@ static const char *fault(enum kind kind, const char *value)
 	case TLS:
 		return is_one_of(value, "no optional required") ? NULL : "write no, optional or required";
 	case NUMBER:
-		return pv_parse_number(value, strlen(value), 100000, &days) && days > 0
-			       ? NULL
-			       : "write a number, 1 or more";
+		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
 	case SECONDS:
-		return pv_parse_number(value, strlen(value), 86400, &days) ? NULL
-									   : "write a number of seconds";
+		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
 	case IDLE:
-		return pv_parse_number(value, strlen(value), 86400, &days) && days >= 600
+		return is_in(value, 600, 86400)
 			       ? NULL
 			       : "write a number of seconds, 600 or more (RFC 1939, section 3)";
 	case LISTEN:

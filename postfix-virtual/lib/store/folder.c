@@ -35,16 +35,29 @@ static enum pv_class fail_open(int err, const char *path, struct pv_error *e)
 	return pv_fail_errno(e, pv_errno_class(err), "4.3.5", err, "open folder %s", path);
 }
 
-enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
-			     struct pv_error *e)
+/* What the folder's inode says of it. */
+static void note_folder(struct pv_folder *f, const struct stat *st)
 {
+	f->uid = st->st_uid;
+	f->gid = st->st_gid;
+	f->changed = st->st_ctim;
+	f->trust = (struct pv_trust){ .uid = st->st_uid, .where = f->path };
+}
+
+/* access: O_PATH, or O_RDONLY where that is allowed. */
+static enum pv_class open_folder(const struct pv_store *s, const struct pv_domain *d, int access,
+				 struct pv_folder *f, struct pv_error *e)
+{
+	const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
 	enum pv_class c;
 
 	f->domain = *d;
 	f->fd = -1;
 	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
-	int fd = openat(s->dirfd, d->s, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(s->dirfd, d->s, access | flags);
+	if (fd < 0 && errno == EACCES && access != O_PATH)
+		fd = openat(s->dirfd, d->s, O_PATH | flags);
 	if (fd < 0)
 		return errno == ENOENT ? PV_OK : fail_open(errno, f->path, e);
 	if (fstat(fd, &st) != 0)
@@ -56,10 +69,20 @@ enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d
 		return c;
 	}
 	f->fd = fd;
-	f->uid = st.st_uid;
-	f->gid = st.st_gid;
-	f->trust = (struct pv_trust){ .uid = st.st_uid, .where = f->path };
+	note_folder(f, &st);
 	return PV_OK;
+}
+
+enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+			     struct pv_error *e)
+{
+	return open_folder(s, d, O_PATH, f, e);
+}
+
+enum pv_class pv_folder_open_to_list(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+				     struct pv_error *e)
+{
+	return open_folder(s, d, O_RDONLY, f, e);
 }
 
 enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
@@ -75,9 +98,7 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 		return errno == ENOENT ? PV_OK : fail_open(errno, f->path, e);
 	if (!S_ISDIR(st.st_mode))
 		return fail_open(ENOTDIR, f->path, e);
-	f->uid = st.st_uid;
-	f->gid = st.st_gid;
-	f->trust = (struct pv_trust){ .uid = st.st_uid, .where = f->path };
+	note_folder(f, &st);
 	return check_folder(f, &st, e);
 }
 

@@ -11,12 +11,13 @@
 
 struct pv_folder {
 	struct pv_domain domain;
-	int fd;		       /* O_PATH; -1: there is no such folder */
-	char path[4096];       /* for sentences */
-	uid_t uid;	       /* the domain's account */
-	gid_t gid;	       /* the folder's group */
-	struct pv_trust trust; /* uid and path of this folder, for the readers of its files; its `where` is
-				  path[] above, so an open folder must stay where it is in memory */
+	int fd;			 /* O_PATH; -1: there is no such folder */
+	char path[4096];	 /* for sentences */
+	uid_t uid;		 /* the domain's account */
+	gid_t gid;		 /* the folder's group */
+	struct timespec changed; /* when the folder was changed last, as far as it was looked at */
+	struct pv_trust trust;	 /* uid and path of this folder, for the readers of its files; its `where` is
+				    path[] above, so an open folder must stay where it is in memory */
 };
 
 /*
@@ -26,11 +27,18 @@ struct pv_folder {
  */
 enum pv_class pv_folder_open(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
 			     struct pv_error *e);
+/* The same for pv_folder_holds() later: f->fd can be listed too, where the account may list the folder. */
+enum pv_class pv_folder_open_to_list(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
+				     struct pv_error *e);
 /* The same judgement without opening it (f->fd stays -1), which is quicker by far: for all domains at once.
  */
 enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
 			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
+/* Which of names[] (at most 32) are in the folder? *holds_r: bit i for names[i]. Returns false where one look
+ * at it cannot tell: it cannot be listed, it is large, or it was changed within the last two seconds or while
+ * it was listed (what is replaced just then may be missing in a listing): then each is to be opened. */
+bool pv_folder_holds(const struct pv_folder *f, const char *const *names, size_t count, unsigned *holds_r);
 
 /*
  * Which domain of ours does d stand for: itself, the target of its alias_of, or the nearest parent that is

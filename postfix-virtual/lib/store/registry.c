@@ -167,9 +167,10 @@ static int compare(const void *a, const void *b)
 
 const struct pv_registry_entry *pv_registry_get(const struct pv_registry *r, const struct pv_domain *d)
 {
-	struct pv_registry_entry key = { .domain = *d };
-
-	return r->count == 0 ? NULL : bsearch(&key, r->entries, r->count, sizeof key, compare);
+	if (r->count == 0)
+		return NULL;
+	const struct pv_registry_entry key = { .domain = *d };
+	return bsearch(&key, r->entries, r->count, sizeof key, compare);
 }
 
 void pv_registry_free(struct pv_registry *r)
