@@ -353,7 +353,6 @@ static void where_another_message_begins_nothing_is_removed(void **state)
 	reset();
 	struct pv_maildrop *m = box_open(&l);
 	overwrite(w.message[0].len + w.message[1].len + 8);
-	must(pv_maildrop_check(m, 1, &e), &e);
 	assert_int_equal(pv_maildrop_check(m, 2, &e), PV_TEMPORARY);
 	assert_int_equal(pv_maildrop_send(m, 2, 0, into_text, &t, &e), PV_TEMPORARY);
 	assert_int_equal(t.len, 0);

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import agent  # noqa: E402
 import pop3d  # noqa: E402
 from pop3trial import Case, Trials, cases, dele, mbox, say  # noqa: E402
-from scratch import write  # noqa: E402
+from scratch import read  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 
 faults = 0
@@ -65,6 +65,41 @@ def fail_each(t, case, error):
         trial.box.put(None)
     check(f"{error} at each of {len(points)} calls of QUIT, {case.name} ({refused} refused)", refused > 3 and not bad,
           "\n".join(bad[:12]))
+
+
+def logins(t, error):
+    """Every call behind PASS fails: who gets in has all rights dropped and sees his mail; else it is no login, and nothing
+    changes."""
+    global faults
+    case = Case("7 there", SEVEN, [])
+    points = t.trials(case, 1)[0].calls("PASS secret")[0]
+    names = [p[0] for p in points]
+    points = [p for p in points[names.index("setgroups"):] if p[0] not in CANNOT_FAIL]
+    bad, refused = [], 0
+    for (call, nth), trial in zip(points, t.trials(case, len(points))):
+        session = trial.open("PASS secret")
+        session.strace("/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={nth}")
+        try:
+            answer, problem = session.client.ask("PASS secret"), None
+            if answer.startswith(b"+OK"):
+                status = read(f"/proc/{session.process.pid}/status").decode()
+                if f"Uid:\t{agent.UID}\t{agent.UID}\t{agent.UID}\t{agent.UID}\n" not in status or "CapPrm:\t0000000000000000" not in status:
+                    problem = f"in, with {status}"
+                elif (seen := session.client.ask("STAT")) and not seen.startswith(b"+OK 7 "):  # b"": that could not be read
+                    problem = f"in, and the mail is not there: {seen!r}"
+            elif answer:
+                refused += 1
+                problem = None if answer.startswith((b"-ERR [SYS/TEMP]", b"-ERR [IN-USE]")) and session.client.ended() else f"{answer!r}"
+        except (OSError, EOFError) as e:
+            problem = f"{e}"
+        session.wait()
+        faults += 1
+        if not problem and (trial.box.bytes() != SEVEN or [n for n in trial.box.litter() if call != "unlinkat"]):
+            problem = f"{answer!r}, {len(trial.box.bytes())} bytes, left over: {trial.box.litter()}"
+        if problem:
+            bad.append(f"{call} {nth}: {problem}")
+        trial.box.put(None)
+    check(f"{error} at each of {len(points)} calls of the login, from where it drops its rights ({refused} refused)", refused > 5 and not bad, "\n".join(bad[:12]))
 
 
 def size_limits(t, case):
@@ -156,6 +191,7 @@ def main():
                 fail_each(t, case, error)
     for case in [LAST, *cases()[6:9:2]]:
         fail_each(t, case, "EIO")
+    logins(t, "EIO")
     size_limits(t, SOME)
     full_disk()
     no_dotlock(t)
