@@ -156,7 +156,7 @@ class Trial:
             return f"the next delivery is not whole behind what stood there: {behind[-200:]!r}"
         if len(behind) != len(base) + FROM.match(behind, len(base)).end() - len(base) + len(message.stored) + 1:
             return f"too many bytes after the next delivery: {len(behind)}"
-        left = [n for n in self.box.litter() if not n.endswith(".index.new")]  # that, the next session removes
+        left = [n for n in self.box.litter() if not n.endswith(".new")]  # those, the next session removes
         return f"left over: {left}" if left else None
 
     def next_session(self):

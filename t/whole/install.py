@@ -9,7 +9,8 @@ from scratch import TOP, folder, must, read, run, write  # noqa: E402
 from tap import check, done, equal  # noqa: E402
 
 PREFIX = "/opt/pv"
-PROGRAMS = ["bin/virtual-deliver", "sbin/make-postfix-maps", "sbin/postfix-virtual", "bin/virtual-checkpassword"]
+PROGRAMS = ["bin/virtual-deliver", "sbin/make-postfix-maps", "sbin/postfix-virtual", "bin/virtual-checkpassword",
+            "sbin/virtual-pop3d"]
 
 
 class Installation:
@@ -37,12 +38,14 @@ def what_is_there(i):
         mode = os.lstat(i.at(name)).st_mode if name in files else 0
         check(f"{name} is installed, runs, and has no set-id bit", stat.S_IMODE(mode) == 0o755 and
               run([i.at(name), "--version"]).stdout, oct(mode))
+    module = os.lstat(i.at("lib/postfix-virtual/virtual-pop3d.so"))
+    equal("the module of virtual-pop3d is installed, root's alone to write", (stat.S_IMODE(module.st_mode), module.st_uid), (0o644, 0))
     equal("bin/virtual is a link to virtual-deliver", os.readlink(i.at("bin/virtual")), "virtual-deliver")
     pages = [f for f in files if f.startswith("share/man/")]
     equal("the man pages are installed by section", pages,
           ["share/man/man5/postfix-virtual-files.5", "share/man/man5/virtual.conf.5", "share/man/man8/make-postfix-maps.8",
            "share/man/man8/postfix-virtual.8", "share/man/man8/virtual-checkpassword.8",
-           "share/man/man8/virtual-deliver.8"])
+           "share/man/man8/virtual-deliver.8", "share/man/man8/virtual-pop3d.8"])
     docs = "share/doc/postfix-virtual/"
     samples = {os.path.relpath(os.path.join(top, n), TOP) for top, _, names in os.walk(os.path.join(TOP, "samples"))
                for n in names}
