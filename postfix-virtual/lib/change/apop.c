@@ -20,16 +20,6 @@ static bool is_there(int folder)
 	return faccessat(folder, APOP_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-static enum pv_class open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
-
-	enum pv_class c = pv_dir_open(AT_FDCWD, s->where, &trust, fd_r, NULL, e);
-	if (c == PV_OK && *fd_r < 0)
-		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "the folder %s is gone", s->where);
-	return c;
-}
-
 static enum pv_class put(struct pv_step *s, int folder, const struct pv_buf *old, const struct pv_buf *new,
 			 bool found, struct pv_error *e)
 {
@@ -70,7 +60,7 @@ enum pv_class pv_step_user_apop(struct pv_step *s, struct pv_error *e)
 	const struct pv_user *u = &s->mark->user;
 	int folder;
 
-	enum pv_class c = open_folder(s, &folder, e);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
 	c = *s->mark->hash != '\0' ? change_file(s, folder, u, u, s->mark->hash, e)

@@ -22,7 +22,7 @@ enum { CONF_MAX = 64 * 1024, MAILBOX_LOCK_MS = 20000 };
 static const uid_t same_uid = (uid_t)-1;
 static const gid_t same_gid = (gid_t)-1;
 
-static enum pv_class open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e)
+enum pv_class pv_step_open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e)
 {
 	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
 
@@ -324,7 +324,7 @@ enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e)
 	const struct pv_address a = address_of(s, &s->mark->user);
 	int folder;
 
-	enum pv_class c = open_folder(s, &folder, e);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
 	c = make_home(s, e);
@@ -341,7 +341,7 @@ enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e)
 	const struct pv_passwd_edit edit = { .user = &s->mark->user, .hash = s->mark->hash };
 	int folder;
 
-	enum pv_class c = open_folder(s, &folder, e);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
 	c = change_passwd(s, folder, &edit, e);
@@ -355,7 +355,7 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	const struct pv_address from = address_of(s, &s->mark->user), to = address_of(s, &s->mark->to);
 	int folder;
 
-	enum pv_class c = open_folder(s, &folder, e);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
 	c = pv_forward_drop(&s->edit, s->store, s->account, &from, s->mark->when, e);
@@ -379,7 +379,7 @@ enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e)
 {
 	int folder;
 
-	enum pv_class c = open_folder(s, &folder, e);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
 	c = switch_conf(s, folder, s->mark->kind == PV_MARK_USER_ENABLE, e);
@@ -393,7 +393,7 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
 	const struct pv_address a = address_of(s, &s->mark->user);
 	int folder;
 
-	enum pv_class c = open_folder(s, &folder, e);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
 	c = pv_forward_drop(&s->edit, s->store, s->account, &a, s->mark->when, e);

@@ -85,6 +85,9 @@ struct pv_step {
 	char where[4096];	     /* the domain's folder */
 };
 
+/* Open the domain's folder, as the account (user_steps.c); it must be there, the account's. */
+enum pv_class pv_step_open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e);
+
 /* The files of a user, as the account (user_steps.c): for each kind of mark. */
 enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);
