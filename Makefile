@@ -145,7 +145,7 @@ deps:
 #: test       install what is missing, then run every test (root)
 test:
 	t/deps all
-	$(MAKE) all unit-programs
+	$(MAKE) -j$$(nproc) all unit-programs
 	t/run
 
 #: unit       unit tests alone
