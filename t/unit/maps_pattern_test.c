@@ -9,6 +9,8 @@
 #include "maps/pcre.h"
 #include "store/aliases.h"
 
+#define A16 "aaaaaaaaaaaaaaaa"
+
 static struct pv_pattern p;
 
 static enum pv_class take(const char *entry, struct pv_error *e)
@@ -38,6 +40,7 @@ static void a_good_pattern_becomes_an_expression_of_safe_characters(void **state
 		{ "/^x-[-a-z]+$/: x", "x-[-a-z]+", "x" },
 		{ "/^([a-z.]+)-x$/: ${1}x", "([a-z.]+)-x", "${1}x" },
 		{ "/^x-([a-z.]+)$/: a-${1}", "x-([a-z.]+)", "a-${1}" },
+		{ "/^x$/: " A16 A16 A16 A16, "x", A16 A16 A16 A16 },
 	};
 	struct pv_error e;
 
@@ -59,6 +62,7 @@ static void a_refused_pattern_is_told_the_column_and_the_mend(void **state)
 	} rows[] = {
 		{ "/sales$/: s", 2, "begin with `^`" },
 		{ "/^sales/: s", 8, "end in `$`" },
+		{ "/^a$/: " A16 A16 A16 A16 "a", 8, "too long" },
 		{ "/^sales$", 8, "ends in `$/`" },
 		{ "/^$/: s", 3, "empty pattern" },
 		{ "/^a|b$/: s", 4, "in a group only" },

@@ -124,6 +124,8 @@ static const char *take_part(struct pv_pattern *p, const char **at, size_t *len,
 	return join(before, &edges);
 }
 
+static const char too_long[] = "the target is too long: write a shorter one";
+
 static enum pv_class take_parts(const char *entry, const char *at, struct pv_pattern *p, struct pv_error *e)
 {
 	const char *start = at;
@@ -132,12 +134,13 @@ static enum pv_class take_parts(const char *entry, const char *at, struct pv_pat
 
 	while (*at != '\0') {
 		const char *from = at;
-		const char *mend = len > PV_USER_MAX ? "the target is too long: write a shorter one"
-						     : take_part(p, &at, &len, &before);
+		const char *mend = len > PV_USER_MAX ? too_long : take_part(p, &at, &len, &before);
 		if (mend != NULL)
 			return pv_pattern_fault(entry, from, mend, e);
 	}
 	p->target[len] = '\0';
+	if (len > PV_USER_MAX)
+		return pv_pattern_fault(entry, start, too_long, e);
 	if (len == 0)
 		return pv_pattern_fault(entry, start, "the pattern leads nowhere: write a user's name", e);
 	if ((before & AT_START) != 0)
