@@ -202,10 +202,13 @@ def asked(h, enemies):
     for e in stoppers:  # enough to look at for the child to be met
         for n in range(3000):
             e.own(write(f"{e.account.pw_dir}/.forward+x{n}--{e.domain}", "x\n"))
-    begin = time.monotonic()
-    out = h.admin("doctor").stdout.decode()
-    took = time.monotonic() - begin
-    found = [e.domain for e in stoppers if f"unknown: {e.domain}: what is account {e.account.pw_name}'s cannot be looked at: " in out]
+    for _ in range(5):  # a child may be through before it is met
+        begin = time.monotonic()
+        out = h.admin("doctor").stdout.decode()
+        took = time.monotonic() - begin
+        found = [e.domain for e in stoppers if f"unknown: {e.domain}: what is account {e.account.pw_name}'s cannot be looked at: " in out]
+        if found:
+            break
     check("doctor names the accounts that stop their children", found, out)
     check(f"and takes {2 * MAPS_SECONDS} s at most", took < 2 * MAPS_SECONDS + 4, f"{took:.1f} s\n{out}")
 

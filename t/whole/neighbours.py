@@ -24,7 +24,7 @@ ACTS = [("nobody", ()), ("procmail", ()), ("dovecot_fetch", ()), ("dovecot_flags
 # where the delivery is killed; limit: how many bytes of it may be written before
 KILLS = [("before it writes", "pwritev", 2, None), ("in the middle of its write", "ftruncate", 1, 30_000),
          ("behind its write", "fsync", 1, None), ("before it notes the id", "pwrite64", 2, None),
-         ("before it closes the journal", "pwrite64", 3, None), ("before it gives the lock back", "unlinkat", 2, None),
+         ("before it closes the journal", "pwrite64", 3, None), ("before it gives the lock back", "unlinkat", 1, None),
          ("before its end", "sendto", 1, None)]
 
 
