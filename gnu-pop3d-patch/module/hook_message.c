@@ -280,7 +280,7 @@ int vp_dot_filter_close(void)
 	return is_broken || vp_wire_write(".\r\n", 3) ? 0 : MU_ERR_FAILURE;
 }
 
-VP_EXPORT void mu_stream_destroy(mu_stream_t *s)
+void vp_message_stream_destroy(mu_stream_t *s)
 {
 	size_t i;
 

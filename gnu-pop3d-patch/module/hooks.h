@@ -117,5 +117,7 @@ const char *vp_hooks_find(void);
 int vp_dot_filter(mu_stream_t *filter);
 bool vp_is_dot_filter(mu_stream_t s);
 int vp_dot_filter_close(void);
+/* mu_stream_destroy() for what may be one of ours. */
+void vp_message_stream_destroy(mu_stream_t *s);
 
 #endif

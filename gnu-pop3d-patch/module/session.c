@@ -95,13 +95,13 @@ static enum pv_class open_all(struct pv_error *e)
 }
 
 /* The daemon's listening sockets, which this child of it has too: a daemon that is started anew must find its
- * place free, however long this session lasts. */
-static void close_listeners(void)
+ * place free, however long this session lasts. They were opened before the connection `in`. */
+static void close_listeners(int in)
 {
 	int listens = 0;
 	socklen_t len = sizeof listens;
 
-	for (int fd = 3; fd < 256; fd++)
+	for (int fd = 3; fd < in; fd++)
 		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens != 0)
 			(void)close(fd);
 }
@@ -124,7 +124,7 @@ void vp_session_begin(int in, int out)
 	vp.top_lines = PV_ALL_LINES;
 	(void)snprintf(vp.language, sizeof vp.language, "en");
 	pv_log_open("virtual-pop3d", "/dev/log");
-	close_listeners();
+	close_listeners(in);
 	look_at_ends(in);
 	if (open_all(&e) != PV_OK) {
 		failed = true;

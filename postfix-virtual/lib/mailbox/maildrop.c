@@ -15,7 +15,10 @@
 /* X-UIDLs of a million messages, and no more. */
 enum { X_UIDLS_MAX = 72 * 1000 * 1000 };
 
-enum { APPEND_MS = 200 }; /* between the new time of a file and its new size */
+enum {
+	APPEND_MS = 200, /* between the new time of a file and its new size */
+	LOOK_MS = 20,	 /* so long a look holds, where the times look as they did: many DELE come at once */
+};
 
 enum pv_class pv_maildrop_break(struct pv_maildrop *m, struct pv_error *e)
 {
@@ -249,7 +252,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 		same = st.st_size == m->seen.st_size && same_time(&st.st_mtim, &m->seen.st_mtim) &&
 		       same_time(&st.st_ctim, &m->seen.st_ctim);
 	} while (!same && st.st_size == m->seen.st_size && pv_backoff_wait(&wait));
-	if (same && m->settled)
+	if (same && (m->settled || pv_now_ms() - m->looked_ms < LOOK_MS))
 		return PV_OK;
 	if (!same && st.st_size == m->seen.st_size)
 		return pv_maildrop_break(m, e);
@@ -259,6 +262,7 @@ enum pv_class pv_maildrop_check_file(struct pv_maildrop *m, struct pv_error *e)
 		return pv_maildrop_break(m, e);
 	m->seen = st;
 	m->settled = pv_index_is_settled(&st);
+	m->looked_ms = pv_now_ms();
 	return PV_OK;
 }
 

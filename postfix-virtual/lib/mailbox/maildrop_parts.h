@@ -28,6 +28,7 @@ struct pv_maildrop {
 	struct stat st;	     /* of it, when it was scanned */
 	struct stat seen;    /* when it was looked at last, and was found to have grown at most */
 	bool settled;	     /* with this status it still is that */
+	int64_t looked_ms;   /* else: when it was looked at, by pv_now_ms() */
 	uint64_t end_anchor; /* checksum of its last bytes (journal.h) */
 	struct pv_records list;
 	struct pv_digest *digests; /* as many as messages; NULL: none yet */
