@@ -53,7 +53,7 @@ static void read_back(const struct pv_buf *sent, uint64_t lines, const struct pv
 	int fd = file_of(sent->s, sent->len);
 	require(pv_scan_message(fd, sent->len, &r, NULL) == PV_OK);
 	require(r.octets == sent->len && r.lines == lines);
-	require(pv_digest_message(fd, &r, sent->len, &d, NULL, memory, NULL) == PV_OK);
+	require(pv_digest_message(fd, &r, sent->len, &d, NULL, memory, NULL, NULL) == PV_OK);
 	require(memcmp(d.hash, want->hash, sizeof d.hash) == 0);
 	(void)close(fd);
 }
@@ -62,6 +62,7 @@ static void try_message(struct pv_maildrop *m, size_t i)
 {
 	struct pv_buf wire = PV_BUF_INIT(1 << 20), sent = PV_BUF_INIT(1 << 20), top = PV_BUF_INIT(1 << 20);
 	const struct pv_record *r = &m->list.v[i];
+	struct pv_window window = { .len = 0 };
 	struct pv_source source;
 	struct pv_digest d;
 	uint64_t lines;
@@ -70,7 +71,7 @@ static void try_message(struct pv_maildrop *m, size_t i)
 	unstuff(&wire, &sent, &lines);
 	require(sent.len == r->octets && lines == r->lines);
 	require(pv_source_open(m, i, &source, NULL) == PV_OK);
-	require(pv_digest_message(m->fd, r, source.end, &d, &m->x_uidls, m->block, NULL) == PV_OK);
+	require(pv_digest_message(m->fd, r, source.end, &d, &m->x_uidls, m->block, &window, NULL) == PV_OK);
 	read_back(&sent, lines, &d, m->block);
 	require(pv_maildrop_send(m, i, 1, take, &top, NULL) == PV_OK);
 	require(top.len <= wire.len && memcmp(top.s, wire.s, top.len) == 0);

@@ -19,7 +19,7 @@ struct place {
 enum {
 	PLACES = 8, /* of a bucket */
 	BUCKETS = 8192,
-	LOCK_MS = 4000,	 /* a refusal waits as long in any case */
+	LOCK_MS = 2000,	 /* a refusal waits about as long in any case */
 	HALF_LIFE = 600, /* seconds */
 	ONE = 256,
 	SCORE_MAX = 4096 * ONE,

@@ -115,7 +115,8 @@ static int add_body(struct header *h, struct pv_walk *w)
 }
 
 enum pv_class pv_digest_message(int fd, const struct pv_record *r, uint64_t end, struct pv_digest *d,
-				struct pv_buf *x_uidls, char *memory, struct pv_error *e)
+				struct pv_buf *x_uidls, char *memory, struct pv_window *window,
+				struct pv_error *e)
 {
 	struct header h = { .d = d, .x_uidls = x_uidls };
 	struct pv_piece p;
@@ -123,7 +124,7 @@ enum pv_class pv_digest_message(int fd, const struct pv_record *r, uint64_t end,
 
 	*d = (struct pv_digest){ .nth = 0 };
 	pv_hash128_start(&h.hash);
-	int more = pv_walk_start(&w, fd, r, end, memory);
+	int more = pv_walk_start(&w, fd, r, end, memory, window);
 	while (more >= 0 && (more = pv_walk_next(&w, &p)) > 0 && !add_header_line(&h, &p))
 		;
 	if (more > 0)

@@ -7,13 +7,15 @@
 #define PV_MAILDROP_DIGEST_H
 
 #include "mailbox/maildrop_parts.h"
+#include "mailbox/maildrop_walk.h"
 
 /*
  * Fill hash and x_uidl of *d for the message r, which ends at `end`. A valid X-UIDL (RFC 1939, section 7) is
- * appended to x_uidls (NULL: not asked for). memory: PV_SCAN_BLOCK bytes to work in. PV_TEMPORARY: it cannot
- * be read, or is shorter than it was.
+ * appended to x_uidls (NULL: not asked for). memory, window: see pv_walk_start(). PV_TEMPORARY: it cannot be
+ * read, or is shorter than it was.
  */
 enum pv_class pv_digest_message(int fd, const struct pv_record *r, uint64_t end, struct pv_digest *d,
-				struct pv_buf *x_uidls, char *memory, struct pv_error *e);
+				struct pv_buf *x_uidls, char *memory, struct pv_window *window,
+				struct pv_error *e);
 
 #endif

@@ -80,6 +80,7 @@ static void mark(struct matching *k, size_t i, struct pv_record *like)
 static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 {
 	struct pv_maildrop *m = k->m;
+	struct pv_window window = { .len = 0 };
 	struct pv_digest now;
 
 	for (size_t i = 0; i < m->list.n; i++) {
@@ -90,7 +91,7 @@ static enum pv_class match_in_place(struct matching *k, struct pv_error *e)
 		if (!same && (r->flags & PV_RECORD_DIGEST) != 0) {
 			enum pv_class c =
 				pv_digest_message(k->fd, &k->fresh->v[i], end_of(k->fresh, i, k->size), &now,
-						  NULL, m->block, e);
+						  NULL, m->block, &window, e);
 			if (c != PV_OK)
 				return c;
 			same = same_digest(&now, &m->digests[i]);
@@ -156,6 +157,7 @@ static void match_sorted(struct matching *k, const struct known *then, size_t n_
 static enum pv_class match_elsewhere(struct matching *k, struct pv_error *e)
 {
 	struct pv_maildrop *m = k->m;
+	struct pv_window window = { .len = 0 };
 	size_t n_then = m->list.n, n_now = k->fresh->n;
 	enum pv_class c = PV_OK;
 
@@ -175,7 +177,7 @@ static enum pv_class match_elsewhere(struct matching *k, struct pv_error *e)
 	for (size_t i = 0; c == PV_OK && i < n_now; i++) {
 		now[i].i = i;
 		c = pv_digest_message(k->fd, &k->fresh->v[i], end_of(k->fresh, i, k->size), &now[i].digest,
-				      NULL, m->block, e);
+				      NULL, m->block, &window, e);
 	}
 	if (c == PV_OK) {
 		qsort(then, n_then, sizeof *then, by_digest);

@@ -86,7 +86,7 @@ static int find_status(const struct rewriting *w, const struct pv_record *r, uin
 	char last = '\n';
 
 	as_it_stands.flags &= ~(unsigned)PV_RECORD_QUOTED;
-	int more = pv_walk_start(&walk, w->box->fd, &as_it_stands, end, w->memory);
+	int more = pv_walk_start(&walk, w->box->fd, &as_it_stands, end, w->memory, NULL);
 	uint64_t begins = walk_at(&walk);
 	*s = (struct status){ .crlf = false };
 	for (; more >= 0 && (more = pv_walk_next(&walk, &p)) > 0; begins = walk_at(&walk)) {

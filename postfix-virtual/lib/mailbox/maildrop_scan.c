@@ -292,7 +292,7 @@ static int look_for_status(int fd, uint64_t end, struct pv_record *r, char *memo
 	size_t name = sizeof status_name - 1;
 	struct pv_piece p;
 	struct pv_walk w;
-	int more = pv_walk_start(&w, fd, r, end, memory);
+	int more = pv_walk_start(&w, fd, r, end, memory, NULL);
 
 	while (more >= 0 && (more = pv_walk_next(&w, &p)) > 0 && !(p.begins && p.ends && p.len == 0))
 		if (p.begins && p.len >= name && memcmp(p.s, status_name, name) == 0 &&

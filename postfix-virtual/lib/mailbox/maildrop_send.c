@@ -84,7 +84,7 @@ enum pv_class pv_maildrop_send(struct pv_maildrop *m, size_t i, uint64_t body_li
 	if (c != PV_OK || (c = pv_source_open(m, i, &source, e)) != PV_OK)
 		return c;
 	o.memory = m->block + PV_SCAN_BLOCK;
-	if (pv_walk_start(&w, source.fd, source.r, source.end, m->block) != 0)
+	if (pv_walk_start(&w, source.fd, source.r, source.end, m->block, NULL) != 0)
 		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read a message");
 	else
 		c = put_message(&w, body_lines, &o, &whole, e);

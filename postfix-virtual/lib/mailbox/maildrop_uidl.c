@@ -3,16 +3,18 @@
 #include "mailbox/maildrop_index.h"
 #include "mailbox/maildrop_parts.h"
 
-enum { NTH_ROOM = sizeof "-4294967295" - 1, HASH_TEXT = 26 };
+enum { NTH_ROOM = sizeof "-4294967295" - 1, HASH_TEXT = 26, AHEAD = 16 };
 
-static enum pv_class learn(struct pv_maildrop *m, size_t i, struct pv_error *e)
+/* window: what of an mbox is in m->block; NULL: only this message is asked for. */
+static enum pv_class learn(struct pv_maildrop *m, size_t i, struct pv_window *window, struct pv_error *e)
 {
 	struct pv_source source;
 
 	enum pv_class c = pv_source_open(m, i, &source, e);
 	if (c != PV_OK)
 		return c;
-	c = pv_digest_message(source.fd, source.r, source.end, &m->digests[i], &m->x_uidls, m->block, e);
+	c = pv_digest_message(source.fd, source.r, source.end, &m->digests[i], &m->x_uidls, m->block,
+			      m->dir == NULL ? window : NULL, e);
 	pv_source_close(&source);
 	if (c != PV_OK)
 		return c;
@@ -39,22 +41,37 @@ static enum pv_class unlearn(struct pv_maildrop *m)
 	return PV_TEMPORARY;
 }
 
+/* Who deletes one message behind the other will ask for the next ones. Small ones, and of one file: what is
+ * read for nothing must be little. */
+static bool is_next_of_many(const struct pv_maildrop *m, size_t i)
+{
+	return m->dir == NULL && i > 1 &&
+	       (m->list.v[i - 1].flags & m->list.v[i - 2].flags & PV_RECORD_DELETED) != 0 &&
+	       i + AHEAD < m->list.n && m->list.v[i + AHEAD].offset - m->list.v[i].offset <= PV_SCAN_BLOCK;
+}
+
 enum pv_class pv_maildrop_learn(struct pv_maildrop *m, size_t i, struct pv_error *e)
 {
-	struct pv_record *r = &m->list.v[i];
+	const struct pv_record *r = &m->list.v[i];
+	const bool many = is_next_of_many(m, i);
+	struct pv_window window = { .len = 0 };
 
 	if ((r->flags & PV_RECORD_DIGEST) != 0)
 		return PV_OK;
 	enum pv_class c = pv_maildrop_start_learning(m, e);
 	if (c == PV_OK && (c = pv_maildrop_check(m, i, e)) == PV_OK)
-		c = learn(m, i, e);
+		c = learn(m, i, many ? &window : NULL, e);
+	for (size_t next = i + 1; c == PV_OK && many && next < i + AHEAD; next++)
+		if ((m->list.v[next].flags & PV_RECORD_DIGEST) == 0)
+			c = learn(m, next, &window, e);
 	if (c == PV_OK && (c = pv_maildrop_check_file(m, e)) != PV_OK)
-		r->flags &= ~(unsigned)PV_RECORD_DIGEST;
+		c = unlearn(m);
 	return c;
 }
 
 enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e)
 {
+	struct pv_window window = { .len = 0 };
 	size_t learnt = m->learnt;
 
 	if (m->list.n == 0)
@@ -64,7 +81,7 @@ enum pv_class pv_maildrop_learn_all(struct pv_maildrop *m, struct pv_error *e)
 		c = pv_maildrop_check_file(m, e);
 	for (size_t i = 0; c == PV_OK && i < m->list.n; i++)
 		if ((m->list.v[i].flags & PV_RECORD_DIGEST) == 0)
-			c = learn(m, i, e);
+			c = learn(m, i, &window, e);
 	if (c == PV_OK && learnt != m->learnt && pv_maildrop_check_file(m, e) != PV_OK)
 		c = unlearn(m);
 	return c;

@@ -37,7 +37,36 @@ static bool skip_from_line(struct pv_walk *w)
 	}
 }
 
-int pv_walk_start(struct pv_walk *w, int fd, const struct pv_record *r, uint64_t end, char *memory)
+/* See to it that all of a message is in the window; false and errno: the file is shorter than it was. */
+static bool look_at(struct pv_window *window, int fd, const struct pv_record *r, uint64_t end, char *memory)
+{
+	if (window->len > 0 && r->offset >= window->base && end <= window->base + window->len)
+		return true;
+	ssize_t n = pv_read_all_at(fd, memory, PV_SCAN_BLOCK, (off_t)r->offset);
+	*window = (struct pv_window){ .base = r->offset, .len = n > 0 ? (size_t)n : 0 };
+	if (n >= 0 && (uint64_t)n < end - r->offset)
+		errno = EIO;
+	return n >= 0 && (uint64_t)n >= end - r->offset;
+}
+
+/* Take the bytes of the message from where they are, or read them. */
+static bool fill(struct pv_walk *w, const struct pv_record *r, uint64_t end, struct pv_window *window)
+{
+	if (window != NULL && end - r->offset <= PV_SCAN_BLOCK) {
+		if (!look_at(window, w->fd, r, end, w->memory))
+			return false;
+		w->from = (size_t)(r->offset - window->base);
+		w->to = (size_t)(w->end - window->base);
+		w->at = w->end;
+		return true;
+	}
+	if (window != NULL)
+		window->len = 0;
+	return refill(w);
+}
+
+int pv_walk_start(struct pv_walk *w, int fd, const struct pv_record *r, uint64_t end, char *memory,
+		  struct pv_window *window)
 {
 	*w = (struct pv_walk){ .fd = fd, .at = r->offset, .end = end, .memory = memory };
 	w->quoted = (r->flags & PV_RECORD_QUOTED) != 0;
@@ -46,7 +75,7 @@ int pv_walk_start(struct pv_walk *w, int fd, const struct pv_record *r, uint64_t
 								: 0;
 	if (end - r->offset >= empty)
 		w->end -= empty;
-	return refill(w) && ((r->flags & PV_RECORD_FROM) == 0 || skip_from_line(w)) ? 0 : -1;
+	return fill(w, r, end, window) && ((r->flags & PV_RECORD_FROM) == 0 || skip_from_line(w)) ? 0 : -1;
 }
 
 /* A line of nothing but `>` to the end of memory: what comes behind them? 1: `From `; 0; -1 and errno. */
