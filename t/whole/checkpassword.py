@@ -258,7 +258,15 @@ def guess(d):
              [lambda i=i: d.ask(f"u{i}@kvt.dk", "guess", env=at("2001:db8::%x" % i)) for i in range(48)])
 
 
+def guess_until_refused(d, name, address):
+    """What is counted decays meanwhile, so the last of many guesses may have come below the limit again."""
+    for _ in range(5):
+        if d.ask(name, "guess", env=at(address)).status == 111:
+            break
+
+
 def guessed(d):
+    guess_until_refused(d, "kvt@kvt.dk", "192.0.2.200")
     r = d.ask("kvt@kvt.dk", PASSWORD, env=at("192.0.2.200"))
     check("an address that guessed is refused, even with the right password", (r.status, r.out, r.err) == (111, "", ""), r)
     check("and that is said", d.h.log.wait("refused login of kvt@kvt.dk from 192.0.2.200: too many wrong passwords"))
@@ -266,6 +274,7 @@ def guessed(d):
     check("the owner gets in from elsewhere, after 2 s at most", r.status == 0 and r.seconds < 3, r)
     r = d.ask("abc@kvt.dk", PASSWORD, env=at("192.0.2.200"))
     check("others there get in", r.status == 0, r)
+    guess_until_refused(d, "nobody@kvt.dk", "2001:db8::fffe")
     equal("a /64 that guessed at many is refused for all", d.ask("abc@kvt.dk", PASSWORD, env=at("2001:db8::ffff")).status, 111)
     equal("its neighbour is not", d.ask("abc@kvt.dk", PASSWORD, env=at("2001:db8:0:1::1")).status, 0)
     equal("the count is root's alone", oct(os.stat(d.h.path("run", "tries")).st_mode & 0o777), "0o600")
