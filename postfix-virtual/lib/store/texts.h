@@ -1,0 +1,45 @@
+/*
+ * texts.h: what is said to senders and users, in their language. Each text is looked for in the domain
+ * (`messages/NAME.LANG`; `.no-user.msg` and `.over-quota.msg` of vpopmail's are read too), then in the host's
+ * /etc/virtual/messages/, and is built in.
+ */
+#ifndef PV_TEXTS_H
+#define PV_TEXTS_H
+
+#include "store/folder.h"
+
+enum pv_text {
+	PV_TEXT_NO_USER,    /* no-user: why an unknown name is refused */
+	PV_TEXT_CLOSED,	    /* closed: the users' mail cannot be fetched */
+	PV_TEXT_NO_MAIL,    /* no-mail: receive = no, of a user or a domain */
+	PV_TEXT_EXPIRED,    /* expired: an address that was valid until some day */
+	PV_TEXT_OVER_QUOTA, /* over-quota: why a message does not fit */
+	PV_TEXT_TOO_LARGE,  /* too-large: message_size */
+	PV_TEXT_WARNING,    /* warning: a whole message body to a user whose mailbox is nearly full */
+	PV_TEXT_VACATION,   /* vacation: a whole message with its header, for a user who writes none */
+};
+
+#define PV_TEXT_MAX ((size_t)64 << 10)
+
+/* Its name in messages/: `no-user`. */
+const char *pv_text_name(enum pv_text t);
+
+/*
+ * Load a text. language: en or da. The tokens %u (user), %d (domain) and %p (percent or bytes; may be NULL) in it
+ * are replaced; %% is one %. What cannot be read or trusted counts as missing: a text is no reason not to
+ * deliver. f or s may be NULL: then it is not looked for there. Returns whether it is the administrator's own.
+ */
+struct pv_text_words {
+	const char *user, *domain, *number;
+};
+bool pv_text_load(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
+		  const struct pv_text_words *words, struct pv_buf *out);
+
+/* The same as one line of at most size - 1 printable bytes, for an SMTP reply. */
+void pv_text_line(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
+		  const struct pv_text_words *words, char *line, size_t size);
+
+/* The language of what is said about a domain: its own, else the host's. */
+const char *pv_text_language(const struct pv_store *s, const char *own);
+
+#endif
