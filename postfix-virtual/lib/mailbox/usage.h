@@ -25,9 +25,13 @@ struct pv_usage {
 enum pv_class pv_usage_of(const struct pv_location *where, bool with_messages, struct pv_usage *u,
 			  struct pv_error *e);
 
-/* Bytes of all mailboxes of uid's in a domain's folder of the spool (absolute; mailboxes in homes are not
- * there, and do not count). A folder that is missing holds none. */
-enum pv_class pv_usage_of_folder(const char *folder, uid_t uid, uint64_t *bytes_r, struct pv_error *e);
+/*
+ * Bytes of all mailboxes of uid's in a domain's folder of the spool (absolute; mailboxes in homes are not
+ * there, and do not count). A folder that is missing holds none. anew: of each Maildir every file is counted,
+ * and not what the last delivery noted. PV_TEMPORARY: the folder cannot be read.
+ */
+enum pv_class pv_usage_of_folder(const char *folder, uid_t uid, bool anew, uint64_t *bytes_r,
+				 struct pv_error *e);
 
 /* Limits; 0 is none. All zeros: no limit at all. */
 struct pv_quota {
@@ -53,7 +57,7 @@ enum pv_over {
 /* What a message does to the limits. What no limit asks for is not counted, and 0. */
 struct pv_quota_state {
 	struct pv_usage before, after; /* of the mailbox; after: with the message in it */
-	uint64_t domain_before;	       /* bytes */
+	uint64_t domain_before;	       /* bytes in domain_folder */
 	enum pv_over over;	       /* the first limit that the message would pass */
 	bool admitted;		       /* it may be stored all the same: it is small, or exempt */
 };
@@ -65,13 +69,19 @@ enum pv_class pv_quota_look(const struct pv_quota *q, const struct pv_location *
 /* How full is a mailbox with this usage, in percent of the nearer of its own limits? 0: it has none. */
 unsigned pv_quota_percent(const struct pv_quota *q, const struct pv_usage *u);
 
-/* --- for store_message.c and maildir.c, which have counted under the mailbox's lock --- */
+/* --- for who delivers: under the mailbox's lock --- */
 
 /* Does any limit ask for a count of the mailbox? */
 static inline bool pv_quota_asks(const struct pv_quota *q)
 {
 	return q->bytes > 0 || q->messages > 0;
 }
+
+/* Count what is in new/ and cur/ of the Maildir whose folder is top. Returns 0, or -1 and errno. */
+int pv_usage_of_maildir(int top, struct pv_usage *u);
+/* Count the messages in the first `size` bytes of an mbox: its lines `From ` at the start and behind empty
+ * lines. Returns 0, or -1 and errno. */
+int pv_usage_of_mbox(int fd, uint64_t size, uint64_t *messages_r);
 
 /* Fill *s from s->before. PV_OK: the message may be stored. Otherwise the class and status that q says. */
 enum pv_class pv_quota_judge(const struct pv_quota *q, const struct pv_location *where, uid_t uid,
