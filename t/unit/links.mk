@@ -46,6 +46,7 @@ WRAP_maildrop_parallel = fsync
 MAILDIR_CALLS = $(MAILDROP_CALLS) mkdirat fchmodat
 WRAP_maildir = $(MAILDIR_CALLS)
 WRAP_maildir_fault = $(MAILDIR_CALLS)
+WRAP_usage = $(MAILDIR_CALLS)
 WRAP_auth_login = $(READ_CALLS)
 WRAP_auth_tries = $(WRITE_CALLS) pwrite fcntl pv_now_ms
 WRAP_auth_session = $(WRITE_CALLS) pwrite fcntl utimensat time
