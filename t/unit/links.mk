@@ -30,6 +30,7 @@ WRAP_recipient = $(READ_CALLS)
 KILL_CALLS = openat close pwrite pwritev fsync ftruncate linkat unlinkat renameat clock_gettime malloc calloc realloc free
 WRAP_history = $(KILL_CALLS)
 WRAP_location = $(READ_CALLS) lstat
+WRAP_location_below = $(READ_CALLS)
 WRAP_host = uname
 WRAP_content = openat write
 WRAP_mailbox = openat pread pwrite pwritev fsync ftruncate linkat unlinkat renameat fstat fstatat fstatfs fchmod fcntl
