@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 enum {
 	LOOK_MS = 5,	 /* where there is no pidfd that wakes us */
 	POLL_MS = 60000, /* at most: poll() counts in 31 bits */
+	NOT_STARTED = 127, /* what a shell says, too */
 	CPU_FACTOR = 4,	 /* a program with threads uses more than a second in a second */
 };
 
@@ -67,14 +69,16 @@ static _Noreturn void become_program(const struct pv_program *p, const int their
 	  environment = { .in = p->environment != NULL ? p->environment : standard };
 
 	if (pv_keep_standard(theirs) != 0)
-		_exit(127);
+		_exit(NOT_STARTED);
 	limit(p->seconds);
 	/* A group of its own, so that what it starts in turn ends with it. Nobody would look at what it makes
 	 * once we are gone. */
 	if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
 	    chdir(p->folder != NULL ? p->folder : "/") == 0)
 		(void)execve(p->argv[0], argv.out, environment.out);
-	_exit(127);
+	const char *why = strerror(errno);
+	(void)pv_write_all(STDERR_FILENO, why, strlen(why));
+	_exit(NOT_STARTED);
 }
 
 /* [0]: the caller's file, /dev/null or, for a buffer, a pipe, as [1] and [2]. Returns false with errno. */
