@@ -39,7 +39,7 @@ LIBS = -llmdb -lpcre2-8 -lidn2 -lcrypt -ljansson -lresolv
 # The library. What virtual-deliver needs is built a second time, by musl-gcc, and needs nothing else.
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
 DELIVER_LIB_SRC = $(filter-out $L/address/idn.c $L/mailbox/maildrop%, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
-	$(addprefix $L/store/, store.c conf.c registry.c registry_words.c folder.c passwd.c passwd_find.c answered.c encoded_word.c)
+	$(addprefix $L/store/, store.c conf.c registry.c registry_words.c folder.c passwd.c passwd_find.c answer_text.c answered.c encoded_word.c)
 # Its own malloc() is for the static program alone.
 DELIVER_SRC = $(filter-out virtual-deliver/memory.c, $(sort $(wildcard virtual-deliver/*.c)))
 MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))

@@ -120,6 +120,40 @@ static void there_and_back(void **state)
 	pv_buf_free(&back);
 }
 
+static void field(const char *value, const char *want)
+{
+	struct pv_buf b = PV_BUF_INIT(8192);
+
+	pv_header_field_add("Subject", 7, value, strlen(value), &b);
+	assert_string_equal(b.s, want);
+	pv_buf_free(&b);
+}
+
+#define TEN "123456789 "
+
+static void fields(void **state)
+{
+	static char word[2000], want[2000];
+
+	(void)state;
+	field("", "Subject: \n");
+	field("  Hello  there ", "Subject: Hello  there\n");
+	field("R\xc3\xb8"
+	      "d",
+	      "Subject: =?utf-8?B?UsO4ZA==?=\n");
+	field(TEN TEN TEN TEN TEN TEN TEN TEN TEN,
+	      "Subject: " TEN TEN TEN TEN TEN TEN "123456789\n " TEN "123456789\n");
+	/* Blanks within stay as many as they were. */
+	field(TEN TEN TEN TEN TEN TEN TEN " " TEN,
+	      "Subject: " TEN TEN TEN TEN TEN TEN "123456789\n  123456789\n");
+	memset(word, 'w', sizeof word - 1);
+	(void)snprintf(want, sizeof want, "Subject: %.900s\n", word);
+	field(word, want);
+	memcpy(word, "a ", 2);
+	(void)snprintf(want, sizeof want, "Subject: a\n %.900s\n", word + 2);
+	field(word, want);
+}
+
 static void from_any(void **state)
 {
 	struct pv_buf b = PV_BUF_INIT(4096);
@@ -143,10 +177,8 @@ static void from_any(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(read_them),
-		cmocka_unit_test(write_them),
-		cmocka_unit_test(there_and_back),
-		cmocka_unit_test(from_any),
+		cmocka_unit_test(read_them), cmocka_unit_test(write_them), cmocka_unit_test(there_and_back),
+		cmocka_unit_test(fields),    cmocka_unit_test(from_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { WORD_BYTES = 39 }; /* of text; four letters for three, and twelve bytes around them */
+enum {
+	WORD_BYTES = 39, /* of text; four letters for three, and twelve bytes around them */
+	LINE_MAX_BYTES = 78,
+	LONGEST_WORD = 900, /* a line must not have more than 998 bytes (RFC 5322, section 2.1.1) */
+};
 
 #define WORD_MAX 1024 /* bytes of an encoded word that is read; RFC 2047 knows no longer one than 75 */
 
@@ -63,6 +67,38 @@ void pv_encoded_words_add(const char *s, size_t len, struct pv_buf *out)
 		pv_buf_adds(out, "?=");
 		from = to;
 	}
+}
+
+void pv_header_field_add(const char *name, size_t name_len, const char *value, size_t len, struct pv_buf *out)
+{
+	size_t line = name_len + 1, from = 0;
+
+	pv_buf_add(out, name, name_len);
+	pv_buf_adds(out, ": ");
+	if (!is_ascii(value, len)) {
+		pv_encoded_words_add(value, len, out);
+		pv_buf_addc(out, '\n');
+		return;
+	}
+	while (from < len && value[from] == ' ')
+		from++;
+	for (size_t i = from; i < len;) {
+		size_t blanks = i, word, end;
+		while (i < len && value[i] == ' ')
+			i++;
+		for (word = i; i < len && value[i] != ' ';)
+			i++;
+		if (word == i) /* blanks at the end */
+			break;
+		if (word > blanks && line + (i - blanks) > LINE_MAX_BYTES) {
+			pv_buf_addc(out, '\n');
+			line = 0;
+		}
+		end = i - word > LONGEST_WORD ? word + LONGEST_WORD : i;
+		pv_buf_add(out, value + blanks, end - blanks);
+		line += end - blanks;
+	}
+	pv_buf_addc(out, '\n');
 }
 
 /* What came out of a word, or stood there unencoded: no control character, and UTF-8. */

@@ -14,6 +14,14 @@ void pv_utf8_from_any(const char *s, size_t len, struct pv_buf *out);
  * ASCII, else as encoded words of at most 64 bytes, each on a line of its own (`\n ` between them). */
 void pv_encoded_words_add(const char *s, size_t len, struct pv_buf *out);
 
+/*
+ * Append a whole unstructured field, `NAME: VALUE`, of a value that is UTF-8 in one line: folded at its
+ * blanks, where a line would pass 78 bytes, and else as it is; or as encoded words. A word of more than 900
+ * bytes is cut.
+ */
+void pv_header_field_add(const char *name, size_t name_len, const char *value, size_t len,
+			 struct pv_buf *out);
+
 /* Append as UTF-8 in one line what such a value says: encoded words in utf-8, us-ascii and iso-8859-1 are
  * decoded, others stay as they are. Every control character becomes `?`. */
 void pv_encoded_words_read(const char *s, size_t len, struct pv_buf *out);
