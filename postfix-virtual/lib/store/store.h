@@ -25,6 +25,7 @@ struct pv_conf {
 	const char *state_directory;	      /* /var/lib/virtual */
 	const char *run_directory;	      /* /run/virtual */
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
+	const char *sendmail_program;	      /* /usr/sbin/sendmail */
 	const char *default_domain;	      /* empty */
 	const char *dovecot_group;	      /* dovecot; may be empty */
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
@@ -43,6 +44,7 @@ struct pv_conf {
 	const char *pop3_timeout;	       /* 600; seconds, digits */
 	const char *pop3_tls;		       /* optional; no, required */
 	const char *pop3s_listen;	       /* empty */
+	const char *unknown_to;		       /* refuse; or postmaster */
 	bool apop;			       /* no */
 	bool rehash_passwords;		       /* no */
 	bool system_users;		       /* yes */
