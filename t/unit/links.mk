@@ -1,3 +1,4 @@
+WRAP_arena = malloc
 WRAP_buffer = realloc
 WRAP_clock = nanosleep
 WRAP_file = openat fstat fstatat readlinkat read write fsync close renameat unlinkat fchown fchmod fcntl
@@ -15,6 +16,8 @@ WRAP_child = fork pipe2 poll chdir
 WRAP_child_wait = fork pipe2 fcntl poll read waitpid kill syscall
 WRAP_maps_table = mdb_put mdb_txn_commit
 WRAP_store_standard = reallocarray
+WRAP_store_command_line = realloc
+WRAP_store_alias_file = malloc realloc calloc
 WRAP_maps_owners = setpwent endpwent getpwent getpwuid reallocarray
 WRAP_maps_reader = pv_file_open
 WRAP_maps_readers = pv_file_open pv_now_ms poll fork calloc
