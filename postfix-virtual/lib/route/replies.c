@@ -73,7 +73,8 @@ enum pv_class pv_walk_respond(struct pv_walk *w, const struct pv_step *at, const
 	return pv_walk_add(w, at, &a, NULL, e);
 }
 
-/* A vacation that is on: a text, and an index, be it an empty one. */
+/* A vacation that is on: the index says so, be it empty. Who writes no text is answered for with a built-in
+ * one. */
 static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,
 				  const char *dir, const char *name, bool *on_r, struct pv_error *e)
 {
@@ -82,7 +83,7 @@ static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, c
 			       .home = u->home,
 			       .name = u->name,
 			       .conf = &u->conf };
-	enum presence index, text;
+	enum presence index;
 
 	*on_r = false;
 	const char *index_path = path_in(w, dir, name, ".vacation.db");
@@ -92,10 +93,8 @@ static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, c
 	enum pv_class c = look(index_path, &index, e);
 	if (c != PV_OK || index != PRESENT)
 		return c;
-	if ((c = look(a.text, &text, e)) != PV_OK || text != PRESENT)
-		return c;
 	*on_r = true;
-	pv_trail_add(w->q->trail, a.text, 0, "%s has a vacation message", u->user.s);
+	pv_trail_add(w->q->trail, index_path, 0, "%s is on vacation", u->user.s);
 	return pv_walk_add(w, at, &a, u->user.s, e);
 }
 
