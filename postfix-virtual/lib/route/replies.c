@@ -1,4 +1,4 @@
-#include "mailbox/location.h"
+#include "route/place.h"
 #include "route/walk.h"
 
 #include <errno.h>
@@ -102,9 +102,7 @@ static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, c
 static enum pv_class look_at_home(struct pv_walk *w, const struct pv_route_user *u, bool *on_r,
 				  struct pv_error *e)
 {
-	struct pv_passwd_entry p;
 	enum presence index;
-	bool shared = false;
 
 	*on_r = false;
 	const char *home = u->home[0] == '/' ? pv_walk_home(w) : NULL;
@@ -117,11 +115,7 @@ static enum pv_class look_at_home(struct pv_walk *w, const struct pv_route_user 
 	if (c != PV_OK || index != PRESENT)
 		return c;
 	/* A whole pass over passwd: only when there is a reason. */
-	p.user = u->user;
-	p.home = u->home;
-	c = pv_passwd_home_is_shared(&w->r->folder, &p, &shared, e);
-	*on_r = !shared;
-	return c;
+	return pv_place_own_home(&w->r->folder, &u->user, u->home, home, on_r, e);
 }
 
 enum pv_class pv_walk_vacation(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,
