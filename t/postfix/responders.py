@@ -47,7 +47,7 @@ NEVER = [
 OTHERS = [  # To and Cc, and whether abc@kvt.dk, who got it, stands there
     ("To: xyz@kvt.dk", False), ("To: undisclosed-recipients:;", False), ("X-To: abc@kvt.dk", False), ("Subject: abc@kvt.dk", False),
     ("To: Boss <xyz@kvt.dk>\nCc: x@client.dk,\n \"A, B\" <ABC@kvt.dk>", True), ("Resent-To: abc@kvt.dk", True),
-    ("Bcc: abc@kvt.dk", True), ("To: abc@kvt.org", True), ("To: abc+list@kvt.dk", True),
+    ("To: abc@kvt.org", True), ("To: abc+list@kvt.dk", True),
 ]
 
 
@@ -225,7 +225,7 @@ def never(t):
     why = [l.partition("not answered: ")[::2] for l in t.h.log.lines[lines:] if "vacation=<abc@kvt.dk>" in l]
     for sender, fields, reason in NEVER:
         got = [r for l, r in why if f"from=<{sender}>" in l]
-        equal(f"no answer to {sender or 'the null sender'} {fields}", [reason in r for r in got], [True])
+        equal(f"no answer to {sender or 'the null sender'} {fields!r}", [reason in r for r in got], [True])
 
 
 def to_and_cc(t):
@@ -303,7 +303,7 @@ def damaged(t):
         lines = len(h.log.lines)
         no_answer(sentence, says)
     t.vacation()
-    os.chown(t.put("abc.vacation", AWAY), t.client.pw_uid, t.client.pw_gid)
+    os.chown(t.put("abc.vacation", AWAY, 0o644), t.client.pw_uid, t.client.pw_gid)
     lines = len(h.log.lines)
     no_answer("a text of another account", "belongs to uid")
     t.vacation()
