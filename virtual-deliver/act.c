@@ -5,6 +5,7 @@
 #include "command.h"
 #include "forward.h"
 #include "report.h"
+#include "respond.h"
 #include "user.h"
 
 /* What became of an action. */
@@ -229,6 +230,93 @@ static enum pv_class act_forwards(struct delivery *d, struct pv_error *e)
 
 /* --- what comes when the message is safe, and cannot change that --- */
 
+/* The header as it was stored; what is longer than is looked at counts as the whole. */
+static bool read_header(const struct delivery *d, struct pv_buf *out)
+{
+	const struct message *m = &d->message;
+
+	while (out->len < PV_REPLY_HEADER_MAX / 2 && memmem(out->s, out->len, "\n\n", 2) == NULL) {
+		char *to = pv_buf_reserve(out, 16384);
+		ssize_t n = to == NULL
+				    ? -1
+				    : pv_content_read(&m->content, to, 16384, m->return_path_at + out->len);
+		if (n < 0)
+			return false;
+		if (n == 0)
+			break;
+		pv_buf_grew(out, (size_t)n);
+	}
+	return true;
+}
+
+/* Did what comes before the answers leave anything to be answered? Nobody thanks for what his filter dropped,
+ * and what is refused bounces. u: in his mailbox; NULL: anywhere. */
+static bool is_kept(const struct delivery *d, const enum fate *fates, const struct pv_user *u)
+{
+	const struct pv_action *actions = d->route.actions;
+	bool any = false;
+
+	for (size_t i = 0; i < d->route.count && actions[i].kind <= PV_ACTION_FORWARD; i++) {
+		if (u != NULL &&
+		    (actions[i].kind != PV_ACTION_MAILBOX || !pv_user_equal(&actions[i].user, u)))
+			continue;
+		any = true;
+		if (actions[i].kind == PV_ACTION_FORWARD || fates[i] == FATE_DONE)
+			return true;
+	}
+	return !any;
+}
+
+static void answer(struct delivery *d, struct respond_request *r, const struct pv_action *a)
+{
+	struct pv_error e = { .text = "" };
+	bool was_done;
+
+	r->seconds = delivery_seconds(d, FORWARD_SECONDS, 0);
+	if (r->seconds == 0)
+		return;
+	if (look(d, a, key_of_action, &was_done, &e) != PV_OK) {
+		report_aside(d, "answer", &e);
+		return;
+	}
+	if (was_done) {
+		d->tally.done_before++;
+		return;
+	}
+	/* Before it is sent: a kill must not make it two. */
+	record(d, a, key_of_action);
+	d->tally.answered += respond(r, a);
+}
+
+static void act_answers(struct delivery *d, const enum fate *fates)
+{
+	const struct slice from = d->hop.sender;
+	struct pv_buf header = PV_BUF_INIT(PV_REPLY_HEADER_MAX);
+	char sender[1024] = "";
+	size_t i = 0;
+
+	while (i < d->route.count && d->route.actions[i].kind < PV_ACTION_RESPOND)
+		i++;
+	if (i == d->route.count || !read_header(d, &header))
+		return;
+	if (from.len < sizeof sender)
+		(void)snprintf(sender, sizeof sender, "%.*s", (int)from.len, from.len > 0 ? from.s : "");
+	struct respond_request r = { .store = &d->store,
+				     .folder = &d->route.folder,
+				     .conf = &d->route.conf,
+				     .sender = sender,
+				     .recipient = d->recipient.address,
+				     .queue_id = report_queue_id(d),
+				     .header = header.s,
+				     .header_len = header.len };
+	for (; i < d->route.count; i++) {
+		const struct pv_action *a = &d->route.actions[i];
+		if (is_kept(d, fates, a->kind == PV_ACTION_VACATION ? &a->user : NULL))
+			answer(d, &r, a);
+	}
+	pv_buf_free(&header);
+}
+
 static void run_after_storing(struct delivery *d, const struct pv_action *a)
 {
 	bool was_done;
@@ -253,8 +341,10 @@ static enum pv_class act_in_order(struct delivery *d, struct pv_error *e)
 
 	if (fates == NULL)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "deliver a message: out of memory");
-	if ((c = act_first(d, fates, e)) == PV_OK && (c = act_forwards(d, e)) == PV_OK)
+	if ((c = act_first(d, fates, e)) == PV_OK && (c = act_forwards(d, e)) == PV_OK) {
+		act_answers(d, fates);
 		act_afterwards(d, fates);
+	}
 	free(fates);
 	return c;
 }

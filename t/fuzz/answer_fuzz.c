@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pv_buf_add(&file, data, (size_t)(end - data));
 	enum pv_class c = pv_answer_text_read(file.s, file.len, "fuzz", &text, &e);
 	require(c == PV_OK || (c == PV_TEMPORARY && strncmp(e.text, "fuzz", 4) == 0));
-	if (pv_answer_text_check(file.s, file.len, "fuzz", &e) == PV_OK)
+	if (pv_answer_text_check(file.s, file.len, "fuzz", true, NULL, &e) == PV_OK)
 		require(c == PV_OK && text.subject != NULL && *text.subject != '\0');
 	if (c == PV_OK) {
 		struct answer a = { .address = "info@kvt.dk", .name = name, .text = &text, .facts = &facts };

@@ -181,21 +181,26 @@ static void sizes(void **state)
 static void checked(void **state)
 {
 	static const struct {
-		const char *text, *says; /* NULL: it may be written */
+		const char *text;
+		bool subject;
+		const char *says; /* NULL: it may be written */
 	} rows[] = {
-		{ "Subject: s\n\nx\n", NULL },
-		{ "Subject: s\nContent-Type: text/plain; charset=iso-8859-1\n\nbl\xe5\n", NULL },
-		{ "Subject: s\n\nbl\xe5\n", "no UTF-8" },
-		{ "Reply-To: a@b.dk\n\nx\n", "no Subject" },
-		{ "Subject:\n\nx\n", "no Subject" },
-		{ "x\n", "no field" },
+		{ "Subject: s\n\nx\n", true, NULL },
+		{ "Subject: s\nContent-Type: text/plain; charset=iso-8859-1\n\nbl\xe5\n", true, NULL },
+		{ "Subject: s\n\nbl\xe5\n", true, "no UTF-8" },
+		{ "Subject: s\n\nbl\xe5\n", false, "no UTF-8" },
+		{ "Reply-To: a@b.dk\n\nx\n", true, "no Subject" },
+		{ "Reply-To: a@b.dk\n\nx\n", false, NULL },
+		{ "Subject:\n\nx\n", true, "no Subject" },
+		{ "x\n", false, "no field" },
 	};
 	struct pv_error e;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		e = (struct pv_error){ .text = "" };
-		enum pv_class c = pv_answer_text_check(rows[i].text, strlen(rows[i].text), "x.auto", &e);
+		enum pv_class c = pv_answer_text_check(rows[i].text, strlen(rows[i].text), "x.auto",
+						       rows[i].subject, NULL, &e);
 		bool ok = rows[i].says == NULL
 				  ? c == PV_OK
 				  : c == PV_PERMANENT && e.class == c && strstr(e.text, rows[i].says);
@@ -204,13 +209,25 @@ static void checked(void **state)
 	}
 }
 
+static void left_out(void **state)
+{
+	static const char text[] = "To: a\nSubject: s\nBcc: b\n c\nX-Loop: d\nbcc: e\n\nx\n";
+	struct pv_buf b = PV_BUF_INIT(4096);
+
+	(void)state;
+	assert_int_equal(pv_answer_text_check(text, sizeof text - 1, "x.auto", true, &b, NULL), PV_OK);
+	assert_string_equal(b.s, "To, Bcc, X-Loop, bcc");
+	pv_buf_reset(&b);
+	assert_int_equal(pv_answer_text_check("Subject: s\n\nx\n", 14, "x.auto", true, &b, NULL), PV_OK);
+	assert_string_equal(b.s, "");
+	pv_buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_files),
-		cmocka_unit_test(bad_files),
-		cmocka_unit_test(sizes),
-		cmocka_unit_test(checked),
+		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(sizes),
+		cmocka_unit_test(checked),    cmocka_unit_test(left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ struct reading {
 	/* What is found, as offsets into memory: it may move while it grows. */
 	size_t at[TREATMENTS];
 	struct pv_buf passed;
+	struct pv_buf left_out;
 };
 
 static enum pv_class fail_at(const struct reading *r, unsigned line, struct pv_error *e, const char *what)
@@ -221,8 +222,10 @@ static enum pv_class read_field(struct reading *r, const char *line, size_t len,
 		pv_buf_add(&r->value, more, more_len);
 	if (r->value.failed)
 		return fail_at(r, no, e, "the field is too long");
-	if (how == DROP)
+	if (how == DROP) {
+		pv_buf_addf(&r->left_out, "%s%.*s", r->left_out.len > 0 ? ", " : "", (int)n, line);
 		return PV_OK;
+	}
 	if (how != PASS && how != PASS_ASCII && (r->seen & 1U << how) != 0)
 		return fail_at(r, no, e, "the field stands there twice");
 	r->seen |= 1U << how;
@@ -280,7 +283,9 @@ static enum pv_class read_all(struct reading *r, struct pv_error *e)
 	if (c != PV_OK)
 		return c;
 	size_t body = read_body(r), passed = t->memory.len;
-	pv_buf_add(&t->memory, r->passed.s, r->passed.len);
+	pv_buf_add(&t->memory, r->passed.s, r->passed.len + 1);
+	size_t left_out = t->memory.len;
+	pv_buf_adds(&t->memory, r->left_out.s);
 	if (r->passed.failed || t->memory.failed)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is too large to be held", r->file);
 	t->from = found(r, FROM);
@@ -288,6 +293,7 @@ static enum pv_class read_all(struct reading *r, struct pv_error *e)
 	t->subject = found(r, SUBJECT);
 	t->body = t->memory.s + body;
 	t->fields = t->memory.s + passed;
+	t->left_out = t->memory.s + left_out;
 	return PV_OK;
 }
 
@@ -300,7 +306,8 @@ enum pv_class pv_answer_text_read(const char *text, size_t len, const char *file
 			     .p = text,
 			     .end = text + len,
 			     .value = PV_BUF_INIT(VALUE_MAX),
-			     .passed = PV_BUF_INIT(HELD_MAX) };
+			     .passed = PV_BUF_INIT(HELD_MAX),
+			     .left_out = PV_BUF_INIT(PV_ANSWER_TEXT_MAX) };
 
 	*t = (struct pv_answer_text){ .has_words = true, .memory = PV_BUF_INIT(HELD_MAX) };
 	if (len > PV_ANSWER_TEXT_MAX)
@@ -313,6 +320,7 @@ enum pv_class pv_answer_text_read(const char *text, size_t len, const char *file
 	enum pv_class c = read_all(&r, e);
 	pv_buf_free(&r.value);
 	pv_buf_free(&r.passed);
+	pv_buf_free(&r.left_out);
 	return c;
 }
 
@@ -321,15 +329,18 @@ void pv_answer_text_free(struct pv_answer_text *t)
 	pv_buf_free(&t->memory);
 }
 
-enum pv_class pv_answer_text_check(const char *text, size_t len, const char *file, struct pv_error *e)
+enum pv_class pv_answer_text_check(const char *text, size_t len, const char *file, bool subject,
+				   struct pv_buf *left_out, struct pv_error *e)
 {
 	struct pv_answer_text t;
 
 	enum pv_class c = pv_answer_text_read(text, len, file, &t, e);
 	if (c == PV_OK && !t.has_type && !pv_utf8_is_valid(text, len))
 		c = pv_fail(e, PV_PERMANENT, "5.3.5", "%s is no UTF-8: convert it with iconv -t UTF-8", file);
-	if (c == PV_OK && (t.subject == NULL || *t.subject == '\0'))
+	if (c == PV_OK && subject && (t.subject == NULL || *t.subject == '\0'))
 		c = pv_fail(e, PV_PERMANENT, "5.3.5", "%s has no Subject: in its header", file);
+	if (c == PV_OK && left_out != NULL)
+		pv_buf_adds(left_out, t.left_out);
 	pv_answer_text_free(&t);
 	if (c == PV_OK)
 		return c;

@@ -16,6 +16,7 @@
 struct pv_answer_text {
 	const char *from, *reply_to, *subject;
 	const char *fields;    /* other fields to be passed on, whole lines, ASCII; "" */
+	const char *left_out;  /* the names of those that are not, with commas between; "" */
 	bool has_mime_version; /* these stand in fields */
 	bool has_type, has_encoding;
 	bool has_words;	  /* the body is text in which words can be replaced */
@@ -36,7 +37,9 @@ enum pv_class pv_answer_text_read(const char *text, size_t len, const char *file
 				  struct pv_error *e);
 void pv_answer_text_free(struct pv_answer_text *t);
 
-/* For who is about to write such a file: the same, and it must be UTF-8 and have a Subject. PV_PERMANENT. */
-enum pv_class pv_answer_text_check(const char *text, size_t len, const char *file, struct pv_error *e);
+/* For who is about to write such a file: the same, and it must be UTF-8, and have a Subject where that is
+ * asked for. PV_PERMANENT. left_out may be NULL: see above; appended. */
+enum pv_class pv_answer_text_check(const char *text, size_t len, const char *file, bool subject,
+				   struct pv_buf *left_out, struct pv_error *e);
 
 #endif
