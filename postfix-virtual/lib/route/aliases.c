@@ -36,7 +36,7 @@ static enum pv_class load_text(const struct pv_walk *w, const char *name, struct
 		return load_outside(w, name, text, found_r, e);
 	for (const struct pv_instead *i = f->instead; i != NULL; i = i->next)
 		if (strcmp(i->name, name) == 0)
-			return pv_folder_load(f, name, text, found_r, e);
+			return pv_folder_file(f, name, text, found_r, e);
 	return pv_walk_load_below(w, f->fd, f->path, name, text, found_r, e);
 }
 

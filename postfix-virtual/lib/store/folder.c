@@ -106,7 +106,7 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 	return check_folder(f, &st, e);
 }
 
-enum pv_class pv_folder_load(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
 			     struct pv_error *e)
 {
 	const struct pv_instead *i = f->instead;

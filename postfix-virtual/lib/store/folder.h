@@ -45,7 +45,7 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
 /* pv_file_load() of a file of the domain's, with the text that it counts as. */
-enum pv_class pv_folder_load(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
 			     struct pv_error *e);
 /* Which of names[] (at most 32) are in the folder? *holds_r: bit i for names[i]. Returns false where one look
  * at it cannot tell: it cannot be listed, it is large, or it was changed within the last two seconds or while
