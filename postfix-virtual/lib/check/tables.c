@@ -1,5 +1,6 @@
 #include "check/checkup.h"
 
+#include "maps/inner.h"
 #include "maps/map.h"
 #include "maps/postfix.h"
 #include "maps/regexp.h"
@@ -146,17 +147,20 @@ static enum pv_class check_table(struct pv_checkup *u, enum pv_map m, struct pv_
 	return c;
 }
 
-/* Where it is missing Postfix can look nobody up, also where no domain has an expression. */
+/* Where one is missing Postfix can look nobody up, also where no domain has an expression. */
 static void check_expressions(struct pv_checkup *u)
 {
+	static const char *const names[] = { PV_REGEXP_NAME, PV_INNER_NAME };
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "%.3800s/" PV_REGEXP_NAME, u->store->conf.map_directory);
-	if (access(path, R_OK) != 0)
-		pv_found(u, PV_CRITICAL, path,
-			 "the text of the expressions cannot be opened (%s), so that mail for all is "
-			 "deferred: make-postfix-maps",
-			 strerror(errno));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		(void)snprintf(path, sizeof path, "%.3800s/%s", u->store->conf.map_directory, names[i]);
+		if (access(path, R_OK) != 0)
+			pv_found(u, PV_CRITICAL, path,
+				 "the text of the expressions cannot be opened (%s), so that mail for all is "
+				 "deferred: make-postfix-maps",
+				 strerror(errno));
+	}
 }
 
 enum pv_class pv_check_tables(struct pv_checkup *u, struct pv_error *e)

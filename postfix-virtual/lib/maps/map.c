@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static const char *const names[PV_MAP_COUNT] = { "virtual", "virtual_domains", "virtual_senders" };
-static const char *const whats[PV_MAP_COUNT] = { "Own addresses", "Own domains", "Own senders" };
+static const char *const names[PV_MAP_COUNT] = { "virtual", "virtual_domains", "virtual_senders",
+						 "virtual_refused" };
+static const char *const whats[PV_MAP_COUNT] = { "Own addresses", "Own domains", "Own senders",
+						 "Own refusals" };
 
 const char *pv_map_name(enum pv_map m)
 {
@@ -23,7 +25,9 @@ void pv_map_head(const struct pv_store *s, enum pv_map m, struct pv_buf *out)
 	(void)pv_conf_instance(&s->conf, 0, dir, sizeof dir);
 	(void)snprintf(own, sizeof own, "%s/virtual", dir);
 	pv_text_head(out, whats[m],
-		     m == PV_MAP_SENDERS ? "a table that main.cf names in front of this one" : own);
+		     m == PV_MAP_SENDERS || m == PV_MAP_REFUSED
+			     ? "a table that main.cf names in front of this one"
+			     : own);
 }
 
 static enum pv_class look_at_text(const struct pv_store *s, int dirfd, enum pv_map m, struct pv_old_maps *old,
