@@ -34,7 +34,7 @@ ALL_LDFLAGS = $(LINK_$(VARIANT)) $(LDFLAGS)
 # Debian's musl cannot make a working static PIE.
 MUSL_CFLAGS = $(BASE_CFLAGS) -O2 -g -fstack-protector-strong -fcf-protection -fno-pie -ffunction-sections -fdata-sections $(CFLAGS)
 MUSL_LDFLAGS = -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $(LDFLAGS)
-LIBS = -llmdb -lpcre2-8 -lidn2 -lcrypt -ljansson -lresolv
+LIBS = -llmdb -lpcre2-8 -lidn2 -lunistring -lcrypt -ljansson -lresolv
 
 # The library. What virtual-deliver needs is built a second time, by musl-gcc, and needs nothing else.
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
