@@ -9,6 +9,7 @@
 #include "maps/map.h"
 #include "route/place.h"
 #include "route/route.h"
+#include "store/mail_conf.h"
 #include "store/registry.h"
 #include "tables.h"
 
@@ -60,12 +61,13 @@ static enum pv_class find_login(const struct pv_store *s, const struct pv_route 
 	(void)snprintf(a->password, sizeof a->password, "%s", password_words(r->entry.hash));
 	(void)snprintf(a->fault, sizeof a->fault, "%s", fault != NULL ? fault : "");
 	enum pv_class c = pv_domain_conf_load(&r->folder, &domain, e);
-	if (c == PV_OK)
-		c = pv_user_conf_load(&r->folder, &r->entry.user, &user, e);
 	if (c == PV_OK) {
-		a->retrieve = user.retrieve;
+		c = pv_user_conf_load(&r->folder, &r->entry.user, &domain, &user, e);
+		a->retrieve = pv_user_conf_retrieves(&user, NULL);
 		a->domain_retrieves = domain.retrieve;
+		pv_user_conf_free(&user);
 	}
+	pv_domain_conf_free(&domain);
 	return c;
 }
 

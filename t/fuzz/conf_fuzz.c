@@ -4,7 +4,7 @@
  */
 #include "base/table.h"
 #include "store/conf.h"
-#include "store/folder.h"
+#include "store/mail_conf.h"
 
 #include <stdint.h>
 
@@ -65,25 +65,32 @@ static void read_virtual_conf(const uint8_t *data, size_t size)
 	pv_buf_free(&c.text);
 }
 
+/* What is taken is what pv_mail_setting_check() takes, too. */
+static void check_fallback(const struct pv_domain_conf *c)
+{
+	struct pv_error e;
+
+	require(pv_mail_setting_check("fallback", c->fallback, false, &e) == PV_OK);
+}
+
 static void read_small_files(const uint8_t *data, size_t size)
 {
 	struct pv_buf b = PV_BUF_INIT(1 << 20);
 	struct pv_domain_conf domain;
 	struct pv_user_conf user;
-	struct pv_user u;
 	struct pv_error e;
 
 	pv_buf_add(&b, data, size);
 	enum pv_class c = pv_domain_conf_parse(&b, "fuzz", &domain, &e);
 	if (c != PV_OK)
 		require_sentence(c, &e);
-	else if (domain.has_fallback)
-		require(pv_user_parse(domain.fallback.s, domain.fallback.len, &u, NULL) == PV_OK);
-	pv_buf_reset(&b);
+	else
+		check_fallback(&domain);
 	pv_buf_add(&b, data, size);
-	if ((c = pv_user_conf_parse(&b, "fuzz", &user, &e)) != PV_OK)
+	if ((c = pv_user_conf_parse(&b, "fuzz", &domain, &user, &e)) != PV_OK)
 		require_sentence(c, &e);
-	pv_buf_free(&b);
+	pv_user_conf_free(&user);
+	pv_domain_conf_free(&domain);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

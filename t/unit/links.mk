@@ -5,6 +5,7 @@ READ_CALLS = open openat fstat fstatat readlinkat read pread close malloc calloc
 WRAP_store_open = $(READ_CALLS)
 WRAP_store_registry = $(READ_CALLS)
 WRAP_store_folder = $(READ_CALLS)
+WRAP_store_mail_conf = $(READ_CALLS)
 WRAP_store_passwd = $(READ_CALLS)
 WRAP_store_find = $(READ_CALLS)
 WRAP_store_large = $(READ_CALLS)

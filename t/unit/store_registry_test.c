@@ -4,6 +4,7 @@
 #include "store_faults.h"
 
 #include "store/registry.h"
+#include "store/size.h"
 
 /* The scratch folder as a configuration folder, with this `domains`. */
 static void open_with(const struct scratch *s, const char *text, struct pv_store *store)

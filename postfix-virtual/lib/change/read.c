@@ -130,7 +130,8 @@ static enum pv_class take_user(void *ctx, const struct pv_passwd_entry *p, unsig
 	}
 	/* As offsets while the text grows; made pointers at the end. */
 	struct pv_user_info *info = &u->list[u->count++];
-	*info = (struct pv_user_info){ .user = p->user, .conf = { .receive = true, .retrieve = true } };
+	*info = (struct pv_user_info){ .user = p->user };
+	pv_user_conf_defaults(NULL, &info->conf);
 	const char *fields[] = { p->hash, p->name, p->home };
 	const char **to[] = { &info->hash, &info->name, &info->home };
 	for (size_t i = 0; i < 3; i++) {
@@ -188,11 +189,12 @@ static enum pv_class take_conf(struct pv_users *u, const struct pv_folder *f, co
 	struct pv_user_info *info = find(u, &user);
 	if (info == NULL)
 		return PV_OK;
+	pv_user_conf_free(&info->conf);
 	pv_buf_add(&copy, text, len);
 	(void)snprintf(file, sizeof file, "%s/users/%s", f->path, user.s);
 	enum pv_class c = pv_buf_check(&copy, file, e);
 	if (c == PV_OK)
-		c = pv_user_conf_parse(&copy, file, &info->conf, e);
+		c = pv_user_conf_parse(&copy, file, NULL, &info->conf, e);
 	pv_buf_free(&copy);
 	return c;
 }
@@ -241,6 +243,8 @@ const struct pv_user_info *pv_users_find(const struct pv_users *u, const struct 
 
 void pv_users_free(struct pv_users *u)
 {
+	for (size_t i = 0; i < u->count; i++)
+		pv_user_conf_free(&u->list[i].conf);
 	free(u->list);
 	pv_buf_free_zero(&u->text);
 	*u = (struct pv_users){ .text = PV_BUF_INIT(0) };

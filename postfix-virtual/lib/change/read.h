@@ -6,7 +6,7 @@
 #define PV_READ_H
 
 #include "change/account.h"
-#include "store/folder.h"
+#include "store/mail_conf.h"
 #include "store/passwd.h"
 
 struct pv_user_info {

@@ -8,9 +8,9 @@
 #include "change/passwd_place.h"
 #include "mailbox/mailbox.h"
 #include "route/place.h"
+#include "store/mail_conf.h"
 #include "store/passwd_write.h"
 #include "store/trash.h"
-#include "store/user_conf_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +93,23 @@ static enum pv_class load_conf(struct pv_step *s, int users, const char *name, s
 	return users >= 0 ? pv_file_load(users, name, &trust, text, found_r, e) : PV_OK;
 }
 
+/* Off: `receive = no` and `retrieve = no`; on: neither line, which is the default. */
+static enum pv_class change_switches(const struct pv_buf *old, bool on, const char *name, struct pv_buf *new,
+				     struct pv_error *e)
+{
+	struct pv_buf between = PV_BUF_INIT(CONF_MAX);
+	const char *value = on ? NULL : "no";
+
+	pv_mail_conf_change(old->s, old->len, "receive", value, &between);
+	enum pv_class c = pv_buf_check(&between, name, e);
+	if (c == PV_OK) {
+		pv_mail_conf_change(between.s, between.len, "retrieve", value, new);
+		c = pv_buf_check(new, name, e);
+	}
+	pv_buf_free(&between);
+	return c;
+}
+
 static enum pv_class switch_conf(struct pv_step *s, int folder, bool on, struct pv_error *e)
 {
 	struct pv_buf old = PV_BUF_INIT(CONF_MAX), new = PV_BUF_INIT(CONF_MAX);
@@ -103,10 +120,8 @@ static enum pv_class switch_conf(struct pv_step *s, int folder, bool on, struct 
 	enum pv_class c = open_users(s, folder, !on, &users, e);
 	if (c == PV_OK)
 		c = load_conf(s, users, name, &old, &found, e);
-	if (c == PV_OK) {
-		pv_user_conf_switch(old.s, old.len, on, &new);
-		c = pv_buf_check(&new, name, e);
-	}
+	if (c == PV_OK)
+		c = change_switches(&old, on, name, &new, e);
 	if (c == PV_OK)
 		c = put_conf(s, users, name, found ? &old : NULL, new.len > 0 ? &new : NULL, e);
 	pv_buf_free(&old);

@@ -17,7 +17,7 @@ struct making {
 	struct pv_maps_work *w;
 	struct pv_plan_domain *d;
 	const struct pv_registry_entry *says; /* `domains`, or its defaults */
-	struct pv_some_users closed;	      /* users with receive = no */
+	struct pv_some_users closed;	      /* users whose mail is not taken */
 	size_t users;			      /* lines of passwd */
 	char path[PATH_MAX];		      /* of the folder */
 };
@@ -59,9 +59,9 @@ static enum pv_class complain(struct making *m, const struct pv_error *why, stru
 	return pv_report_complain(m->w->report, &m->d->domain, why, e);
 }
 
-static bool is_closed(const struct pv_user_conf *conf)
+static bool is_closed(const struct pv_user_conf *conf, const struct pv_day *today)
 {
-	return !conf->receive;
+	return !pv_user_conf_receives(conf, today);
 }
 
 static bool is_without(const struct making *m, const struct pv_user *u)
@@ -157,10 +157,14 @@ static enum pv_class add_fallback(struct making *m, const struct pv_user *fallba
 
 static enum pv_class read_conf(struct making *m, const struct pv_domain_files *files, struct pv_error *e)
 {
-	struct pv_domain_conf conf = { .has_fallback = false };
+	struct pv_domain_conf conf;
+	struct pv_user fallback;
 
 	enum pv_class c = pv_domain_settings_conf(files, m->path, &conf, e);
-	return c == PV_OK && conf.has_fallback ? add_fallback(m, &conf.fallback, e) : c;
+	if (c == PV_OK && pv_user_parse(conf.fallback, strlen(conf.fallback), &fallback, NULL) == PV_OK)
+		c = add_fallback(m, &fallback, e);
+	pv_domain_conf_free(&conf);
+	return c;
 }
 
 static enum pv_class add_host_addresses(struct making *m, struct pv_error *e)

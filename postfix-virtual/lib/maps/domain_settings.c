@@ -12,6 +12,7 @@ enum pv_class pv_domain_settings_conf(const struct pv_domain_files *files, const
 	(void)snprintf(file, sizeof file, "%s/domain.conf", path);
 	if (files->conf.s != NULL)
 		pv_buf_add(&text, files->conf.s, files->conf.len);
+	pv_domain_conf_defaults(conf);
 	enum pv_class c = pv_buf_check(&text, file, e);
 	if (c == PV_OK)
 		c = pv_domain_conf_parse(&text, file, conf, e);
@@ -26,10 +27,11 @@ static enum pv_class parse_user(const char *path, const struct pv_user *u, const
 	char file[PATH_MAX + PV_USER_MAX + 16];
 
 	(void)snprintf(file, sizeof file, "%s/users/%s", path, u->s);
+	pv_user_conf_defaults(NULL, conf);
 	pv_buf_add(&text, slice->s, slice->len);
 	enum pv_class c = pv_buf_check(&text, file, e);
 	if (c == PV_OK)
-		c = pv_user_conf_parse(&text, file, conf, e);
+		c = pv_user_conf_parse(&text, file, NULL, conf, e);
 	pv_buf_free(&text);
 	return c;
 }
@@ -57,9 +59,11 @@ static int compare(const void *a, const void *b)
 }
 
 enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
-				       bool (*is)(const struct pv_user_conf *conf),
+				       bool (*is)(const struct pv_user_conf *conf,
+						  const struct pv_day *today),
 				       struct pv_some_users *some, struct pv_error *e)
 {
+	const struct pv_day today = pv_day_today();
 	struct pv_user_conf conf;
 	enum pv_class c = PV_OK;
 	struct pv_slice text;
@@ -69,8 +73,9 @@ enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, cons
 	*some = (struct pv_some_users){ .count = 0 };
 	while (c == PV_OK && pv_files_next_user(files, &at, &u, &text)) {
 		c = parse_user(path, &u, &text, &conf, e);
-		if (c == PV_OK && is(&conf))
+		if (c == PV_OK && is(&conf, &today))
 			c = add(some, &u, e);
+		pv_user_conf_free(&conf);
 	}
 	if (some->count > 1)
 		qsort(some->list, some->count, sizeof *some->list, compare);

@@ -5,7 +5,7 @@
 #define PV_MAPS_DOMAIN_SETTINGS_H
 
 #include "maps/reader.h"
-#include "store/folder.h"
+#include "store/mail_conf.h"
 
 /* Some users of a domain, sorted. */
 struct pv_some_users {
@@ -13,14 +13,16 @@ struct pv_some_users {
 	size_t count;
 };
 
-/* Parse domain.conf; no file: the defaults. path: the domain's folder, for sentences. */
+/* Parse domain.conf; no file: the defaults. path: the domain's folder, for sentences. Free *conf in any case.
+ */
 enum pv_class pv_domain_settings_conf(const struct pv_domain_files *files, const char *path,
 				      struct pv_domain_conf *conf, struct pv_error *e);
 
-/* The users of whose settings is() is true. Free *some in any case. PV_TEMPORARY: a file cannot be parsed, or
- * no memory. */
+/* The users of whose settings is() is true, which is told what day it is. Free *some in any case.
+ * PV_TEMPORARY: a file cannot be parsed, or no memory. */
 enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
-				       bool (*is)(const struct pv_user_conf *conf),
+				       bool (*is)(const struct pv_user_conf *conf,
+						  const struct pv_day *today),
 				       struct pv_some_users *some, struct pv_error *e);
 bool pv_some_users_have(const struct pv_some_users *some, const struct pv_user *u);
 void pv_some_users_free(struct pv_some_users *some);

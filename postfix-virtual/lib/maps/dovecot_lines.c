@@ -125,9 +125,9 @@ static enum pv_class add_user(void *ctx, const struct pv_passwd_entry *p, unsign
 	return PV_OK;
 }
 
-static bool is_closed(const struct pv_user_conf *conf)
+static bool is_closed(const struct pv_user_conf *conf, const struct pv_day *today)
 {
-	return !conf->retrieve;
+	return !pv_user_conf_retrieves(conf, today);
 }
 
 static enum pv_class add_users(struct lines *l, const struct pv_domain_files *files, struct pv_error *e)
@@ -154,5 +154,6 @@ enum pv_class pv_dovecot_lines(struct pv_maps_work *w, const struct pv_plan_doma
 	enum pv_class c = pv_domain_settings_conf(files, l.path, &conf, e);
 	if (c == PV_OK && conf.retrieve)
 		c = add_users(&l, files, e);
+	pv_domain_conf_free(&conf);
 	return c == PV_OK ? pv_buf_check(out, l.path, e) : c;
 }

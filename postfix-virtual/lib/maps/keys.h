@@ -7,21 +7,11 @@
 #define PV_MAPS_KEYS_H
 
 #include "address/address.h"
+#include "base/arena.h"
 #include "base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Strings that live until the whole arena is freed. */
-struct pv_arena {
-	struct pv_arena_block *blocks;
-};
-
-void pv_arena_free(struct pv_arena *a);
-/* A copy of s[0..len) with a NUL behind it, or NULL: no memory. */
-const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len);
-/* The same of parts[0..count), one behind the other. */
-const char *pv_arena_join(struct pv_arena *a, const char *const *parts, size_t count);
 
 struct pv_key {
 	const char *key;

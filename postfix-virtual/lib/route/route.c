@@ -1,5 +1,7 @@
 #include "route/route.h"
 
+#include "store/mail_conf.h"
+
 /* One of another account is none. */
 enum pv_class pv_route_domain(const struct pv_store *s, uid_t account, const struct pv_domain *d,
 			      struct pv_folder *f, struct pv_error *e)
@@ -37,43 +39,53 @@ static enum pv_class settle_user(struct pv_route *r, bool *receives_r, struct pv
 {
 	struct pv_user_conf conf;
 
-	enum pv_class c = pv_user_conf_load(&r->folder, &r->entry.user, &conf, e);
-	*receives_r = c == PV_OK && conf.receive;
+	enum pv_class c = pv_user_conf_load(&r->folder, &r->entry.user, NULL, &conf, e);
+	*receives_r = c == PV_OK && pv_user_conf_receives(&conf, NULL);
+	pv_user_conf_free(&conf);
 	if (c == PV_OK)
 		r->kind = PV_ROUTE_MAILBOX;
 	return c;
 }
 
-/* Nobody has that name: the fallback's mailbox, or a refusal. A fallback that cannot work is a wrong
- * setting, not a wrong recipient: it defers. */
-static enum pv_class settle_unknown(struct pv_route *r, struct pv_error *e)
+/* The fallback's mailbox. One that cannot work is a wrong setting, not a wrong recipient: it defers. */
+static enum pv_class settle_fallback(struct pv_route *r, const char *name, struct pv_error *e)
 {
-	struct pv_domain_conf conf;
-	bool found, receives;
+	bool found = false, receives;
+	struct pv_user u;
 
-	enum pv_class c = pv_domain_conf_load(&r->folder, &conf, e);
+	enum pv_class c = PV_OK;
+	if (pv_user_parse(name, strlen(name), &u, NULL) == PV_OK)
+		c = pv_passwd_find(&r->folder, &u, &r->entry, &found, e);
 	if (c != PV_OK)
 		return c;
-	if (!conf.has_fallback) {
-		refuse(r, "5.1.1", "no such user here");
-		return PV_OK;
-	}
-	if ((c = pv_passwd_find(&r->folder, &conf.fallback, &r->entry, &found, e)) != PV_OK)
-		return c;
 	if (!found)
-		return pv_fail(
-			e, PV_TEMPORARY, "4.3.5",
-			"%s/domain.conf: fallback = %s: there is no such user: make him, or change the line",
-			r->folder.path, conf.fallback.s);
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s/domain.conf: fallback = %.80s: there is no such user: make him, or change "
+			       "the line",
+			       r->folder.path, name);
 	if ((c = settle_user(r, &receives, e)) != PV_OK)
 		return c;
 	if (!receives)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "%s/domain.conf: fallback = %s: that user is disabled: enable him, or change "
 			       "the line",
-			       r->folder.path, conf.fallback.s);
+			       r->folder.path, u.s);
 	r->by_fallback = true;
 	return PV_OK;
+}
+
+/* Nobody has that name: the fallback's mailbox, or a refusal. */
+static enum pv_class settle_unknown(struct pv_route *r, struct pv_error *e)
+{
+	struct pv_domain_conf conf;
+
+	enum pv_class c = pv_domain_conf_load(&r->folder, &conf, e);
+	if (c == PV_OK && conf.fallback[0] == '\0')
+		refuse(r, "5.1.1", "no such user here");
+	else if (c == PV_OK)
+		c = settle_fallback(r, conf.fallback, e);
+	pv_domain_conf_free(&conf);
+	return c;
 }
 
 /* What cannot be a user's name is nobody's, and is not looked for in a file. */

@@ -25,6 +25,7 @@ enum kind {
 	LANGUAGE,
 	LOGINS, /* which logins are logged */
 	TLS,
+	UNKNOWN, /* refuse or postmaster */
 	NUMBER,	 /* of sessions, 1 or more */
 	SECONDS, /* 0 or more */
 	IDLE,	 /* seconds, as many as RFC 1939 wants or more */
@@ -68,6 +69,7 @@ static const struct pv_conf_item items[] = {
 	{ "spool_directory", "/var/spool/virtual", "The mailboxes: DOMAIN/USER in it." },
 	{ "state_directory", "/var/lib/virtual", "The history, and marks of unfinished changes." },
 	{ "system_users", "yes", "Let the POP3 server serve the host's own users too." },
+	{ "unknown_to", "refuse", "What happens to mail for unknown names: refuse or postmaster." },
 	{ "write_status", "no", "Let the POP3 server write Status lines into what was fetched." },
 	{ NULL, NULL, NULL },
 };
@@ -108,6 +110,7 @@ static const struct place {
 	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
 	{ FOLDER, offsetof(struct pv_conf, state_directory) },
 	{ SWITCH, offsetof(struct pv_conf, system_users) },
+	{ UNKNOWN, offsetof(struct pv_conf, unknown_to) },
 	{ SWITCH, offsetof(struct pv_conf, write_status) },
 };
 
@@ -337,6 +340,8 @@ static const char *fault(enum kind kind, const char *value)
 		return is_one_of(value, "errors all") ? NULL : "write errors or all";
 	case TLS:
 		return is_one_of(value, "no optional required") ? NULL : "write no, optional or required";
+	case UNKNOWN:
+		return is_one_of(value, "refuse postmaster") ? NULL : "write refuse or postmaster";
 	case NUMBER:
 		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
 	case SECONDS:

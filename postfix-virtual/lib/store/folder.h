@@ -53,30 +53,4 @@ enum pv_class pv_folder_behind(const struct pv_store *s, const struct pv_domain 
 enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r, size_t *count_r,
 			     struct pv_error *e);
 
-/* domain.conf of a domain. */
-struct pv_domain_conf {
-	bool has_fallback;
-	struct pv_user fallback; /* the user who gets mail for unknown names */
-	bool retrieve;		 /* yes; no: no user can log in */
-	char language[3];	 /* of what is said to its users: `en`, `da`; "": the host's */
-};
-
-/* Parse the text of a domain.conf (changed on the way). `file` is for sentences. PV_TEMPORARY: file, line,
- * reason, mend: an unknown name, a fallback that is not a user of this domain's grammar ... */
-enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
-				   struct pv_error *e);
-/* Read it from the folder, as the account (or its reader). Missing: all defaults. */
-enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_conf *c, struct pv_error *e);
-
-/* users/<user> of a domain: one user's own settings. */
-struct pv_user_conf {
-	bool receive;  /* yes; no: mail is refused (postfix-virtual user disable) */
-	bool retrieve; /* yes; no: no login */
-};
-
-enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, struct pv_user_conf *c,
-				 struct pv_error *e);
-enum pv_class pv_user_conf_load(const struct pv_folder *f, const struct pv_user *u, struct pv_user_conf *c,
-				struct pv_error *e);
-
 #endif

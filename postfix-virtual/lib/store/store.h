@@ -43,6 +43,7 @@ struct pv_conf {
 	const char *pop3_timeout;	       /* 600; seconds, digits */
 	const char *pop3_tls;		       /* optional; no, required */
 	const char *pop3s_listen;	       /* empty */
+	const char *unknown_to;		       /* refuse; or postmaster */
 	bool apop;			       /* no */
 	bool rehash_passwords;		       /* no */
 	bool system_users;		       /* yes */
