@@ -121,7 +121,7 @@ static void compare(struct pv_checkup *u, const char *path, const struct pv_buf 
 static enum pv_class check_table(struct pv_checkup *u, enum pv_map m, struct pv_error *e)
 {
 	const struct pv_conf *conf = &u->store->conf;
-	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX), table = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf text = PV_BUF_INIT(PV_MAP_TEXT_MAX), table = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	char path[PATH_MAX], spec[PATH_MAX + 32], first[PATH_MAX];
 	const char *const argv[] = { PV_POSTMAP, "-c", first, "-s", spec, NULL };
 	struct pv_error why = { .class = PV_OK };
@@ -179,7 +179,7 @@ enum pv_class pv_check_needed(struct pv_checkup *u, struct pv_error *e)
 {
 	static const char *const names[] = { "postmaster", "abuse" };
 	const struct pv_conf *conf = &u->store->conf;
-	struct pv_buf keys = PV_BUF_INIT(PV_TEXT_MAX), answers = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf keys = PV_BUF_INIT(PV_MAP_TEXT_MAX), answers = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	char spec[PATH_MAX], first[PATH_MAX], key[PV_DOMAIN_MAX + 32];
 	const char *const argv[] = { PV_POSTMAP, "-c", first, "-q", "-", spec, NULL };
 

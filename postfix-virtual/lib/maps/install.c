@@ -188,7 +188,7 @@ static enum pv_class has_text(struct pv_maps_work *w, enum pv_map m, bool *has_r
 static enum pv_class replace_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
 				  struct pv_error *e)
 {
-	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf head = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	struct pv_new_file file;
 	uint64_t sum;
 
@@ -241,7 +241,7 @@ static enum pv_class write_expressions(const struct pv_maps_work *w, const struc
 				       const struct pv_buf *text, struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), w->store->conf.map_directory };
-	struct pv_buf old = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf old = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	bool found = false;
 
 	enum pv_class c = pv_file_load(p->dirfd, name, &trust, &old, &found, e);

@@ -34,7 +34,7 @@ static enum pv_class look_at_text(const struct pv_store *s, int dirfd, enum pv_m
 				  struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), s->conf.map_directory };
-	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf head = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 
 	pv_map_head(s, m, &head);
 	enum pv_class c = pv_buf_check(&head, names[m], e);
@@ -151,7 +151,7 @@ static void clear(const struct pv_store *s, struct pv_old_maps *old)
 {
 	*old = (struct pv_old_maps){ .doubtful = true };
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++) {
-		old->parsed[m] = (struct pv_buf)PV_BUF_INIT(PV_TEXT_MAX);
+		old->parsed[m] = (struct pv_buf)PV_BUF_INIT(PV_MAP_TEXT_MAX);
 		old->state[m] = PV_TABLE_MISSING;
 		(void)snprintf(old->path[m], sizeof old->path[m], "%s/%s.lmdb", s->conf.map_directory,
 			       names[m]);
