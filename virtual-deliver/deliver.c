@@ -84,25 +84,29 @@ static enum pv_class read_first(struct delivery *d, struct pv_error *e)
 
 /* The home of the account, as far as it can be known: HOME if it is ours (a pipe(8) gives none, and whoever
  * tries by hand may have another's), else what passwd(5) says. */
-static const char *account_home(uid_t uid)
+static const char *account_home(void *ctx)
 {
+	const struct delivery *d = ctx;
 	const char *home = getenv("HOME");
 	struct stat st;
 
-	if (home != NULL && home[0] == '/' && stat(home, &st) == 0 && st.st_uid == uid)
+	if (home != NULL && home[0] == '/' && stat(home, &st) == 0 && st.st_uid == d->uid)
 		return home;
-	const struct passwd *pw = getpwuid(uid);
+	const struct passwd *pw = getpwuid(d->uid);
 	return pw != NULL ? pw->pw_dir : NULL;
 }
 
 static enum pv_class find_mailbox(struct delivery *d, struct pv_error *e)
 {
 	if (d->recipient.own)
-		return pv_place_own(&d->store, d->uid, &d->recipient.account, account_home(d->uid),
-				    &d->location, e);
-	const struct pv_passwd_entry *user = &d->route.entry;
-	const char *home = user->home[0] == '/' ? account_home(d->uid) : NULL;
-	return pv_place_find(&d->store, &d->route.folder, user, home, &d->location, e);
+		return pv_place_own(&d->store, d->uid, &d->recipient.account, account_home(d), &d->location,
+				    e);
+	const struct pv_action *a = d->route.actions;
+	const char *home = a->home[0] == '/' ? account_home(d) : NULL;
+	struct pv_passwd_entry user;
+	user.user = a->user;
+	user.home = a->home;
+	return pv_place_find(&d->store, &d->route.folder, &user, home, &d->location, e);
 }
 
 static enum pv_class resolve(struct delivery *d, struct pv_error *e)
@@ -111,12 +115,20 @@ static enum pv_class resolve(struct delivery *d, struct pv_error *e)
 
 	if (c != PV_OK || d->recipient.own)
 		return c;
-	if ((c = pv_route_resolve(&d->store, d->uid, &d->recipient.to, &d->route, e)) != PV_OK)
+	const struct pv_route_query q = { .store = &d->store,
+					  .account = d->uid,
+					  .account_home = account_home,
+					  .ctx = d,
+					  .to = d->recipient.to };
+	if ((c = pv_route_resolve(&q, &d->route, e)) != PV_OK)
 		return c;
 	d->routed = true;
-	if (d->route.kind == PV_ROUTE_REFUSE)
+	if (d->route.refused)
 		return pv_fail(e, PV_PERMANENT, d->route.status, "%s: %s", d->recipient.address,
 			       d->route.text);
+	if (d->route.count != 1 || d->route.actions[0].kind != PV_ACTION_MAILBOX)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s does not lead to a mailbox",
+			       d->recipient.address);
 	return PV_OK;
 }
 
@@ -130,7 +142,7 @@ static bool leads_here(struct delivery *d, const char *value, size_t len)
 	if (at == NULL || pv_domain_parse(at + 1, len - (size_t)(at + 1 - value), &old.domain, NULL) != PV_OK)
 		return false;
 	old.local_len = (size_t)(at - value);
-	const struct pv_user *user = &d->route.entry.user;
+	const struct pv_user *user = &d->route.actions[0].user;
 	bool begins = old.local_len >= user->len && strncasecmp(value, user->s, user->len) == 0;
 	bool same_name = begins && (old.local_len == user->len || value[user->len] == PV_DELIMITER);
 	/* Behind another delimiter it may be a tag or the rest of another user's name. */
@@ -142,10 +154,11 @@ static bool leads_here(struct delivery *d, const char *value, size_t len)
 	d->loop_lookups += !same_name;
 	if (same_name && pv_domain_equal(&old.domain, &d->route.folder.domain))
 		return true;
-	if (pv_route_resolve(&d->store, d->uid, &old, &route, NULL) != PV_OK)
+	const struct pv_route_query q = { .store = &d->store, .account = d->uid, .to = old };
+	if (pv_route_resolve(&q, &route, NULL) != PV_OK)
 		return false;
-	bool here = route.kind == PV_ROUTE_MAILBOX && pv_user_equal(&route.entry.user, user) &&
-		    pv_domain_equal(&route.folder.domain, &d->route.folder.domain);
+	bool here = pv_domain_equal(&route.folder.domain, &d->route.folder.domain) &&
+		    pv_route_mailbox_of(&route, user) != NULL;
 	pv_route_free(&route);
 	return here;
 }
