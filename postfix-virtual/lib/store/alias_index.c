@@ -1,4 +1,4 @@
-/* Where the entry of a name is: by one pass, or by a table of hashes once there was a second question. */
+/* Where the entry of a name is: by one pass, or by a table of hashes once there were several questions. */
 #include "store/alias_scan.h"
 
 #include "base/hash.h"
@@ -6,8 +6,11 @@
 
 #include <stdint.h>
 
+/* To make the table takes as long as three or four passes, so it is made when so many were made. */
+enum { PASSES = 3 };
+
 struct slot {
-	uint64_t hash;
+	uint32_t hash;
 	uint32_t from, at, line; /* of an entry, as in pv_alias_raw; line 0: none */
 };
 
@@ -26,40 +29,43 @@ static enum pv_class fail_twice(const struct pv_alias_file *f, const struct pv_a
 			     (int)(len < 60 ? len : 60), name, first->line);
 }
 
-/* By a pass over the file. */
+/* By a pass over the file, all of which is counted. */
 static enum pv_class search(struct pv_alias_file *f, const char *name, size_t len, struct pv_alias_raw *found,
 			    bool *found_r, struct pv_error *e)
 {
-	struct pv_alias_raw raw;
+	struct pv_alias_raw raw, second = { .line = 0 };
 	unsigned line = 0;
 	size_t at = 0;
 
+	f->entries = 0;
 	while (pv_alias_raw_next(&f->text, &at, &line, &raw)) {
+		f->entries++;
 		if (!pv_alias_raw_is(&f->text, &raw, name, len))
 			continue;
-		if (*found_r)
-			return fail_twice(f, found, &raw, name, len, e);
-		*found = raw;
+		if (!*found_r)
+			*found = raw;
+		else if (second.line == 0)
+			second = raw;
 		*found_r = true;
 	}
-	return PV_OK;
+	return second.line == 0 ? PV_OK : fail_twice(f, found, &second, name, len, e);
 }
 
 /* With a key that nobody knows, so that nobody writes names which all meet in one place. */
-static uint64_t hash(const struct pv_alias_index *x, const char *name, size_t len)
+static uint32_t hash(const struct pv_alias_index *x, const char *name, size_t len)
 {
 	struct pv_sum s;
 
 	pv_sum_start_keyed(&s, x->key);
 	pv_sum_add(&s, name, len);
-	return pv_sum_finish(&s);
+	return (uint32_t)pv_sum_finish(&s);
 }
 
 static struct pv_alias_index *make_table(size_t entries)
 {
 	size_t slots = 64;
 
-	while (slots < 2 * entries)
+	while (slots / 4 * 3 < entries)
 		slots *= 2;
 	struct pv_alias_index *x = calloc(1, sizeof *x + slots * sizeof x->slots[0]);
 	if (x == NULL)
@@ -96,15 +102,12 @@ static void put(struct pv_alias_index *x, const struct pv_buf *text, const struc
 static void make_index(struct pv_alias_file *f)
 {
 	struct pv_alias_raw raw;
-	size_t at = 0, count = 0;
 	unsigned line = 0;
+	size_t at = 0;
 
 	if (f->text.len > UINT32_MAX)
 		return;
-	while (pv_alias_raw_next(&f->text, &at, &line, &raw))
-		count++;
-	f->index = make_table(count);
-	at = line = 0;
+	f->index = make_table(f->entries);
 	while (f->index != NULL && pv_alias_raw_next(&f->text, &at, &line, &raw))
 		put(f->index, &f->text, &raw);
 }
@@ -122,7 +125,7 @@ static enum pv_class look_up(struct pv_alias_file *f, const char *name, size_t l
 			     struct pv_alias_raw *found, bool *found_r, struct pv_error *e)
 {
 	const struct pv_alias_index *x = f->index;
-	uint64_t h = hash(x, name, len);
+	uint32_t h = hash(x, name, len);
 	struct pv_alias_raw raw;
 
 	for (size_t i = h & x->mask; x->slots[i].line != 0; i = (i + 1) & x->mask) {
@@ -143,7 +146,7 @@ enum pv_class pv_alias_raw_find(struct pv_alias_file *f, const char *name, size_
 				struct pv_alias_raw *raw, bool *found_r, struct pv_error *e)
 {
 	*found_r = false;
-	if (f->finds++ == 1)
+	if (f->finds++ == PASSES)
 		make_index(f);
 	return f->index != NULL ? look_up(f, name, len, raw, found_r, e)
 				: search(f, name, len, raw, found_r, e);
