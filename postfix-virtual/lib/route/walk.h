@@ -164,12 +164,7 @@ enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char 
 
 /* :include:NAME */
 enum pv_class pv_walk_list(struct pv_walk *w, struct pv_step *at, const char *name, struct pv_error *e);
-/* Load dir/name, where name may have folders in it, none of which leads away. missing_r: there is none. */
-enum pv_class pv_walk_load_below(const struct pv_walk *w, int dirfd, const char *where, const char *name,
-				 struct pv_buf *text, bool *found_r, struct pv_error *e);
 enum pv_class pv_walk_file(struct pv_walk *w, struct pv_step *at, const char *path, struct pv_error *e);
-/* Is every part of it a name, and none of them hidden? A slash may stand at the end. */
-bool pv_path_is_plain(const char *path);
 
 /* --- domains.c: what root says of domains --- */
 
