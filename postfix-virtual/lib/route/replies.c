@@ -1,4 +1,4 @@
-#include "mailbox/location.h"
+#include "route/place.h"
 #include "route/walk.h"
 
 #include <errno.h>
@@ -73,7 +73,8 @@ enum pv_class pv_walk_respond(struct pv_walk *w, const struct pv_step *at, const
 	return pv_walk_add(w, at, &a, NULL, e);
 }
 
-/* A vacation that is on: a text, and an index, be it an empty one. */
+/* A vacation that is on: the index says so, be it empty. Who writes no text is answered for with a built-in
+ * one. */
 static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,
 				  const char *dir, const char *name, bool *on_r, struct pv_error *e)
 {
@@ -82,7 +83,7 @@ static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, c
 			       .home = u->home,
 			       .name = u->name,
 			       .conf = &u->conf };
-	enum presence index, text;
+	enum presence index;
 
 	*on_r = false;
 	const char *index_path = path_in(w, dir, name, ".vacation.db");
@@ -92,10 +93,8 @@ static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, c
 	enum pv_class c = look(index_path, &index, e);
 	if (c != PV_OK || index != PRESENT)
 		return c;
-	if ((c = look(a.text, &text, e)) != PV_OK || text != PRESENT)
-		return c;
 	*on_r = true;
-	pv_trail_add(w->q->trail, a.text, 0, "%s has a vacation message", u->user.s);
+	pv_trail_add(w->q->trail, index_path, 0, "%s is on vacation", u->user.s);
 	return pv_walk_add(w, at, &a, u->user.s, e);
 }
 
@@ -103,9 +102,7 @@ static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, c
 static enum pv_class look_at_home(struct pv_walk *w, const struct pv_route_user *u, bool *on_r,
 				  struct pv_error *e)
 {
-	struct pv_passwd_entry p;
 	enum presence index;
-	bool shared = false;
 
 	*on_r = false;
 	const char *home = u->home[0] == '/' ? pv_walk_home(w) : NULL;
@@ -118,11 +115,7 @@ static enum pv_class look_at_home(struct pv_walk *w, const struct pv_route_user 
 	if (c != PV_OK || index != PRESENT)
 		return c;
 	/* A whole pass over passwd: only when there is a reason. */
-	p.user = u->user;
-	p.home = u->home;
-	c = pv_passwd_home_is_shared(&w->r->folder, &p, &shared, e);
-	*on_r = !shared;
-	return c;
+	return pv_place_own_home(&w->r->folder, &u->user, u->home, home, on_r, e);
 }
 
 enum pv_class pv_walk_vacation(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,
