@@ -205,26 +205,16 @@ def two_at_once(stage):
 
 
 def remembered_for_long(stage):
-    """A message is tried for days while others come: what was done of it is not forgotten."""
+    """A message is tried for days while thousands of others come, for which a mailbox forgets it."""
     stage.renew()
     blocked = stage.mailbox("def")
     os.mkdir(blocked, 0o755)
-    equal("one mailbox of several cannot be written to", stage.send(1).returncode, 75)
-    for name in (".actions.done",):
-        path = os.path.join(stage.folder, ".files", name)
-        age(path, 2 * 3600)
-    equal("two hours later", stage.send(1).returncode, 75)
+    equal("one mailbox of several cannot be written to", [stage.send(1).returncode for _ in range(2)], [75, 75])
     for box in ("abc", "ghi", "archive"):
-        os.unlink(os.path.join(stage.folder, f".{box}.done"))  # thousands of messages later
-    age(os.path.join(stage.folder, ".files", ".actions.done"), 2 * 3600)
+        os.unlink(os.path.join(stage.folder, f".{box}.done"))
     os.rmdir(blocked)
     equal("and when it can be", stage.send(1).returncode, 0)
     equal("nobody has it twice, and nothing ran twice", (stage.copies(1), stage.effect()), ([1] * 4, dict.fromkeys(PROGRAMS, 1)))
-
-
-def age(path, seconds):
-    """Make the notes in a .done file older. An entry is 8 bytes of id, 48 bits of time, 16 of a check; here only that it is still read counts."""
-    os.utime(path, (time.time() - seconds,) * 2)
 
 
 def main():
