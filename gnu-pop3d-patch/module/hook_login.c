@@ -111,7 +111,7 @@ static int try_login(enum pv_class (*check)(const void *what, struct pv_error *e
 		return 0;
 	char text[300];
 	(void)snprintf(text, sizeof text, "[AUTH] %s", vp.login.text);
-	return refuse("closed", vp.login.text[0] != '\0' ? text : VP_TEXT_CLOSED, wait_s);
+	return refuse("closed", text, wait_s);
 }
 
 static enum pv_class check_password(const void *password, struct pv_error *e)

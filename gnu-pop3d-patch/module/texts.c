@@ -10,7 +10,6 @@ static const struct {
 	{ VP_TEXT_TOO_MANY_TRIES,
 	  "[SYS/TEMP] For mange forkerte adgangskoder fra din adresse; proev igen senere" },
 	{ VP_TEXT_WRONG, "[AUTH] Forkert brugernavn eller adgangskode" },
-	{ VP_TEXT_CLOSED, "[AUTH] Der kan ikke hentes post fra denne postkasse" },
 	{ VP_TEXT_IN_USE, "[IN-USE] Postkassen bruges af en anden forbindelse eller et andet program" },
 	{ VP_TEXT_DELAY, "[LOGIN-DELAY] Der er gaaet for kort tid siden dit sidste login" },
 	{ VP_TEXT_MAILBOX, "[SYS/TEMP] Postkassen kan ikke aabnes lige nu" },

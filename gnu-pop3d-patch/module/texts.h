@@ -9,7 +9,6 @@
 #define VP_TEXT_TOO_MANY_SESSIONS "[SYS/TEMP] Too many connections from your address"
 #define VP_TEXT_TOO_MANY_TRIES "[SYS/TEMP] Too many wrong passwords from your address; try again later"
 #define VP_TEXT_WRONG "[AUTH] Wrong user name or password"
-#define VP_TEXT_CLOSED "[AUTH] Mail cannot be fetched from this mailbox"
 #define VP_TEXT_IN_USE "[IN-USE] The mailbox is in use by another session or program"
 #define VP_TEXT_DELAY "[LOGIN-DELAY] Your last login was too short a time ago"
 #define VP_TEXT_MAILBOX "[SYS/TEMP] The mailbox cannot be opened now"

@@ -4,7 +4,7 @@
  */
 #include "base/table.h"
 #include "store/conf.h"
-#include "store/folder.h"
+#include "store/mail_conf.h"
 
 #include <stdint.h>
 
@@ -29,6 +29,7 @@ static void check_values(const struct pv_conf *c)
 	require(c->spool_directory[0] == '/' && is_clean(c->spool_directory));
 	require(c->map_directory[0] == '/' && is_clean(c->map_directory));
 	require(c->delivery_program[0] == '/' && is_clean(c->delivery_program));
+	require(c->sendmail_program[0] == '/' && is_clean(c->sendmail_program));
 	require(c->run_directory[0] == '/' && c->state_directory[0] == '/');
 	require(c->mail_spool_home[0] != '/' && is_clean(c->mail_spool_home));
 	require(strcmp(c->map_type, "lmdb") == 0);
@@ -65,25 +66,48 @@ static void read_virtual_conf(const uint8_t *data, size_t size)
 	pv_buf_free(&c.text);
 }
 
+/* What is taken is what pv_mail_setting_check() takes, too. */
+static void check_fallback(const struct pv_domain_conf *c)
+{
+	struct pv_error e;
+
+	require(pv_mail_setting_check("fallback", c->fallback, false, &e) == PV_OK);
+}
+
+/* A change of one setting is read back, and the others say what they said. */
+static void change_one(const uint8_t *data, size_t size, const struct pv_user_conf *before)
+{
+	struct pv_buf out = PV_BUF_INIT(1 << 20);
+	struct pv_user_conf c;
+
+	pv_mail_conf_change((const char *)data, size, "keep_copy", before->keep_copy ? "no" : "yes", &out);
+	require(pv_user_conf_parse(&out, "fuzz", NULL, &c, NULL) == PV_OK);
+	require(c.keep_copy != before->keep_copy && c.receive == before->receive &&
+		strcmp(c.forward, before->forward) == 0 && c.mail.quota == before->mail.quota &&
+		pv_day_compare(&c.expires, &before->expires) == 0);
+	pv_user_conf_free(&c);
+}
+
 static void read_small_files(const uint8_t *data, size_t size)
 {
 	struct pv_buf b = PV_BUF_INIT(1 << 20);
 	struct pv_domain_conf domain;
 	struct pv_user_conf user;
-	struct pv_user u;
 	struct pv_error e;
 
 	pv_buf_add(&b, data, size);
 	enum pv_class c = pv_domain_conf_parse(&b, "fuzz", &domain, &e);
 	if (c != PV_OK)
 		require_sentence(c, &e);
-	else if (domain.has_fallback)
-		require(pv_user_parse(domain.fallback.s, domain.fallback.len, &u, NULL) == PV_OK);
-	pv_buf_reset(&b);
+	else
+		check_fallback(&domain);
 	pv_buf_add(&b, data, size);
-	if ((c = pv_user_conf_parse(&b, "fuzz", &user, &e)) != PV_OK)
+	if ((c = pv_user_conf_parse(&b, "fuzz", NULL, &user, &e)) != PV_OK)
 		require_sentence(c, &e);
-	pv_buf_free(&b);
+	else
+		change_one(data, size, &user);
+	pv_user_conf_free(&user);
+	pv_domain_conf_free(&domain);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -16,6 +16,9 @@ from logs import LogSocket
 from postfix import Postfix
 from scratch import TOP, read, run, write
 
+# What map_directory holds.
+MAP_TABLES = ("virtual", "virtual_domains", "virtual_refused", "virtual_senders")
+MAP_FILES = sorted([*MAP_TABLES, *(t + ".lmdb" for t in MAP_TABLES), "virtual_regexp", "virtual_refused_regexp"])
 MESSAGE = b"Subject: test\nMessage-ID: <1@example.org>\n\nhello\n"
 
 
@@ -136,7 +139,8 @@ class House:
         """path → bytes of every mailbox: in the spool and in the homes."""
         found = {}
         for top in (self.spool, self.path("home")):
-            for folder, _, names in os.walk(top):
+            for folder, folders, names in os.walk(top):
+                folders[:] = [f for f in folders if not f.startswith(".")]
                 for n in names:
                     if not n.startswith(".") and not n.endswith(".lock"):
                         path = os.path.join(folder, n)

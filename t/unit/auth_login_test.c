@@ -187,8 +187,12 @@ static void a_closed_user_is_told_after_the_password(void **state)
 	assert_int_equal(l.verdict, PV_LOGIN_CLOSED);
 	assert_int_equal(l.uid, ACCOUNT);
 	assert_string_equal(l.language, "da");
-	assert_string_equal(l.text, "");
-	put(here, "kvt.dk/users/abc", "receive = no\n", ACCOUNT, 0600);
+	assert_string_equal(l.text, "Der kan ikke hentes post fra denne postkasse");
+	put(here, "kvt.dk/users/abc", "expires = 2020-12-31\nlanguage = en\n", ACCOUNT, 0600);
+	l = check("abc@kvt.dk", "secret");
+	assert_int_equal(l.verdict, PV_LOGIN_CLOSED);
+	assert_string_equal(l.language, "en");
+	put(here, "kvt.dk/users/abc", "receive = no\nexpires = 9999-12-31\n", ACCOUNT, 0600);
 	assert_int_equal(check("abc@kvt.dk", "secret").verdict, PV_LOGIN_RIGHT);
 	put(here, "kvt.dk/domain.conf", "retrieve = no\nlanguage = en\n", ACCOUNT, 0600);
 	put_folder(here, "kvt.dk/messages", ACCOUNT, 0700);
@@ -197,22 +201,22 @@ static void a_closed_user_is_told_after_the_password(void **state)
 	l = check("abc@kvt.dk", "secret");
 	assert_int_equal(l.verdict, PV_LOGIN_CLOSED);
 	assert_string_equal(l.language, "en");
-	assert_string_equal(l.text, "Closed until Monday");
+	assert_string_equal(l.text, "Closed until Monday second line");
 	put(here, "kvt.dk/messages/closed.en", "a\tb\x7f\xc3\xa6", ACCOUNT, 0600);
-	assert_string_equal(check("abc@kvt.dk", "secret").text, "a?b???");
+	assert_string_equal(check("abc@kvt.dk", "secret").text, "a?b?ae");
 	memset(want, 'a', sizeof want);
 	want[250] = '\0';
 	put(here, "kvt.dk/messages/closed.en", want, ACCOUNT, 0600);
 	want[200] = '\0';
 	assert_string_equal(check("abc@kvt.dk", "secret").text, want);
-	/* A text that is not to be trusted says nothing; the answer stays. */
+	/* A text that is not to be trusted is none. */
 	put(here, "kvt.dk/messages/closed.en", "forged\n", STRANGER, 0644);
 	l = check("abc@kvt.dk", "secret");
 	assert_int_equal(l.verdict, PV_LOGIN_CLOSED);
-	assert_string_equal(l.text, "");
+	assert_string_equal(l.text, "Mail cannot be fetched from this mailbox");
 	put(here, "kvt.dk/messages/closed.en", "forged\n", ACCOUNT, 0600);
 	put_folder(here, "kvt.dk/messages", ACCOUNT, 0770);
-	assert_string_equal(check("abc@kvt.dk", "secret").text, "");
+	assert_string_equal(check("abc@kvt.dk", "secret").text, "Mail cannot be fetched from this mailbox");
 	pv_store_close(&store);
 }
 

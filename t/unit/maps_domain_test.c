@@ -9,6 +9,7 @@
 #include "maps/merge.h"
 #include "maps/reader_send.h"
 #include "maps/report.h"
+#include "store/conf.h"
 
 static struct pv_maps_work work;
 static struct pv_maps_options options;
@@ -22,7 +23,8 @@ static int start(void **state)
 {
 	(void)state;
 	options = (struct pv_maps_options){ .force = false };
-	store = (struct pv_store){ .dir = etc };
+	store = (struct pv_store){ .dir = etc, .dirfd = -1 };
+	pv_conf_defaults(&store.conf);
 	pv_report_start(&report);
 	work = (struct pv_maps_work){ .store = &store, .options = &options, .report = &report };
 	work.plan.all = true;
@@ -84,6 +86,8 @@ static enum pv_class make(const char *passwd, const char *conf, const char *off,
 	if (off != NULL)
 		add_user_frame(&users, off, "receive = no\n");
 	add_user_frame(&users, "zzz", "retrieve = no\n");
+	add_user_frame(&users, "expired", "expires = 2020-12-31\n");
+	add_user_frame(&users, "valid", "expires = 9999-12-31\n");
 	files.users = (struct pv_slice){ users.s, users.len };
 	enum pv_class c = pv_domain_keys_make(&work, &work.plan.domains[0], &files, e);
 	pv_buf_free(&users);
@@ -113,6 +117,8 @@ static void a_domains_files_make_exactly_these_keys(void **state)
 		  "a@kvt.dk>acct+a--kvt.dk@virtual.invalid b@kvt.dk>acct+b--kvt.dk@virtual.invalid " },
 		{ "receive = no makes none", LINE("a") LINE("b"), NULL, "a",
 		  "b@kvt.dk>acct+b--kvt.dk@virtual.invalid " },
+		{ "nor does a day that is over", LINE("expired") LINE("valid"), NULL, NULL,
+		  "valid@kvt.dk>acct+valid--kvt.dk@virtual.invalid " },
 		{ "a fallback makes the domain's own", LINE("a"), "fallback = a\n", NULL,
 		  "@kvt.dk>acct+--kvt.dk@virtual.invalid a@kvt.dk>acct+a--kvt.dk@virtual.invalid " },
 		{ "settings of somebody who is no user make none", LINE("a"), NULL, "x",
@@ -226,6 +232,7 @@ static void a_fallback_that_gets_no_mail_makes_no_key_but_takes_none_away(void *
 		assert_int_equal(make(LINE("a") LINE("b"), "fallback = b\n", "b", &e), PV_OK);
 		assert_string_equal(print(&work.plan.domains[0].keys),
 				    had ? "@kvt.dk>x a@kvt.dk>acct+a--kvt.dk@virtual.invalid "
+					  "b@kvt.dk>acct+b--kvt.dk@virtual.invalid "
 					: "a@kvt.dk>acct+a--kvt.dk@virtual.invalid ");
 		assert_int_equal(report.complaint_count, 1);
 		assert_non_null(strstr(report.complaints[0].error.text, "domain.conf"));
@@ -515,7 +522,7 @@ static void lines_are_counted_by_what_becomes_of_them(void **state)
 	old_and_new(20, 2);
 	add_key(0, "v@kvt.dk", "x");
 	assert_int_equal(pv_merge(&work, &e), PV_OK);
-	assert_int_equal(report.added, 1);
+	assert_int_equal(report.added, 2); /* one in virtual_refused, for the account */
 	assert_int_equal(report.removed, 2);
 	assert_int_equal(report.changed, 18);
 	assert_int_equal(report.keys, 19);

@@ -7,7 +7,7 @@
 #include "maps/pattern.h"
 #include "maps/pattern_judge.h"
 #include "maps/pcre.h"
-#include "store/aliases.h"
+#include "store/alias_file.h"
 
 #define A16 "aaaaaaaaaaaaaaaa"
 
@@ -233,25 +233,34 @@ static void of_aliases_only_patterns_are_handed_out(void **state)
 				   "no colon here\n"
 				   "/^b$/: c\n"
 				   "last: abc";
+	static const char *const want[] = { "/^sales- x$/: sales", "/^b$/: c" };
 	struct pv_buf b = PV_BUF_INIT(1024);
-	struct pv_lines it;
-	struct pv_line l;
+	struct pv_alias_entry entry;
+	struct pv_alias_file f;
+	size_t at = 0, found = 0;
 	struct pv_error e;
 
 	(void)state;
 	pv_buf_adds(&b, text);
-	pv_aliases_start(&it, "F", &b);
-	assert_int_equal(pv_aliases_next_pattern(&it, &l, &e), PV_OK);
-	assert_string_equal(l.text, "/^sales- x$/: sales");
-	assert_int_equal(l.no, 5);
-	assert_int_equal(pv_aliases_next_pattern(&it, &l, &e), PV_TEMPORARY);
-	assert_string_equal(e.text, "F, line 9: `no colon here` has no `:`: write `name: value`, or "
-				    "`/^pattern$/: user`");
-	assert_int_equal(pv_aliases_next_pattern(&it, &l, &e), PV_OK);
-	assert_string_equal(l.text, "/^b$/: c");
-	assert_int_equal(pv_aliases_next_pattern(&it, &l, &e), PV_OK);
-	assert_null(l.text);
-	pv_buf_free(&b);
+	pv_alias_file_start(&f, "F", &b);
+	for (;;) {
+		enum pv_class c = pv_alias_next(&f, &at, &entry, &e);
+		if (c != PV_OK) {
+			assert_string_equal(e.text,
+					    "F, line 9: `no colon here` has no `:`: write `name: target`, or "
+					    "`/^pattern$/: user`");
+			continue;
+		}
+		if (entry.name == NULL)
+			break;
+		if (entry.pattern == NULL)
+			continue;
+		assert_in_range(found, 0, 1);
+		assert_int_equal(entry.line, found == 0 ? 5 : 10);
+		assert_string_equal(entry.pattern, want[found++]);
+	}
+	assert_int_equal(found, 2);
+	pv_alias_file_free(&f);
 }
 
 int main(void)

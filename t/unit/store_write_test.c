@@ -4,7 +4,6 @@
 #include "store/hosts.h"
 #include "store/passwd_write.h"
 #include "store/registry_write.h"
-#include "store/user_conf_write.h"
 
 enum { ACCOUNT = 60001 };
 
@@ -219,30 +218,6 @@ static void domains_is_edited(void **state)
 	}
 }
 
-static void a_user_is_switched_off_and_on(void **state)
-{
-	static const struct {
-		const char *text, *off, *on;
-	} table[] = {
-		{ "", "receive = no\nretrieve = no\n", "" },
-		{ "# mine\nlanguage = da\n", "# mine\nlanguage = da\nreceive = no\nretrieve = no\n",
-		  "# mine\nlanguage = da\n" },
-		{ " receive=no\nreceiver = x\nretrieve = yes", "receiver = x\nreceive = no\nretrieve = no\n",
-		  "receiver = x\n" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct pv_buf out = PV_BUF_INIT(4096);
-		pv_user_conf_switch(table[i].text, strlen(table[i].text), false, &out);
-		assert_string_equal(out.s, table[i].off);
-		pv_buf_reset(&out);
-		pv_user_conf_switch(table[i].text, strlen(table[i].text), true, &out);
-		assert_string_equal(out.s, table[i].on);
-		pv_buf_free(&out);
-	}
-}
-
 static void parse_hosts(const char *text, struct pv_hosts *h, enum pv_class want, struct pv_error *e)
 {
 	struct pv_buf b = PV_BUF_INIT(65536);
@@ -326,7 +301,6 @@ int main(void)
 		cmocka_unit_test(random_edits_agree_with_a_set),
 		cmocka_unit_test(a_line_for_passwd_is_checked),
 		cmocka_unit_test(domains_is_edited),
-		cmocka_unit_test(a_user_is_switched_off_and_on),
 		cmocka_unit_test(host_addresses_are_read),
 		cmocka_unit_test(bad_host_addresses_are_refused),
 		cmocka_unit_test(many_host_addresses_are_held),

@@ -3,9 +3,10 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "store/apop.h"
-#include "store/folder.h"
+#include "store/mail_conf.h"
 #include "store/passwd.h"
 #include "store/registry.h"
+#include "store/texts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@ enum {
 	NOBODY = 65534,
 	TEXT_MAX = 200,		/* bytes of what a domain says to who is not let in */
 	DUMMY_READ = 64 * 1024, /* bytes of passwd in which the domain's usual scheme is looked for */
-	MESSAGE_FILE_MAX = 64 * 1024,
 };
 
 /* yescrypt as new passwords have it takes 16 MiB and 20 to 40 ms; a hash that asks for over 5 s or for more
@@ -100,26 +100,16 @@ static enum pv_class compare(const struct request *r, const struct pv_folder *f,
 	return c;
 }
 
-/* The first line of the domain's own text; none where it cannot be read. */
-static void load_text(const struct pv_folder *f, struct reply *reply)
+static void answer_right(const struct request *r, const struct pv_folder *f, bool open, const char *language,
+			 struct reply *reply)
 {
-	struct pv_buf text = PV_BUF_INIT(MESSAGE_FILE_MAX);
-	char name[sizeof "messages/closed.en"];
-	bool found = false;
-	int dir = -1;
+	const struct pv_text_words words = { .user = r->user->s, .domain = f->domain.s };
 
-	(void)snprintf(name, sizeof name, "messages/closed.%s", reply->language);
-	if (pv_dir_open(f->fd, "messages", &f->trust, &dir, NULL, NULL) == PV_OK && dir >= 0 &&
-	    pv_file_load(f->fd, name, &f->trust, &text, &found, NULL) == PV_OK && found) {
-		size_t len = strcspn(text.s, "\r\n");
-		len = len < TEXT_MAX ? len : TEXT_MAX;
-		memcpy(reply->text, text.s, len);
-		reply->text[len] = '\0';
-		pv_printable(reply->text, strlen(reply->text));
-	}
-	if (dir >= 0)
-		(void)close(dir);
-	pv_buf_free(&text);
+	(void)snprintf(reply->language, sizeof reply->language, "%s", pv_text_language(r->store, language));
+	reply->verdict = open ? PV_LOGIN_RIGHT : PV_LOGIN_CLOSED;
+	if (!open)
+		pv_text_line(r->store, f, PV_TEXT_CLOSED, reply->language, &words, reply->text,
+			     sizeof reply->text);
 }
 
 /* The password was right: may the user in? */
@@ -130,16 +120,15 @@ static enum pv_class settle(const struct request *r, const struct pv_folder *f, 
 	struct pv_user_conf user;
 
 	enum pv_class c = pv_domain_conf_load(f, &domain, e);
-	if (c == PV_OK)
-		c = pv_user_conf_load(f, r->user, &user, e);
-	if (c != PV_OK)
-		return c;
-	(void)snprintf(reply->language, sizeof reply->language, "%s",
-		       domain.language[0] != '\0' ? domain.language : r->store->conf.language);
-	reply->verdict = domain.retrieve && user.retrieve ? PV_LOGIN_RIGHT : PV_LOGIN_CLOSED;
-	if (reply->verdict == PV_LOGIN_CLOSED)
-		load_text(f, reply);
-	return PV_OK;
+	if (c == PV_OK) {
+		c = pv_user_conf_load(f, r->user, &domain, &user, e);
+		if (c == PV_OK)
+			answer_right(r, f, domain.retrieve && pv_user_conf_retrieves(&user, NULL),
+				     user.mail.language, reply);
+		pv_user_conf_free(&user);
+	}
+	pv_domain_conf_free(&domain);
+	return c;
 }
 
 static bool has_no_passwd(const struct pv_folder *f)

@@ -17,7 +17,8 @@
 enum pv_login_verdict {
 	PV_LOGIN_RIGHT,
 	PV_LOGIN_WRONG,	 /* no such user or domain, another password, or none that could be right */
-	PV_LOGIN_CLOSED, /* the password is right, but the user or the domain has retrieve = no */
+	PV_LOGIN_CLOSED, /* the password is right, but the user or the domain has retrieve = no, or he has
+			    expired */
 };
 
 struct pv_login {
@@ -25,9 +26,8 @@ struct pv_login {
 	uid_t uid; /* the owner of the domain's folder, and its group: who to become; valid unless WRONG */
 	gid_t gid;
 	bool weak; /* RIGHT: stored by a scheme that passwords are no longer stored by, or in plain text */
-	char language[3]; /* of the domain, else of the host: `en`, `da` */
-	char text[256]; /* CLOSED: what the domain wants to be said, one line of printable ASCII; "": nothing
-			 */
+	char language[3]; /* of the user, else of the domain, else of the host: `en`, `da` */
+	char text[256];	  /* CLOSED: what is said then, one line of printable ASCII */
 };
 
 /*

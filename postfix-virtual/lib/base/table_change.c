@@ -9,20 +9,23 @@ static bool is_blank(char c)
 
 enum kind { COMMENT, CONTINUATION, ENTRY };
 
-/* What one physical line of the file is, and the length of its first word. */
-static enum kind judge(const char *line, size_t len, size_t *word_r)
+/* What one physical line of the file is, and its first word. first: there was no entry yet that it could
+ * continue.
+ */
+static enum kind judge(const char *line, size_t len, bool first, const char **word_r, size_t *word_len_r)
 {
 	size_t blanks = 0;
 
-	*word_r = 0;
 	while (blanks < len && is_blank(line[blanks]))
 		blanks++;
 	if (blanks == len || line[blanks] == '#')
 		return COMMENT;
-	if (blanks > 0)
+	if (blanks > 0 && !first)
 		return CONTINUATION;
-	while (*word_r < len && !is_blank(line[*word_r]))
-		++*word_r;
+	*word_r = line + blanks;
+	*word_len_r = 0;
+	while (blanks + *word_len_r < len && !is_blank(line[blanks + *word_len_r]))
+		++*word_len_r;
 	return ENTRY;
 }
 
@@ -39,15 +42,18 @@ void pv_lines_change(const char *text, size_t len,
 		     const char *line, struct pv_buf *out)
 {
 	const char *end = text + len;
-	bool inside = false, done = false;
-	size_t word;
+	bool inside = false, done = false, first = true;
+	const char *word;
+	size_t word_len;
 
 	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((newline != NULL ? newline : end) - text);
-		enum kind kind = judge(text, n, &word);
-		if (kind == ENTRY)
-			inside = is_ours(text, word, ctx);
+		enum kind kind = judge(text, n, first, &word, &word_len);
+		if (kind == ENTRY) {
+			inside = is_ours(word, word_len, ctx);
+			first = false;
+		}
 		if (kind == ENTRY && inside && !done) {
 			put_line(line, out);
 			done = true;

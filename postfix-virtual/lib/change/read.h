@@ -6,7 +6,7 @@
 #define PV_READ_H
 
 #include "change/account.h"
-#include "store/folder.h"
+#include "store/mail_conf.h"
 #include "store/passwd.h"
 
 struct pv_user_info {
@@ -18,6 +18,7 @@ struct pv_user_info {
 struct pv_users {
 	struct pv_user_info *list; /* sorted by name */
 	size_t count;
+	struct pv_domain_conf domain; /* all defaults where it cannot be read: that is no user's fault */
 	struct pv_buf text;
 };
 

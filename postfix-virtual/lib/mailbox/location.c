@@ -76,8 +76,8 @@ static enum pv_class exists(int dirfd, const char *path, const char *name, uid_t
 	return PV_OK;
 }
 
-/* Is `home` the account's own home, or a folder in it? Both are cleaned of slashes at the end. */
-static bool home_is_inside(const char *home, const char *account_home)
+/* Both are cleaned of slashes at the end. */
+bool pv_location_is_inside(const char *home, const char *account_home)
 {
 	size_t len = strlen(account_home);
 
@@ -267,7 +267,7 @@ static enum pv_class judge_home(const struct pv_location_rules *rules, const str
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "%s@%s has the home %s, but the home of the account is not known: set HOME",
 			       u->s, d->s, home);
-	*has_r = *has_r && home_is_inside(home, rules->account_home);
+	*has_r = *has_r && pv_location_is_inside(home, rules->account_home);
 	return PV_OK;
 }
 

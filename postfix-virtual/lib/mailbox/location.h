@@ -73,6 +73,9 @@ enum pv_class pv_location_own(const struct pv_location_rules *rules, const struc
 enum pv_class pv_location_below(const char *base, const char *path, uid_t uid, struct pv_location *l,
 				struct pv_error *e);
 
+/* Is the absolute path `home` the account's own home, or a folder in it? */
+bool pv_location_is_inside(const char *home, const char *account_home);
+
 void pv_location_free(struct pv_location *l);
 
 #endif

@@ -12,6 +12,7 @@ enum pv_class pv_domain_settings_conf(const struct pv_domain_files *files, const
 	(void)snprintf(file, sizeof file, "%s/domain.conf", path);
 	if (files->conf.s != NULL)
 		pv_buf_add(&text, files->conf.s, files->conf.len);
+	pv_domain_conf_defaults(conf);
 	enum pv_class c = pv_buf_check(&text, file, e);
 	if (c == PV_OK)
 		c = pv_domain_conf_parse(&text, file, conf, e);
@@ -26,39 +27,41 @@ static enum pv_class parse_user(const char *path, const struct pv_user *u, const
 	char file[PATH_MAX + PV_USER_MAX + 16];
 
 	(void)snprintf(file, sizeof file, "%s/users/%s", path, u->s);
+	pv_user_conf_defaults(NULL, conf);
 	pv_buf_add(&text, slice->s, slice->len);
 	enum pv_class c = pv_buf_check(&text, file, e);
 	if (c == PV_OK)
-		c = pv_user_conf_parse(&text, file, conf, e);
+		c = pv_user_conf_parse(&text, file, NULL, conf, e);
 	pv_buf_free(&text);
 	return c;
 }
 
-static enum pv_class add(struct pv_some_users *some, const struct pv_user *u, struct pv_error *e)
+static enum pv_class add(struct pv_some_users *some, const struct pv_user *u, int what, struct pv_error *e)
 {
 	size_t n = some->count;
 
 	/* Full at each power of two. */
 	if ((n & (n - 1)) == 0) {
-		struct pv_user *v = reallocarray(some->list, n == 0 ? 1 : n * 2, sizeof *v);
+		struct pv_some_user *v = reallocarray(some->list, n == 0 ? 1 : n * 2, sizeof *v);
 		if (v == NULL)
 			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu users", n + 1);
 		some->list = v;
 	}
-	some->list[some->count++] = *u;
+	some->list[some->count++] = (struct pv_some_user){ *u, what };
 	return PV_OK;
 }
 
 static int compare(const void *a, const void *b)
 {
-	const struct pv_user *x = a, *y = b;
+	const struct pv_some_user *x = a, *y = b;
 
-	return strcmp(x->s, y->s);
+	return strcmp(x->user.s, y->user.s);
 }
 
-enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
-				       bool (*is)(const struct pv_user_conf *conf),
-				       struct pv_some_users *some, struct pv_error *e)
+enum pv_class
+pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
+			 int (*what)(const struct pv_user_conf *conf, const struct pv_day *today),
+			 const struct pv_day *today, struct pv_some_users *some, struct pv_error *e)
 {
 	struct pv_user_conf conf;
 	enum pv_class c = PV_OK;
@@ -69,17 +72,24 @@ enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, cons
 	*some = (struct pv_some_users){ .count = 0 };
 	while (c == PV_OK && pv_files_next_user(files, &at, &u, &text)) {
 		c = parse_user(path, &u, &text, &conf, e);
-		if (c == PV_OK && is(&conf))
-			c = add(some, &u, e);
+		int it = c == PV_OK ? what(&conf, today) : 0;
+		if (it != 0)
+			c = add(some, &u, it, e);
+		pv_user_conf_free(&conf);
 	}
 	if (some->count > 1)
 		qsort(some->list, some->count, sizeof *some->list, compare);
 	return c;
 }
 
-bool pv_some_users_have(const struct pv_some_users *some, const struct pv_user *u)
+int pv_some_users_get(const struct pv_some_users *some, const struct pv_user *u)
 {
-	return some->count > 0 && bsearch(u, some->list, some->count, sizeof *u, compare) != NULL;
+	const struct pv_some_user wanted = { .user = *u };
+
+	if (some->count == 0)
+		return 0;
+	const struct pv_some_user *found = bsearch(&wanted, some->list, some->count, sizeof wanted, compare);
+	return found != NULL ? found->what : 0;
 }
 
 void pv_some_users_free(struct pv_some_users *some)

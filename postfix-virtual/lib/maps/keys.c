@@ -3,83 +3,9 @@
 #include "base/sort.h"
 
 #include <errno.h>
+
+enum { MERGE_FEW = 8 };
 #include <stdint.h>
-
-enum { FIRST_BLOCK = 4096, LAST_BLOCK = 1 << 20 };
-
-struct pv_arena_block {
-	struct pv_arena_block *next;
-	size_t used, size;
-	char bytes[];
-};
-
-void pv_arena_free(struct pv_arena *a)
-{
-	while (a->blocks != NULL) {
-		struct pv_arena_block *next = a->blocks->next;
-		free(a->blocks);
-		a->blocks = next;
-	}
-}
-
-static struct pv_arena_block *more_room(struct pv_arena *a, size_t need)
-{
-	size_t size = a->blocks == NULL ? FIRST_BLOCK : a->blocks->size * 2;
-
-	if (size > LAST_BLOCK)
-		size = LAST_BLOCK;
-	if (size < need)
-		size = need;
-	struct pv_arena_block *b = malloc(sizeof *b + size);
-	if (b == NULL)
-		return NULL;
-	b->next = a->blocks;
-	b->used = 0;
-	b->size = size;
-	a->blocks = b;
-	return b;
-}
-
-/* Room for len bytes and a NUL, which stands there, or NULL. */
-static char *take_room(struct pv_arena *a, size_t len)
-{
-	struct pv_arena_block *b = a->blocks;
-
-	if (len == SIZE_MAX)
-		return NULL;
-	if (b == NULL || b->size - b->used < len + 1)
-		b = more_room(a, len + 1);
-	if (b == NULL)
-		return NULL;
-	char *to = b->bytes + b->used;
-	to[len] = '\0';
-	b->used += len + 1;
-	return to;
-}
-
-const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len)
-{
-	char *to = take_room(a, len);
-
-	if (to != NULL)
-		memcpy(to, s, len);
-	return to;
-}
-
-const char *pv_arena_join(struct pv_arena *a, const char *const *parts, size_t count)
-{
-	size_t len = 0, at = 0;
-
-	for (size_t i = 0; i < count; i++)
-		len += strlen(parts[i]);
-	char *to = take_room(a, len);
-	for (size_t i = 0; to != NULL && i < count; i++) {
-		size_t n = strlen(parts[i]);
-		memcpy(to + at, parts[i], n);
-		at += n;
-	}
-	return to;
-}
 
 void pv_keys_free(struct pv_keys *k)
 {
@@ -108,9 +34,51 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
+static bool is_sorted(const struct pv_keys *k)
+{
+	for (size_t i = 1; i < k->count; i++)
+		if (strcmp(k->v[i - 1].key, k->v[i].key) > 0)
+			return false;
+	return true;
+}
+
 void pv_keys_sort(struct pv_keys *k)
 {
-	pv_sort(k->v, k->count, sizeof *k->v, compare);
+	/* So is what comes from a file that is. */
+	if (!is_sorted(k))
+		pv_sort(k->v, k->count, sizeof *k->v, compare);
+}
+
+/* Put the last pair where it belongs among those in front of it, which are sorted. */
+static void place_last(struct pv_keys *k)
+{
+	const struct pv_key last = k->v[k->count - 1];
+	size_t low = 0, high = k->count - 1;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(last.key, k->v[middle].key) < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	memmove(k->v + low + 1, k->v + low, (k->count - 1 - low) * sizeof *k->v);
+	k->v[low] = last;
+}
+
+enum pv_class pv_keys_merge(struct pv_keys *k, const struct pv_keys *more, struct pv_error *e)
+{
+	const bool few = more->count <= MERGE_FEW;
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < more->count; i++) {
+		c = pv_keys_add(k, more->v[i].key, more->v[i].value, e);
+		if (c == PV_OK && few)
+			place_last(k);
+	}
+	if (c == PV_OK && !few)
+		pv_keys_sort(k);
+	return c;
 }
 
 const struct pv_key *pv_keys_find(const struct pv_keys *k, const char *key)

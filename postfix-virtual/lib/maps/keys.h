@@ -7,21 +7,11 @@
 #define PV_MAPS_KEYS_H
 
 #include "address/address.h"
+#include "base/arena.h"
 #include "base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Strings that live until the whole arena is freed. */
-struct pv_arena {
-	struct pv_arena_block *blocks;
-};
-
-void pv_arena_free(struct pv_arena *a);
-/* A copy of s[0..len) with a NUL behind it, or NULL: no memory. */
-const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len);
-/* The same of parts[0..count), one behind the other. */
-const char *pv_arena_join(struct pv_arena *a, const char *const *parts, size_t count);
 
 struct pv_key {
 	const char *key;
@@ -38,6 +28,8 @@ void pv_keys_free(struct pv_keys *k);
 enum pv_class pv_keys_add(struct pv_keys *k, const char *key, const char *value, struct pv_error *e);
 /* By the bytes of the key, as `LC_ALL=C sort` and LMDB do. */
 void pv_keys_sort(struct pv_keys *k);
+/* Add all of `more` to a sorted set, which stays so. PV_TEMPORARY: no memory. */
+enum pv_class pv_keys_merge(struct pv_keys *k, const struct pv_keys *more, struct pv_error *e);
 /* In a sorted set: the pair, or NULL. */
 const struct pv_key *pv_keys_find(const struct pv_keys *k, const char *key);
 /* Remove every pair of a sorted set whose value is NULL; the order stays. */

@@ -1,8 +1,9 @@
 /*
- * alias_file.h: one file of aliases, as in sendmail's aliases(5): entries `name: target, target`, of which each
- * may go on in lines that begin with white space; `#` begins a comment line. A name may be quoted.
+ * alias_file.h: one file of aliases, as in sendmail's aliases(5): entries `name: target, target`, of which
+ * each may go on in lines that begin with white space, or behind a line that ends in a backslash; `#` begins
+ * a comment line. A name may be quoted; it and its colon stand in one line.
  *
- * A comment that begins with `#:` and stands right above an entry belongs to it; where it has the word
+ * Comments that begin with `#:` and stand right above an entry belong to it; where they have the word
  * `expires=2026-12-31` that is the entry's last day:
  *
  *     #: expires=2026-12-31 the Christmas party
@@ -13,31 +14,37 @@
 #ifndef PV_ALIAS_FILE_H
 #define PV_ALIAS_FILE_H
 
-#include "base/table.h"
+#include "base/arena.h"
+#include "base/buffer.h"
 #include "store/mail_conf.h"
 
 #define PV_ALIAS_NAME_MAX 200 /* bytes of a name */
 #define PV_ALIAS_FILE_MAX ((size_t)8 << 20)
 
+/* Strings are not NUL-terminated, but for pattern; they live as long as the file. */
 struct pv_alias_entry {
 	const char *name; /* without quotes, in lower case as far as it is ASCII */
 	size_t name_len;
-	const char *targets; /* what stands behind the colon, its lines joined; not NUL-terminated */
+	const char *pattern; /* the whole entry as one line, where it begins with `/`; else NULL */
+	const char *targets; /* what stands behind the colon, its lines joined */
 	size_t targets_len;
-	const char *comment; /* what the `#:` line says, without expires=; may be empty */
+	const char *comment; /* what the `#:` lines say, without expires=; may be empty */
 	size_t comment_len;
 	struct pv_day expires; /* all 0: never */
 	unsigned line;	       /* of its name */
-	size_t from, to;       /* where the entry and its `#:` line lie in the file: bytes [from, to) */
+	size_t from, to;       /* where the entry and its `#:` lines lie in the file: bytes [from, to) */
 };
 
-/* A file that was read; text is not changed, so that slices of it stay good. */
+/* A file that was read. */
 struct pv_alias_file {
 	const char *file; /* for sentences; borrowed */
 	struct pv_buf text;
-	struct pv_alias_index *index; /* made by the second pv_alias_find() */
+	struct pv_alias_index *index; /* made by the fourth pv_alias_find() */
 	unsigned finds;
-	struct pv_buf names; /* of entries that were found: unquoted and folded */
+	size_t entries; /* that were counted by a find */
+	size_t at;	/* where pv_alias_next() was last, and in which line */
+	unsigned line;
+	struct pv_arena strings; /* names without quotes, lines joined */
 };
 
 /* Take text (which is empty afterwards) as the content of file. */
@@ -45,16 +52,18 @@ void pv_alias_file_start(struct pv_alias_file *f, const char *file, struct pv_bu
 void pv_alias_file_free(struct pv_alias_file *f);
 
 /*
- * Find the entry of `name`. The first time that is one pass over the file, later ones cost no more than the
- * answer. Only the entry that is found is judged. PV_OK: *found_r tells; *entry points into f until the next
- * call. PV_TEMPORARY with file and line: it stands there twice, has no target, a bad date, a NUL.
+ * Find the entry of `name`, which is no pattern. The first times that is one pass over the file each,
+ * 0.2 ms for 10,000 entries, and later ones cost next to nothing. Only the entry that is found is judged, not
+ * its targets. PV_OK: *found_r tells. PV_TEMPORARY with file and line: it stands there twice, has no colon,
+ * no target, a bad date, a NUL; or there is none, but a NUL in the file, which may be damaged.
  */
-enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t len, struct pv_alias_entry *entry,
-			    bool *found_r, struct pv_error *e);
+enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t len,
+			    struct pv_alias_entry *entry, bool *found_r, struct pv_error *e);
 
 /*
- * All entries, in the file's order; patterns (whose name begins with `/`) too. *at is 0 at first. PV_OK with
- * entry->name NULL: the end. PV_TEMPORARY: one that is wrong; the call after that goes on behind it.
+ * All entries, in the file's order; patterns too, whose name is not looked at. *at is 0 at first. PV_OK with
+ * entry->name NULL: the end. PV_TEMPORARY: one that is wrong; the call after that goes on behind it. That a
+ * name stands there twice is not seen here.
  */
 enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias_entry *entry,
 			    struct pv_error *e);
@@ -72,14 +81,16 @@ enum pv_target_kind {
 
 struct pv_target {
 	enum pv_target_kind kind;
-	const char *text; /* without quotes, in f->names or the caller's buffer; NUL-terminated */
+	const char *text; /* without quotes, in out: good until that changes; NUL-terminated */
 	size_t len;
 };
 
 /*
- * Cut the next target from *list (up to end), which is moved on; unquoted into out. Returns false at the end.
- * PV_TEMPORARY in *c, sentence without place: a quote that is not closed, a control character, a bare word
- * that is no target at all, `:include:` or `|` without more.
+ * Cut the next target from *list (up to end), which is moved behind it; its text takes the place of what is
+ * in out. `Joe Who <joe@example.org>` is joe@example.org, and a comment in parentheses is nothing. Returns
+ * false at the end. Returns true with PV_TEMPORARY in *c (PV_OK else) and a sentence without place: a quote
+ * that is not closed, a control character, a blank inside a name, an address that is none, `:include:` or `|`
+ * without more.
  */
 bool pv_target_next(const char **list, const char *end, struct pv_buf *out, struct pv_target *t,
 		    enum pv_class *c, struct pv_error *e);
@@ -94,15 +105,18 @@ bool pv_include_next(const char **text, const char *end, unsigned *line, struct 
 /* --- changes: from text to text --- */
 
 struct pv_alias_change {
-	const char *name;    /* as it is written: quoted where it needs to be */
-	const char *targets; /* NULL: the entry goes */
+	const char *name;    /* without quotes; they are put where it needs some. A pattern begins with `/` */
+	const char *targets; /* as they will stand behind the colon; NULL: the entry goes */
 	const char *comment; /* may be empty */
 	struct pv_day expires;
 };
 
-/* Write to out what f's text becomes with the change: the entry keeps its place, a new one comes last, all
- * other bytes stay. *had_r: it was there before. */
-enum pv_class pv_alias_file_change(struct pv_alias_file *f, const struct pv_alias_change *c, struct pv_buf *out,
-				   bool *had_r, struct pv_error *e);
+/*
+ * Write to out what f's text becomes with the change: the entry keeps its place, a new one comes last, all
+ * other bytes stay. *had_r: it was there before (what is wrong with it is no obstacle). PV_PERMANENT: a name,
+ * a target or a comment that cannot be. PV_TEMPORARY: the name stands there twice, or no memory.
+ */
+enum pv_class pv_alias_file_change(struct pv_alias_file *f, const struct pv_alias_change *c,
+				   struct pv_buf *out, bool *had_r, struct pv_error *e);
 
 #endif

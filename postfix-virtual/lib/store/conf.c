@@ -25,16 +25,19 @@ enum kind {
 	LANGUAGE,
 	LOGINS, /* which logins are logged */
 	TLS,
-	NUMBER,	 /* of sessions, 1 or more */
-	SECONDS, /* 0 or more */
-	IDLE,	 /* seconds, as many as RFC 1939 wants or more */
-	LISTEN,	 /* ADDRESS:PORT, a list, or nothing */
-	SERVERS, /* ADDRESS=DOMAIN, a list, or nothing */
+	UNKNOWN,    /* refuse or postmaster */
+	NUMBER,	    /* of sessions, 1 or more */
+	SECONDS,    /* 0 or more */
+	SHORT_TIME, /* seconds, as many as a delivery can give away */
+	IDLE,	    /* seconds, as many as RFC 1939 wants or more */
+	LISTEN,	    /* ADDRESS:PORT, a list, or nothing */
+	SERVERS,    /* ADDRESS=DOMAIN, a list, or nothing */
 };
 
 /* [i] of items[] and of places[] is the same setting. */
 static const struct pv_conf_item items[] = {
 	{ "apop", "no", "Take APOP from users who have a second secret for it." },
+	{ "command_time_limit", "300", "The seconds that a program of a domain may take in a delivery." },
 	{ "default_domain", "", "The domain of a user who logs in without one." },
 	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
 	{ "dovecot_group", "dovecot", "Who reads the files for Dovecot; empty: none are written." },
@@ -65,9 +68,11 @@ static const struct pv_conf_item items[] = {
 	{ "recipient_delimiter", "+", "What may stand between a user and a tag, as in Postfix's main.cf." },
 	{ "rehash_passwords", "no", "Store a password anew at a login when its hash is a weak one." },
 	{ "run_directory", "/run/virtual", "Locks, counters and sessions." },
+	{ "sendmail_program", "/usr/sbin/sendmail", "What a delivery starts to send a message." },
 	{ "spool_directory", "/var/spool/virtual", "The mailboxes: DOMAIN/USER in it." },
 	{ "state_directory", "/var/lib/virtual", "The history, and marks of unfinished changes." },
 	{ "system_users", "yes", "Let the POP3 server serve the host's own users too." },
+	{ "unknown_to", "refuse", "What happens to mail for unknown names: refuse or postmaster." },
 	{ "write_status", "no", "Let the POP3 server write Status lines into what was fetched." },
 	{ NULL, NULL, NULL },
 };
@@ -77,6 +82,7 @@ static const struct place {
 	size_t offset;
 } places[] = {
 	{ SWITCH, offsetof(struct pv_conf, apop) },
+	{ SHORT_TIME, offsetof(struct pv_conf, command_time_limit) },
 	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
 	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
 	{ GROUP, offsetof(struct pv_conf, dovecot_group) },
@@ -105,9 +111,11 @@ static const struct place {
 	{ DELIMITERS, offsetof(struct pv_conf, recipient_delimiter) },
 	{ SWITCH, offsetof(struct pv_conf, rehash_passwords) },
 	{ FOLDER, offsetof(struct pv_conf, run_directory) },
+	{ FOLDER, offsetof(struct pv_conf, sendmail_program) },
 	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
 	{ FOLDER, offsetof(struct pv_conf, state_directory) },
 	{ SWITCH, offsetof(struct pv_conf, system_users) },
+	{ UNKNOWN, offsetof(struct pv_conf, unknown_to) },
 	{ SWITCH, offsetof(struct pv_conf, write_status) },
 };
 
@@ -337,10 +345,14 @@ static const char *fault(enum kind kind, const char *value)
 		return is_one_of(value, "errors all") ? NULL : "write errors or all";
 	case TLS:
 		return is_one_of(value, "no optional required") ? NULL : "write no, optional or required";
+	case UNKNOWN:
+		return is_one_of(value, "refuse postmaster") ? NULL : "write refuse or postmaster";
 	case NUMBER:
 		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
 	case SECONDS:
 		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
+	case SHORT_TIME:
+		return is_in(value, 1, 400) ? NULL : "write a number of seconds, 1 to 400";
 	case IDLE:
 		return is_in(value, 600, 86400)
 			       ? NULL

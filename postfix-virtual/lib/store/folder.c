@@ -1,14 +1,11 @@
 #include "store/folder.h"
 
-#include "base/table.h"
 #include "store/registry.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-enum { TEXT_MAX = 64 * 1024 }; /* bytes of domain.conf, and of a file in users/ */
 
 static enum pv_class check_folder(const struct pv_folder *f, const struct stat *st, struct pv_error *e)
 {
@@ -44,6 +41,11 @@ static void note_folder(struct pv_folder *f, const struct stat *st)
 	f->trust = (struct pv_trust){ .uid = st->st_uid, .where = f->path };
 }
 
+static const struct pv_instead *instead_of(const struct pv_store *s, const struct pv_domain *d)
+{
+	return s->instead != NULL && pv_domain_equal(&s->instead->domain, d) ? s->instead : NULL;
+}
+
 /* access: O_PATH, or O_RDONLY where that is allowed. */
 static enum pv_class open_folder(const struct pv_store *s, const struct pv_domain *d, int access,
 				 struct pv_folder *f, struct pv_error *e)
@@ -54,6 +56,7 @@ static enum pv_class open_folder(const struct pv_store *s, const struct pv_domai
 
 	f->domain = *d;
 	f->fd = -1;
+	f->instead = instead_of(s, d);
 	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
 	int fd = openat(s->dirfd, d->s, access | flags);
 	if (fd < 0 && errno == EACCES && access != O_PATH)
@@ -92,6 +95,7 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 
 	f->domain = *d;
 	f->fd = -1;
+	f->instead = instead_of(s, d);
 	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
 	*found_r = fstatat(s->dirfd, d->s, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!*found_r)
@@ -100,6 +104,27 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 		return fail_open(ENOTDIR, f->path, e);
 	note_folder(f, &st);
 	return check_folder(f, &st, e);
+}
+
+const struct pv_buf *pv_folder_instead(const struct pv_folder *f, const char *name)
+{
+	const struct pv_instead *i = f->instead;
+
+	while (i != NULL && strcmp(i->name, name) != 0)
+		i = i->next;
+	return i != NULL ? i->text : NULL;
+}
+
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+			     struct pv_error *e)
+{
+	const struct pv_buf *instead = pv_folder_instead(f, name);
+
+	if (instead == NULL)
+		return pv_file_load(f->fd, name, &f->trust, text, found_r, e);
+	pv_buf_add(text, instead->s, instead->len);
+	*found_r = text->len > 0;
+	return pv_buf_check(text, name, e);
 }
 
 void pv_folder_close(struct pv_folder *f)
@@ -214,149 +239,4 @@ enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r
 	*list_r = l.domains;
 	*count_r = l.count;
 	return PV_OK;
-}
-
-/* A setting of a small file: where its value goes, and how. */
-struct setting {
-	const char *name;
-	enum pv_class (*set)(const struct pv_lines *it, const struct pv_line *l, const char *value, void *to,
-			     struct pv_error *e);
-	void *to;
-};
-
-static enum pv_class parse_setting(const struct pv_lines *it, struct pv_line *l, const struct setting *list,
-				   size_t count, unsigned *seen, struct pv_error *e)
-{
-	char *name, *value;
-	size_t i = 0;
-
-	enum pv_class c = pv_line_setting(it, l, &name, &value, e);
-	if (c != PV_OK)
-		return c;
-	while (i < count && strcmp(list[i].name, name) != 0)
-		i++;
-	if (i == count)
-		return pv_line_fail(it, l, e, "there is no setting %.60s: remove the line", name);
-	if ((*seen & 1U << i) != 0)
-		return pv_line_fail(it, l, e, "%s stands here twice: remove one", name);
-	*seen |= 1U << i;
-	return list[i].set(it, l, value, list[i].to, e);
-}
-
-static enum pv_class parse_settings(struct pv_buf *text, const char *file, const struct setting *list,
-				    size_t count, struct pv_error *e)
-{
-	unsigned seen = 0;
-	struct pv_lines it;
-	struct pv_line l;
-	enum pv_class c;
-
-	pv_lines_start(&it, file, text, true);
-	while ((c = pv_lines_next(&it, &l, e)) == PV_OK && l.text != NULL)
-		if ((c = parse_setting(&it, &l, list, count, &seen, e)) != PV_OK)
-			break;
-	return c;
-}
-
-static enum pv_class set_fallback(const struct pv_lines *it, const struct pv_line *l, const char *value,
-				  void *to, struct pv_error *e)
-{
-	struct pv_domain_conf *c = to;
-
-	if (value[0] == '\0')
-		return PV_OK;
-	if (pv_user_parse(value, strlen(value), &c->fallback, NULL) != PV_OK)
-		return pv_line_fail(it, l, e,
-				    "fallback = %.80s: write the name of a user of this domain, without `@`",
-				    value);
-	c->has_fallback = true;
-	return PV_OK;
-}
-
-static enum pv_class set_switch(const struct pv_lines *it, const struct pv_line *l, const char *value,
-				void *to, struct pv_error *e)
-{
-	if (!pv_parse_bool(value, to))
-		return pv_line_fail(it, l, e, "`%.60s`: write yes or no", value);
-	return PV_OK;
-}
-
-static enum pv_class set_language(const struct pv_lines *it, const struct pv_line *l, const char *value,
-				  void *to, struct pv_error *e)
-{
-	if (value[0] != '\0' && strcmp(value, "en") != 0 && strcmp(value, "da") != 0)
-		return pv_line_fail(it, l, e, "language = %.60s: write en or da", value);
-	memcpy(to, value, strlen(value) + 1);
-	return PV_OK;
-}
-
-static const struct pv_domain_conf domain_defaults = { .retrieve = true };
-
-enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
-				   struct pv_error *e)
-{
-	const struct setting list[] = { { "fallback", set_fallback, c },
-					{ "retrieve", set_switch, &c->retrieve },
-					{ "language", set_language, c->language } };
-
-	*c = domain_defaults;
-	return parse_settings(text, file, list, sizeof list / sizeof *list, e);
-}
-
-enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_conf *c, struct pv_error *e)
-{
-	struct pv_buf text = PV_BUF_INIT(TEXT_MAX);
-	char file[sizeof f->path + 16];
-	bool found;
-
-	*c = domain_defaults;
-	enum pv_class class = pv_file_load(f->fd, "domain.conf", &f->trust, &text, &found, e);
-	if (class == PV_OK && found) {
-		(void)snprintf(file, sizeof file, "%s/domain.conf", f->path);
-		class = pv_domain_conf_parse(&text, file, c, e);
-	}
-	pv_buf_free(&text);
-	return class;
-}
-
-enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, struct pv_user_conf *c,
-				 struct pv_error *e)
-{
-	const struct setting list[] = { { "receive", set_switch, &c->receive },
-					{ "retrieve", set_switch, &c->retrieve } };
-
-	*c = (struct pv_user_conf){ .receive = true, .retrieve = true };
-	return parse_settings(text, file, list, sizeof list / sizeof *list, e);
-}
-
-/* users/ itself is looked at only when there is a file in it: most users have none, and a delivery to them
- * costs one call here. */
-static enum pv_class check_users(const struct pv_folder *f, struct pv_error *e)
-{
-	int fd;
-
-	enum pv_class c = pv_dir_open(f->fd, "users", &f->trust, &fd, NULL, e);
-	if (fd >= 0)
-		(void)close(fd);
-	return c;
-}
-
-enum pv_class pv_user_conf_load(const struct pv_folder *f, const struct pv_user *u, struct pv_user_conf *c,
-				struct pv_error *e)
-{
-	struct pv_buf text = PV_BUF_INIT(TEXT_MAX);
-	char name[sizeof u->s + 8], file[sizeof f->path + sizeof name + 1];
-	bool found;
-
-	*c = (struct pv_user_conf){ .receive = true, .retrieve = true };
-	(void)snprintf(name, sizeof name, "users/%s", u->s);
-	enum pv_class class = pv_file_load(f->fd, name, &f->trust, &text, &found, e);
-	if (class == PV_OK && found)
-		class = check_users(f, e);
-	if (class == PV_OK && found) {
-		(void)snprintf(file, sizeof file, "%s/%s", f->path, name);
-		class = pv_user_conf_parse(&text, file, c, e);
-	}
-	pv_buf_free(&text);
-	return class;
 }

@@ -9,6 +9,14 @@
 #include "base/file.h"
 #include "store/store.h"
 
+/* See struct pv_store. */
+struct pv_instead {
+	struct pv_domain domain;
+	const char *name; /* in the domain's folder: `aliases`, `users/abc` */
+	const struct pv_buf *text;
+	const struct pv_instead *next; /* another file of the same domain; NULL: no more */
+};
+
 struct pv_folder {
 	struct pv_domain domain;
 	int fd;			 /* O_PATH; -1: there is no such folder */
@@ -18,6 +26,7 @@ struct pv_folder {
 	struct timespec changed; /* when the folder was changed last, as far as it was looked at */
 	struct pv_trust trust;	 /* uid and path of this folder, for the readers of its files; its `where` is
 				    path[] above, so an open folder must stay where it is in memory */
+	const struct pv_instead *instead; /* the store's, if it is about this domain; else NULL */
 };
 
 /*
@@ -35,6 +44,11 @@ enum pv_class pv_folder_open_to_list(const struct pv_store *s, const struct pv_d
 enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
 			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
+/* The text that a file of the domain's counts as having; NULL: the one that it has. */
+const struct pv_buf *pv_folder_instead(const struct pv_folder *f, const char *name);
+/* pv_file_load() of a file of the domain's, with that. */
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+			     struct pv_error *e);
 /* Which of names[] (at most 32) are in the folder? *holds_r: bit i for names[i]. Returns false where one look
  * at it cannot tell: it cannot be listed, it is large, or it was changed within the last two seconds or while
  * it was listed (what is replaced just then may be missing in a listing): then each is to be opened. */
@@ -52,31 +66,5 @@ enum pv_class pv_folder_behind(const struct pv_store *s, const struct pv_domain 
  * virtual.conf, hooks ...) are passed over. free(*list_r). */
 enum pv_class pv_folder_list(const struct pv_store *s, struct pv_domain **list_r, size_t *count_r,
 			     struct pv_error *e);
-
-/* domain.conf of a domain. */
-struct pv_domain_conf {
-	bool has_fallback;
-	struct pv_user fallback; /* the user who gets mail for unknown names */
-	bool retrieve;		 /* yes; no: no user can log in */
-	char language[3];	 /* of what is said to its users: `en`, `da`; "": the host's */
-};
-
-/* Parse the text of a domain.conf (changed on the way). `file` is for sentences. PV_TEMPORARY: file, line,
- * reason, mend: an unknown name, a fallback that is not a user of this domain's grammar ... */
-enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
-				   struct pv_error *e);
-/* Read it from the folder, as the account (or its reader). Missing: all defaults. */
-enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_conf *c, struct pv_error *e);
-
-/* users/<user> of a domain: one user's own settings. */
-struct pv_user_conf {
-	bool receive;  /* yes; no: mail is refused (postfix-virtual user disable) */
-	bool retrieve; /* yes; no: no login */
-};
-
-enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, struct pv_user_conf *c,
-				 struct pv_error *e);
-enum pv_class pv_user_conf_load(const struct pv_folder *f, const struct pv_user *u, struct pv_user_conf *c,
-				struct pv_error *e);
 
 #endif

@@ -11,34 +11,44 @@
 
 enum pv_mailbox_format { PV_FORMAT_MBOX, PV_FORMAT_MAILDIR };
 
-/* Settings that a domain and a user may have. Strings are never NULL; "" is none. */
+/* Settings that a domain and a user may have. Strings are never NULL; "" is none. PROGRAM ARGS are for
+ * pv_command_line_parse() with tokens. */
 struct pv_mail_conf {
-	const char *filter;	   /* PROGRAM ARGS: reads a message, writes the one to be stored */
-	const char *deliver_with;  /* PROGRAM ARGS: stores the message in our place */
-	const char *after_storing; /* PROGRAM ARGS: is started when a message was stored; its failure is logged */
-	enum pv_mailbox_format mailbox_format; /* of a mailbox that is not there yet; one that is, is what it is */
-	uint64_t quota;			       /* bytes of a user's mailbox; 0: no limit */
-	uint64_t quota_messages;	       /* messages in it; 0: no limit */
-	uint64_t message_size;		       /* bytes of a message; 0: no limit */
-	unsigned quota_warning;		       /* percent, from which on the user is warned; 0: never; 90 */
-	bool over_quota_refuse;		       /* `over_quota = refuse` (5.2.2); defer (4.2.2) */
-	unsigned over_quota_days;	       /* deferred for so long, then refused; 0: never refused */
-	unsigned vacation_interval;	       /* days until the same sender is answered again; 7 */
-	bool vacation_to_all;		       /* no: only where an address of the user stands in To or Cc */
-	char language[3];		       /* of what is said to users and about them; "": the host's */
+	const char *filter;	  /* PROGRAM ARGS: reads a message, writes the one to be stored */
+	const char *deliver_with; /* PROGRAM ARGS: stores the message in our place */
+	const char *
+		after_storing; /* PROGRAM ARGS: is started when a message was stored; its failure is logged */
+	enum pv_mailbox_format
+		mailbox_format;	    /* of a mailbox that is not there yet; one that is, is what it is */
+	uint64_t quota;		    /* bytes of a user's mailbox; 0: no limit */
+	uint64_t quota_messages;    /* messages in it; 0: no limit */
+	uint64_t message_size;	    /* bytes of a message; 0: no limit */
+	unsigned quota_warning;	    /* percent, from which on the user is warned; 0: never; 90 */
+	bool over_quota_refuse;	    /* `over_quota = refuse` (5.2.2); defer (4.2.2) */
+	unsigned over_quota_days;   /* deferred for so long, then refused; 0: never refused */
+	unsigned vacation_interval; /* days until the same sender is answered again; 7 */
+	bool vacation_to_all;	    /* no: only where an address of the user stands in To or Cc */
+	char language[3];	    /* of what is said to users and about them; "": the host's */
+};
+
+/* Who gets mail for names that are nobody's, where there is no fallback. */
+enum pv_unknown_to {
+	PV_UNKNOWN_HOST, /* as virtual.conf says: pv_unknown_to_postmaster() */
+	PV_UNKNOWN_REFUSE,
+	PV_UNKNOWN_POSTMASTER,
 };
 
 /* domain.conf. */
 struct pv_domain_conf {
-	bool receive;		   /* yes */
-	bool retrieve;		   /* yes; no: no user can log in */
-	bool change_password;	   /* yes */
-	bool match_full_name;	   /* no; yes: joe.who@ is the user with the name "joe who" */
-	bool forward_outside;	   /* yes; no: forwards lead to domains of this host alone */
-	bool unknown_to_postmaster; /* `unknown_to = postmaster`; refuse */
-	const char *fallback;	   /* "", user@domain, @domain, account, |command args, delete, /file */
+	bool receive;	      /* yes */
+	bool retrieve;	      /* yes; no: no user can log in */
+	bool change_password; /* yes */
+	bool match_full_name; /* no; yes: joe.who@ is the user with the name "joe who" */
+	bool forward_outside; /* yes; no: forwards lead to domains of this host alone */
+	enum pv_unknown_to unknown_to;
+	const char *fallback;	      /* "", user@domain, @domain, account, |command args, delete, /file */
 	const char *extra_aliases[2]; /* names in the domain's folder, or absolute; "" */
-	uint64_t domain_quota;	   /* bytes of all its mailboxes; 0: no limit */
+	uint64_t domain_quota;	      /* bytes of all its mailboxes; 0: no limit */
 	struct pv_mail_conf mail;
 	unsigned fallback_line; /* where it stands in domain.conf; 0: nowhere */
 	struct pv_buf text;	/* what the strings point into */
@@ -51,11 +61,11 @@ struct pv_day {
 
 /* users/<user>, with what his domain says where it says nothing. */
 struct pv_user_conf {
-	bool receive;	      /* yes; no: mail is refused (postfix-virtual user disable) */
-	bool retrieve;	      /* yes; no: no login */
-	bool change_password; /* yes */
-	bool keep_copy;	      /* yes: what is forwarded is stored too */
-	const char *forward;  /* addresses with commas between; "" */
+	bool receive;		      /* yes; no: mail is refused (postfix-virtual user disable) */
+	bool retrieve;		      /* yes; no: no login */
+	bool change_password;	      /* yes */
+	bool keep_copy;		      /* yes: what is forwarded is stored too */
+	const char *forward;	      /* addresses with commas between; "" */
 	struct pv_day expires;	      /* the last day on which mail is taken and a login possible */
 	struct pv_day vacation_start; /* inclusive */
 	struct pv_day vacation_end;   /* inclusive */
@@ -75,15 +85,25 @@ enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_co
 /* All defaults; nothing to free. */
 void pv_domain_conf_defaults(struct pv_domain_conf *c);
 void pv_domain_conf_free(struct pv_domain_conf *c);
+/* Does mail for an unknown name of the domain go to postmaster: by its own setting, else by the host's? */
+bool pv_unknown_to_postmaster(const struct pv_store *s, const struct pv_domain_conf *c);
 
 /* The same for a user of the domain that has `domain` (NULL: of which nothing is known), whose strings must
  * outlive *c. */
 enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, const struct pv_domain_conf *domain,
 				 struct pv_user_conf *c, struct pv_error *e);
 enum pv_class pv_user_conf_load(const struct pv_folder *f, const struct pv_user *u,
-				const struct pv_domain_conf *domain, struct pv_user_conf *c, struct pv_error *e);
+				const struct pv_domain_conf *domain, struct pv_user_conf *c,
+				struct pv_error *e);
 void pv_user_conf_defaults(const struct pv_domain_conf *domain, struct pv_user_conf *c);
 void pv_user_conf_free(struct pv_user_conf *c);
+
+/* Has the user a day of expiry that is over? today NULL: it is found out, where there is such a day. */
+bool pv_user_conf_expired(const struct pv_user_conf *c, const struct pv_day *today);
+/* Is his mail taken, may he log in: not switched off, and not expired? (What the domain says is not asked.)
+ */
+bool pv_user_conf_receives(const struct pv_user_conf *c, const struct pv_day *today);
+bool pv_user_conf_retrieves(const struct pv_user_conf *c, const struct pv_day *today);
 
 /* --- the settings as a table: for help, for changes and for what is shown --- */
 
@@ -106,7 +126,9 @@ struct pv_day pv_day_today(void);
 /* Is a before b (<0), the same day (0) or after it (>0)? */
 int pv_day_compare(const struct pv_day *a, const struct pv_day *b);
 /* 2026-12-24. Returns false where it is no day. */
-bool pv_day_parse(const char *s, struct pv_day *d);
+bool pv_day_parse(const char *s, size_t len, struct pv_day *d);
+/* Is one given? */
+bool pv_day_is_set(const struct pv_day *d);
 
 /*
  * Write to out what the text of such a file becomes when `name` is set to value (NULL: its line goes). A line

@@ -73,8 +73,4 @@ void pv_registry_free(struct pv_registry *r);
 /* The line for r, without a newline, in the order above; empty where r is all defaults. */
 void pv_registry_format(const struct pv_registry_entry *r, struct pv_buf *out);
 
-/* A quota: digits with an optional K, M or G (also k, m, g, with a B behind: 1 K = 1,000 as in vpopmail),
- * or NOQUOTA (0). Returns false where it is none. */
-bool pv_quota_parse(const char *s, unsigned long long *bytes_r);
-
 #endif

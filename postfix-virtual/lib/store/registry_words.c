@@ -1,8 +1,8 @@
 #include "store/registry_words.h"
 
 #include "base/table.h"
+#include "store/size.h"
 
-#include <limits.h>
 #include <stddef.h>
 
 void pv_registry_default(const struct pv_domain *d, struct pv_registry_entry *r)
@@ -152,20 +152,6 @@ enum pv_class pv_registry_set(struct pv_registry_entry *r, const char *name, con
 	return PV_OK;
 }
 
-static void format_quota(unsigned long long bytes, struct pv_buf *out)
-{
-	static const char units[] = "KMG";
-	size_t unit = 0;
-
-	while (unit < sizeof units - 1 && bytes % 1000 == 0) {
-		bytes /= 1000;
-		unit++;
-	}
-	pv_buf_addf(out, " max_quota=%llu", bytes);
-	if (unit > 0)
-		pv_buf_addc(out, units[unit - 1]);
-}
-
 static void format_words(const struct pv_registry_entry *r, struct pv_buf *out)
 {
 	if (r->account[0] != '\0')
@@ -174,8 +160,10 @@ static void format_words(const struct pv_registry_entry *r, struct pv_buf *out)
 		pv_buf_adds(out, " sub_domains=yes");
 	if (r->max_users != 0)
 		pv_buf_addf(out, " max_users=%lu", r->max_users);
-	if (r->max_quota != 0)
-		format_quota(r->max_quota, out);
+	if (r->max_quota != 0) {
+		pv_buf_adds(out, " max_quota=");
+		pv_quota_format(r->max_quota, out);
+	}
 	if (!r->commands)
 		pv_buf_adds(out, " commands=no");
 	const char *before = " own=";
@@ -203,33 +191,4 @@ void pv_registry_format(const struct pv_registry_entry *r, struct pv_buf *out)
 		format_words(r, out);
 	if (out->len == bare)
 		pv_buf_truncate(out, start);
-}
-
-bool pv_quota_parse(const char *s, unsigned long long *bytes_r)
-{
-	static const char units[] = "KMG";
-	unsigned long long factor = 1;
-	unsigned long number;
-
-	if (strcasecmp(s, "NOQUOTA") == 0) {
-		*bytes_r = 0;
-		return true;
-	}
-	size_t digits = strspn(s, "0123456789");
-	const char *rest = s + digits;
-	if (*rest != '\0') {
-		const char *unit = strchr(units, *rest >= 'a' && *rest <= 'z' ? *rest - 'a' + 'A' : *rest);
-		if (unit == NULL)
-			return false;
-		for (const char *u = units; u <= unit; u++)
-			factor *= 1000;
-		rest++;
-		rest += *rest == 'B' || *rest == 'b';
-	}
-	unsigned long long max = (1ULL << 62) / factor;
-	if (*rest != '\0' ||
-	    !pv_parse_number(s, digits, max > ULONG_MAX ? ULONG_MAX : (unsigned long)max, &number))
-		return false;
-	*bytes_r = number * factor;
-	return true;
 }

@@ -25,7 +25,9 @@ struct pv_conf {
 	const char *state_directory;	      /* /var/lib/virtual */
 	const char *run_directory;	      /* /run/virtual */
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
+	const char *sendmail_program;	      /* /usr/sbin/sendmail */
 	const char *default_domain;	      /* empty */
+	const char *command_time_limit;	      /* 300; seconds, digits */
 	const char *dovecot_group;	      /* dovecot; may be empty */
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
 	const char *recipient_delimiter;       /* +; one character or more, each of them one */
@@ -43,6 +45,7 @@ struct pv_conf {
 	const char *pop3_timeout;	       /* 600; seconds, digits */
 	const char *pop3_tls;		       /* optional; no, required */
 	const char *pop3s_listen;	       /* empty */
+	const char *unknown_to;		       /* refuse; or postmaster */
 	bool apop;			       /* no */
 	bool rehash_passwords;		       /* no */
 	bool system_users;		       /* yes */
@@ -58,6 +61,9 @@ struct pv_store {
 	int dirfd;	       /* O_PATH */
 	struct pv_trust trust; /* dir's owner (root, or who asks) and path: for the readers of its files */
 	struct pv_conf conf;
+	/* Files of a domain that count as if they had other texts: to ask what a change would do before it is
+	 * made. NULL: none; set by whoever asks, after opening. */
+	const struct pv_instead *instead;
 };
 
 /*

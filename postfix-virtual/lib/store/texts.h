@@ -24,18 +24,28 @@ enum pv_text {
 /* Its name in messages/: `no-user`. */
 const char *pv_text_name(enum pv_text t);
 
-/*
- * Load a text. language: en or da. The tokens %u (user), %d (domain) and %p (percent or bytes; may be NULL) in it
- * are replaced; %% is one %. What cannot be read or trusted counts as missing: a text is no reason not to
- * deliver. f or s may be NULL: then it is not looked for there. Returns whether it is the administrator's own.
+/* What takes the place of %u, %d and %p in a text; NULL: nothing. `%%` is one `%`, and any other `%` itself.
  */
 struct pv_text_words {
 	const char *user, *domain, *number;
 };
+
+/*
+ * Append a text to out. language: en or da. What cannot be read or trusted, is empty or holds a NUL counts as
+ * missing: a text is no reason not to deliver. f or s may be NULL: then it is not looked for there; words may
+ * be NULL. Returns whether it is an administrator's own.
+ */
 bool pv_text_load(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
 		  const struct pv_text_words *words, struct pv_buf *out);
 
-/* The same as one line of at most size - 1 printable bytes, for an SMTP reply. */
+/* The same in two steps, for who has a domain's text from elsewhere: as it is written, tokens and all; and with
+ * the words in their places, as a line for pv_text_line(). */
+bool pv_text_load_raw(const struct pv_store *s, const struct pv_folder *f, enum pv_text t,
+		      const char *language, struct pv_buf *out);
+void pv_text_raw_line(const char *raw, const struct pv_text_words *words, char *line, size_t size);
+
+/* The same as one line of at most size - 1 bytes, for an SMTP or POP3 reply: lines are joined by a blank,
+ * Danish letters are spelled out, and whatever else is no printable ASCII becomes `?`. */
 void pv_text_line(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
 		  const struct pv_text_words *words, char *line, size_t size);
 

@@ -1,0 +1,158 @@
+#include "store/command_line.h"
+
+#include <stdint.h>
+
+/* Bytes of all words, tokens replaced. */
+enum { TEXT_MAX = 256 * 1024 };
+
+struct splitting {
+	const char *at, *end;
+	const struct pv_command_tokens *tokens;
+	struct pv_command_line *c;
+	size_t words[PV_COMMAND_ARGS_MAX]; /* where each begins in c->text */
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_control(char c)
+{
+	return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+static enum pv_class refuse_byte(char c, struct pv_error *e)
+{
+	if (is_control(c))
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "a control character stands in the command: remove it");
+	if (c == '\\')
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "a backslash stands in the command: write the argument in single quotes");
+	return pv_fail(e, PV_PERMANENT, "5.3.5",
+		       "`%c` stands in the command, and no shell reads it: write the argument in single "
+		       "quotes, or a "
+		       "script that does the work",
+		       c);
+}
+
+/* `%u` at s->at, in a word that began at `word`. */
+static enum pv_class put_token(struct splitting *s, struct pv_error *e)
+{
+	char name = s->at + 1 < s->end ? s->at[1] : '\0';
+	const char *value = name == '%'	  ? "%"
+			    : name == 'd' ? s->tokens->domain
+			    : name == 'f' ? s->tokens->sender
+			    : name == 'u' ? s->tokens->user
+					  : NULL;
+
+	if (value == NULL)
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "`%%` must have d (domain), f (sender), u (user) or %% behind it");
+	/* Which program is started is nobody's to say who sends a message. */
+	if (s->c->count == 0 && name != '%')
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "%%%c stands in the path of the program: write the path itself", name);
+	pv_buf_adds(&s->c->text, value);
+	s->at += 2;
+	return PV_OK;
+}
+
+/* One byte of a word that is outside of single quotes, or a token. */
+static enum pv_class put_byte(struct splitting *s, bool quoted, struct pv_error *e)
+{
+	char c = *s->at;
+
+	if (quoted && c == '\\' && s->at + 1 < s->end && (s->at[1] == '"' || s->at[1] == '\\')) {
+		pv_buf_addc(&s->c->text, s->at[1]);
+		s->at += 2;
+		return PV_OK;
+	}
+	if (is_control(c) || strchr("$`<>|;&\\", c) != NULL)
+		return refuse_byte(c, e);
+	if (c == '%' && s->tokens != NULL)
+		return put_token(s, e);
+	pv_buf_addc(&s->c->text, c);
+	s->at++;
+	return PV_OK;
+}
+
+static enum pv_class put_literal(struct splitting *s, struct pv_error *e)
+{
+	if (is_control(*s->at))
+		return refuse_byte(*s->at, e);
+	if (*s->at == '%' && s->tokens != NULL)
+		return put_token(s, e);
+	pv_buf_addc(&s->c->text, *s->at++);
+	return PV_OK;
+}
+
+/* From the quote at s->at to behind its fellow. */
+static enum pv_class put_quoted(struct splitting *s, struct pv_error *e)
+{
+	char quote = *s->at++;
+	enum pv_class c = PV_OK;
+
+	while (c == PV_OK && s->at < s->end && *s->at != quote)
+		c = quote == '"' ? put_byte(s, true, e) : put_literal(s, e);
+	if (c == PV_OK && s->at == s->end)
+		return pv_fail(e, PV_PERMANENT, "5.3.5", "a quote (%c) of the command is not closed", quote);
+	s->at++;
+	return c;
+}
+
+static enum pv_class put_word(struct splitting *s, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	if (s->c->count == PV_COMMAND_ARGS_MAX)
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "the command has more than %d words: write a script that has them",
+			       PV_COMMAND_ARGS_MAX);
+	s->words[s->c->count] = s->c->text.len;
+	while (c == PV_OK && s->at < s->end && !is_blank(*s->at))
+		c = *s->at == '"' || *s->at == '\'' ? put_quoted(s, e) : put_byte(s, false, e);
+	pv_buf_addc(&s->c->text, '\0');
+	s->c->count++;
+	return c;
+}
+
+static enum pv_class put_words(struct splitting *s, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (;;) {
+		while (s->at < s->end && is_blank(*s->at))
+			s->at++;
+		if (c != PV_OK || s->at == s->end)
+			return c;
+		c = put_word(s, e);
+	}
+}
+
+enum pv_class pv_command_line_parse(const char *s, size_t len, const struct pv_command_tokens *tokens,
+				    struct pv_command_line *c, struct pv_error *e)
+{
+	struct splitting split = { .at = s, .end = s + len, .tokens = tokens, .c = c };
+
+	*c = (struct pv_command_line){ .text = PV_BUF_INIT(TEXT_MAX) };
+	enum pv_class class = put_words(&split, e);
+	if (class == PV_OK)
+		class = pv_buf_check(&c->text, "the words of a command", e);
+	for (unsigned i = 0; class == PV_OK && i < c->count; i++)
+		c->argv[i] = c->text.s + split.words[i];
+	if (class == PV_OK && (c->count == 0 || c->argv[0][0] != '/'))
+		class = pv_fail(e, PV_PERMANENT, "5.3.5",
+				"the program needs its whole path, like /usr/bin/procmail");
+	if (class != PV_OK)
+		pv_command_line_free(c);
+	return class;
+}
+
+void pv_command_line_free(struct pv_command_line *c)
+{
+	pv_buf_free(&c->text);
+	c->argv[0] = NULL;
+	c->count = 0;
+}
