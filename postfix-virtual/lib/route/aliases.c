@@ -178,7 +178,7 @@ enum pv_class pv_walk_alias(struct pv_walk *w, struct pv_step *at, const char *n
 
 /* --- owners --- */
 
-/* owner-NAME@domain, if there is such an alias; of an owner there is no other. */
+/* owner-NAME@domain, if there is such an alias. */
 static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_error *e)
 {
 	const char *const name[] = { "owner-", s->name };
@@ -187,8 +187,6 @@ static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_
 	bool found = false;
 
 	s->owner_known = true;
-	if (strncasecmp(s->name, "owner-", 6) == 0)
-		return PV_OK;
 	const char *owner = pv_arena_join(&w->r->arena, name, sizeof name / sizeof *name);
 	if (owner == NULL)
 		return pv_walk_no_memory(e);
