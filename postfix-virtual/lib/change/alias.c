@@ -230,8 +230,8 @@ static enum pv_class refuse_name(const struct view *v, struct pv_error *e)
 	return c;
 }
 
-/* A name that is no user's, as o'brien, is led by Postfix's table to where the alias leads; so that must be users and
- * aliases that travel by their own name. */
+/* A name that is no user's, as o'brien, is led by Postfix's table to where the alias leads; so that must be
+ * users and aliases that travel by their own name. */
 static enum pv_class refuse_rich(const struct view *v, struct pv_error *e)
 {
 	const struct pv_mark_alias *a = &v->users.work.mark.alias;
@@ -249,13 +249,15 @@ static enum pv_class refuse_rich(const struct view *v, struct pv_error *e)
 			     (domain == NULL || strcasecmp(domain + 1, v->address.domain.s) == 0) &&
 			     pv_user_parse(t.text, len, &u, NULL) == PV_OK;
 		if (!plain)
-			c = pv_fail(e, PV_PERMANENT, "5.1.3",
-				    "`%.80s`: a name of other characters than a user's leads to users and such "
-				    "aliases of its domain alone: let it lead to an alias that leads there",
-				    t.text);
+			c = pv_fail(
+				e, PV_PERMANENT, "5.1.3",
+				"`%.80s`: a name of other characters than a user's leads to users and such "
+				"aliases of its domain alone: let it lead to an alias that leads there",
+				t.text);
 		else if (++count > PV_RICH_TARGETS_MAX)
 			c = pv_fail(e, PV_PERMANENT, "5.1.3",
-				    "a name of other characters than a user's has at most %d targets: let it lead to an "
+				    "a name of other characters than a user's has at most %d targets: let it "
+				    "lead to an "
 				    "alias that has more",
 				    PV_RICH_TARGETS_MAX);
 	}
@@ -432,8 +434,8 @@ static enum pv_class refuse_needed(struct view *v, struct pv_error *e)
 	return gone ? pv_depend_refuse(w, v->name->s, false, e) : PV_OK;
 }
 
-enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
-			      unsigned file, struct pv_error *e)
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
+			      const struct pv_alias_word *name, unsigned file, struct pv_error *e)
 {
 	struct view v;
 

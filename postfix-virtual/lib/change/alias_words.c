@@ -84,7 +84,7 @@ static enum pv_class check_name(const struct pv_alias_word *n, struct pv_error *
 }
 
 enum pv_class pv_alias_word_parse(const char *text, struct pv_alias_word *n, struct pv_domain *d,
-				 struct pv_error *e)
+				  struct pv_error *e)
 {
 	const char *domain = "";
 

@@ -25,7 +25,7 @@ struct pv_alias_word {
  * an empty or too long name, an `@` or control character in it, no UTF-8.
  */
 enum pv_class pv_alias_word_parse(const char *text, struct pv_alias_word *n, struct pv_domain *d,
-				 struct pv_error *e);
+				  struct pv_error *e);
 
 /*
  * Append the targets words[0..count) to out as they stand behind the colon: `abc, "|/bin/x -y"`. A word may

@@ -152,14 +152,14 @@ struct pv_alias_word;
 
 enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
 			   const struct pv_alias_set *o, struct pv_error *e);
-enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
-			      unsigned file, struct pv_error *e);
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
+			      const struct pv_alias_word *name, unsigned file, struct pv_error *e);
 
 /* Mailboxes. */
 
 /* Make the user's mailbox a Maildir or an mbox, and note that in his settings; the old one goes to the trash.
  * c->already: it is one, and they say so. PV_TEMPORARY also while a POP3 session of his is open. */
-enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a, enum pv_mailbox_format format,
-				    struct pv_error *e);
+enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a,
+				    enum pv_mailbox_format format, struct pv_error *e);
 
 #endif

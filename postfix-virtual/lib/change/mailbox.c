@@ -2,8 +2,8 @@
 
 #include "change/user_view.h"
 
-enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a, enum pv_mailbox_format format,
-				    struct pv_error *e)
+enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a,
+				    enum pv_mailbox_format format, struct pv_error *e)
 {
 	const char *name = format == PV_FORMAT_MAILDIR ? "maildir" : "mbox";
 	char what[sizeof((struct pv_user_view *)NULL)->text + sizeof " maildir"];

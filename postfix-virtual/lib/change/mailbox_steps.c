@@ -55,7 +55,9 @@ static enum pv_class drop_dotlock(const struct pv_location *l, const char *text_
 /* What lies beside a mailbox that is gone: each may be missing, and is worth nothing alone. */
 static enum pv_class drop_side_files(const struct pv_location *l, struct pv_error *e)
 {
-	static const char *const ends[] = { "journal", "spooled", "done", "index", "making", "maildir", "lock" };
+	static const char *const ends[] = {
+		"journal", "spooled", "done", "index", "making", "maildir", "lock"
+	};
 	char name[NAME_MAX + 1], where[PATH_MAX];
 	enum pv_class c = PV_OK;
 	struct stat st;
@@ -191,7 +193,8 @@ static bool to_maildir(const struct pv_step *s)
 }
 
 /* The old one, which stands beside it under another name. */
-static enum pv_class put_away(struct pv_step *s, const struct pv_location *l, const char *old, struct pv_error *e)
+static enum pv_class put_away(struct pv_step *s, const struct pv_location *l, const char *old,
+			      struct pv_error *e)
 {
 	char where[PATH_MAX];
 	bool moved;
@@ -199,8 +202,8 @@ static enum pv_class put_away(struct pv_step *s, const struct pv_location *l, co
 	folder_of(l, where, sizeof where);
 	enum pv_class c = pv_trash_put_as(l->dirfd, where, old, l->name, s->mark->when, &moved, e);
 	if (c == PV_OK && moved)
-		pv_edit_note(&s->edit, "the %s of before is in %s/%s for %d days", to_maildir(s) ? "mbox" : "Maildir",
-			     where, PV_TRASH_FOLDER, PV_TRASH_DAYS);
+		pv_edit_note(&s->edit, "the %s of before is in %s/%s for %d days",
+			     to_maildir(s) ? "mbox" : "Maildir", where, PV_TRASH_FOLDER, PV_TRASH_DAYS);
 	return c;
 }
 
@@ -234,7 +237,8 @@ enum pv_class pv_step_mailbox_convert(struct pv_step *s, struct pv_error *e)
 	if (c != PV_OK)
 		return c;
 	if (s->edit.dry)
-		pv_edit_note(&s->edit, "%s would be made %s", l.path, to_maildir(s) ? "a Maildir" : "an mbox");
+		pv_edit_note(&s->edit, "%s would be made %s", l.path,
+			     to_maildir(s) ? "a Maildir" : "an mbox");
 	else
 		c = convert(s, &l, e);
 	pv_location_free(&l);

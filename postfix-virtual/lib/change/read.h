@@ -39,8 +39,8 @@ struct pv_mailbox_info {
 	unsigned long long bytes, messages;
 };
 
-/* Where the mailbox of a user is, and how large; with_messages: also how many are in it, which costs a pass over an
- * mbox. */
+/* Where the mailbox of a user is, and how large; with_messages: also how many are in it, which costs a pass
+ * over an mbox. */
 enum pv_class pv_mailbox_look(const struct pv_store *s, const struct pv_folder *f,
 			      const struct pv_account *account, const struct pv_user_info *u,
 			      bool with_messages, struct pv_mailbox_info *m, struct pv_error *e);

@@ -251,7 +251,8 @@ static enum pv_class step_alone(struct pv_work *w, step *work, struct pv_error *
 	enum pv_class c = w->c->dry ? PV_OK : pv_session_take(w->c->store, &a, &fd, &is_free, e);
 	if (c == PV_OK && !is_free)
 		c = pv_fail(e, PV_TEMPORARY, "4.2.0",
-			    "a POP3 session of %s@%s is open: try again when it has ended", a.user.s, a.domain.s);
+			    "a POP3 session of %s@%s is open: try again when it has ended", a.user.s,
+			    a.domain.s);
 	if (c == PV_OK)
 		c = do_step(w, work, true, e);
 	if (fd >= 0)

@@ -6,7 +6,7 @@
 
 #include "address/address.h"
 
-#define PV_LOCAL_MAX 64 /* bytes of a local part (RFC 5321, section 4.5.3.1.1) */
+#define PV_LOCAL_MAX 64	       /* bytes of a local part (RFC 5321, section 4.5.3.1.1) */
 #define PV_RICH_TARGETS_MAX 50 /* of an alias of the third kind */
 
 enum pv_alias_kind {
