@@ -7,7 +7,7 @@ enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address
 {
 	const char *name = format == PV_FORMAT_MAILDIR ? "maildir" : "mbox";
 	char what[sizeof((struct pv_user_view *)NULL)->text + sizeof " maildir"];
-	const struct pv_user_info *info;
+	const struct pv_user_info *info = NULL;
 	struct pv_mailbox_info m;
 	struct pv_user_view v;
 
