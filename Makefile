@@ -39,10 +39,12 @@ LIBS = -llmdb -lpcre2-8 -lidn2 -lcrypt -ljansson -lresolv
 # The library. What virtual-deliver needs is built a second time, by musl-gcc, and needs nothing else.
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
 DELIVER_LIB_SRC = $(filter-out $L/address/idn.c $L/mailbox/maildrop%, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
-	$(addprefix $L/store/, store.c conf.c registry.c registry_words.c size.c hosts.c folder.c passwd.c passwd_find.c \
-	mail_conf.c mail_settings.c mail_values.c mail_day.c alias_file.c alias_scan.c alias_index.c alias_target.c command_line.c texts.c)
-# Its own malloc() is for the static program alone.
-DELIVER_SRC = $(filter-out virtual-deliver/memory.c, $(sort $(wildcard virtual-deliver/*.c)))
+	$(addprefix $L/store/, store.c conf.c registry.c registry_words.c size.c hosts.c folder.c passwd.c passwd_find.c passwd_reader.c full_name.c \
+	mail_conf.c mail_settings.c mail_values.c mail_day.c alias_file.c alias_scan.c alias_index.c alias_target.c command_line.c texts.c \
+	encoded_word.c answer_text.c answer_files.c answered.c)
+# What takes the place of functions of musl's is for the static program alone.
+DELIVER_STATIC_SRC = virtual-deliver/known.c virtual-deliver/memory.c
+DELIVER_SRC = $(filter-out $(DELIVER_STATIC_SRC), $(sort $(wildcard virtual-deliver/*.c)))
 MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))
 ADMIN_SRC = $(sort $(wildcard postfix-virtual/admin/*.c))
 CHECKPASSWORD_SRC = $(sort $(wildcard postfix-virtual/checkpassword/*.c))
@@ -91,8 +93,9 @@ $B/libpostfix_virtual.a: $(LIB_SRC:%.c=$B/obj/%.o)
 
 ifeq ($(MUSL)-$(VARIANT),yes-plain)
 # Else the compiler makes a call of calloc() out of the malloc() and memset() in calloc().
-$B/musl/virtual-deliver/memory.o: MUSL_CFLAGS += -fno-builtin
-$B/virtual-deliver: $(DELIVER_SRC:%.c=$B/musl/%.o) $B/musl/virtual-deliver/memory.o $(DELIVER_LIB_SRC:%.c=$B/musl/%.o)
+$B/musl/virtual-deliver/memory.o: MUSL_CFLAGS += -fno-builtin -fcommon
+$B/musl/virtual-deliver/deliver.o: MUSL_CFLAGS += -fcommon
+$B/virtual-deliver: $(DELIVER_SRC:%.c=$B/musl/%.o) $(DELIVER_STATIC_SRC:%.c=$B/musl/%.o) $(DELIVER_LIB_SRC:%.c=$B/musl/%.o)
 	$(call say,LINK,$@)
 	$Q $(MUSL_CC) $(MUSL_CFLAGS) $(MUSL_LDFLAGS) -o $@ $^
 else

@@ -9,7 +9,6 @@
 #include "maps/map.h"
 #include "route/place.h"
 #include "route/route.h"
-#include "store/mail_conf.h"
 #include "store/registry.h"
 #include "tables.h"
 
@@ -20,7 +19,7 @@ enum { LOCAL_SIZE = 2048 };
 /* What the child finds out as the account. */
 struct answer {
 	bool refused, by_fallback, mailbox_exists;
-	char status[PV_ERROR_STATUS], text[200];
+	char status[PV_ERROR_STATUS], text[400];
 	struct pv_domain domain;
 	struct pv_user user;
 	char mailbox[4096];
@@ -36,12 +35,13 @@ struct question {
 };
 
 static enum pv_class find_mailbox(const struct question *q, const struct pv_store *s,
-				  const struct pv_route *r, struct answer *a, struct pv_error *e)
+				  const struct pv_route *r, const struct pv_passwd_entry *p, struct answer *a,
+				  struct pv_error *e)
 {
 	struct pv_location l;
 	struct stat st;
 
-	enum pv_class c = pv_place_find(s, &r->folder, &r->entry, q->account.home, &l, e);
+	enum pv_class c = pv_place_find(s, &r->folder, p, q->account.home, &l, e);
 	if (c != PV_OK)
 		return c;
 	(void)snprintf(a->mailbox, sizeof a->mailbox, "%s", l.path);
@@ -51,48 +51,63 @@ static enum pv_class find_mailbox(const struct question *q, const struct pv_stor
 }
 
 /* Can the user log in? Whoever gets the mail of an address as a fallback logs in as himself. */
-static enum pv_class find_login(const struct pv_store *s, const struct pv_route *r, struct answer *a,
-				struct pv_error *e)
+static void find_login(const struct pv_store *s, const struct pv_route *r, const struct pv_passwd_entry *p,
+		       struct answer *a)
 {
-	const char *fault = password_fault(s, r->entry.hash);
-	struct pv_domain_conf domain;
-	struct pv_user_conf user;
+	const char *fault = password_fault(s, p->hash);
 
-	(void)snprintf(a->password, sizeof a->password, "%s", password_words(r->entry.hash));
+	(void)snprintf(a->password, sizeof a->password, "%s", password_words(p->hash));
 	(void)snprintf(a->fault, sizeof a->fault, "%s", fault != NULL ? fault : "");
-	enum pv_class c = pv_domain_conf_load(&r->folder, &domain, e);
-	if (c == PV_OK) {
-		c = pv_user_conf_load(&r->folder, &r->entry.user, &domain, &user, e);
-		a->retrieve = pv_user_conf_retrieves(&user, NULL);
-		a->domain_retrieves = domain.retrieve;
-		pv_user_conf_free(&user);
-	}
-	pv_domain_conf_free(&domain);
+	a->retrieve = r->actions[0].conf->retrieve;
+	a->domain_retrieves = r->conf.retrieve;
+}
+
+static const char *account_home(void *ctx)
+{
+	const struct question *q = ctx;
+
+	return q->account.home;
+}
+
+static enum pv_class describe(const struct question *q, const struct pv_store *s, const struct pv_route *r,
+			      struct answer *a, struct pv_error *e)
+{
+	struct pv_passwd_entry p;
+	bool found;
+
+	a->refused = r->refused;
+	a->by_fallback = r->by_fallback;
+	a->domain = r->folder.domain;
+	(void)snprintf(a->status, sizeof a->status, "%s", r->status);
+	(void)snprintf(a->text, sizeof a->text, "%s", r->text);
+	if (r->refused)
+		return PV_OK;
+	if (r->actions[0].kind != PV_ACTION_MAILBOX)
+		return pv_fail(e, PV_TEMPORARY, NULL, "it leads to no mailbox");
+	a->user = r->actions[0].user;
+	enum pv_class c = pv_passwd_find(&r->folder, &a->user, &p, &found, e);
+	if (c == PV_OK && found)
+		c = find_mailbox(q, s, r, &p, a, e);
+	if (c == PV_OK && found)
+		find_login(s, r, &p, a);
 	return c;
 }
 
 static enum pv_class resolve(void *ctx, int out_fd, struct pv_error *e)
 {
-	const struct question *q = ctx;
+	struct question *q = ctx;
 	struct answer a = { .refused = false };
 	struct pv_inside in;
 	struct pv_route r;
 
 	enum pv_class c = pv_inside_open(q->dir, &q->ours, &q->account, &in, e);
-	if (c == PV_OK)
-		c = pv_route_resolve(&in.store, q->account.uid, &q->to, &r, e);
-	if (c == PV_OK) {
-		a.refused = r.kind == PV_ROUTE_REFUSE;
-		a.by_fallback = r.by_fallback;
-		a.domain = r.folder.domain;
-		(void)snprintf(a.status, sizeof a.status, "%s", r.status);
-		(void)snprintf(a.text, sizeof a.text, "%s", r.text);
-		if (!a.refused) {
-			a.user = r.entry.user;
-			c = find_mailbox(q, &in.store, &r, &a, e);
-			if (c == PV_OK)
-				c = find_login(&in.store, &r, &a, e);
-		}
+	const struct pv_route_query query = { .store = &in.store,
+					      .account = q->account.uid,
+					      .account_home = account_home,
+					      .ctx = q,
+					      .to = q->to };
+	if (c == PV_OK && (c = pv_route_resolve(&query, &r, e)) == PV_OK) {
+		c = describe(q, &in.store, &r, &a, e);
 		pv_route_free(&r);
 	}
 	pv_inside_close(&in);

@@ -29,6 +29,7 @@ static void check_values(const struct pv_conf *c)
 	require(c->spool_directory[0] == '/' && is_clean(c->spool_directory));
 	require(c->map_directory[0] == '/' && is_clean(c->map_directory));
 	require(c->delivery_program[0] == '/' && is_clean(c->delivery_program));
+	require(c->sendmail_program[0] == '/' && is_clean(c->sendmail_program));
 	require(c->run_directory[0] == '/' && c->state_directory[0] == '/');
 	require(c->mail_spool_home[0] != '/' && is_clean(c->mail_spool_home));
 	require(strcmp(c->map_type, "lmdb") == 0);

@@ -47,3 +47,5 @@ WRAP_maildrop_parallel = fsync
 WRAP_auth_login = $(READ_CALLS)
 WRAP_auth_tries = $(WRITE_CALLS) pwrite fcntl pv_now_ms
 WRAP_auth_session = $(WRITE_CALLS) pwrite fcntl utimensat time
+WRAP_answered = $(WRITE_CALLS) syscall
+LINK_answer = virtual-deliver/answer

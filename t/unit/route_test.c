@@ -96,10 +96,9 @@ static const struct row rows[] = {
 	{ "a b", "all.dk", "rest@all.dk", NULL, true },
 	{ "rest", "all.dk", "rest@all.dk", NULL, false },
 	{ "abc", "nofall.dk", "abc@nofall.dk", NULL, false },
-	{ "nosuch", "nofall.dk", "nofall.dk/domain.conf: fallback = gone: there is no such user", NULL,
-	  false },
-	{ "nosuch", "offfall.dk", "offfall.dk/domain.conf: fallback = off: that user is disabled", NULL,
-	  false },
+	{ "nosuch", "nofall.dk", "nofall.dk/domain.conf, line 1: `gone` leads nowhere", NULL, false },
+	{ "nosuch", "offfall.dk", "offfall.dk/domain.conf, line 1: fallback = off: that one takes no mail",
+	  NULL, false },
 	{ "off", "offfall.dk", "5.2.1", NULL, false },
 	/* sub-domains */
 	{ "abc", "y.z.kvt.dk", "abc@kvt.dk", NULL, false },
@@ -126,7 +125,7 @@ static const struct row rows[] = {
 	{ "nosuch", "badline.dk", "badline.dk/passwd, line 2: ", NULL, false },
 	{ "abc", "empty.dk", "empty.dk/passwd is empty", NULL, false },
 	{ "nosuch", "cut.dk", "cut.dk/passwd, line 2: ", NULL, false },
-	{ "abc", "badconf.dk", "abc@badconf.dk", NULL, false },
+	{ "abc", "badconf.dk", "badconf.dk/domain.conf, line 2: ", NULL, false },
 	{ "nosuch", "badconf.dk", "badconf.dk/domain.conf, line 2: ", NULL, false },
 	{ "abc", "baduser.dk", "baduser.dk/users/abc, line 1: ", NULL, false },
 	{ "abc", "group.dk", "group.dk has mode 0770", NULL, false },
@@ -138,20 +137,31 @@ static const char *ends_in(const struct pv_route *r)
 {
 	static char text[400];
 
-	if (r->kind == PV_ROUTE_REFUSE)
+	if (r->refused)
 		return r->status;
-	(void)snprintf(text, sizeof text, "%s@%s", r->entry.user.s, r->folder.domain.s);
+	assert_int_equal(r->count, 1);
+	assert_int_equal(r->actions[0].kind, PV_ACTION_MAILBOX);
+	(void)snprintf(text, sizeof text, "%s@%s", r->actions[0].user.s, r->folder.domain.s);
 	return text;
+}
+
+static enum pv_class resolve(const struct pv_store *store, const char *local, const char *of,
+			     struct pv_route *r, struct pv_error *e)
+{
+	const struct pv_route_query q = { .store = store,
+					  .account = ACCOUNT,
+					  .to = { local, strlen(local), domain(of) } };
+
+	return pv_route_resolve(&q, r, e);
 }
 
 static void check_row(const struct pv_store *store, const struct row *row)
 {
-	const struct pv_recipient to = { row->local, strlen(row->local), domain(row->domain) };
 	unsigned before = open_descriptors();
 	struct pv_route r;
 	struct pv_error e;
 
-	enum pv_class c = pv_route_resolve(store, ACCOUNT, &to, &r, &e);
+	enum pv_class c = resolve(store, row->local, row->domain, &r, &e);
 	if (c != PV_OK) {
 		if (strchr(row->ends, ' ') == NULL)
 			fail_msg("%s@%s: %s", row->local, row->domain, e.text);
@@ -168,7 +178,7 @@ static void check_row(const struct pv_store *store, const struct row *row)
 	}
 	assert_true(r.folder.fd >= 0);
 	assert_int_equal(r.folder.uid, ACCOUNT);
-	if (r.kind == PV_ROUTE_REFUSE) {
+	if (r.refused) {
 		assert_true(r.text[0] != '\0');
 		assert_null(strstr(r.text, row->local[0] != '\0' ? row->local : "@"));
 	}
@@ -192,7 +202,6 @@ static void every_address_ends_where_the_table_says(void **state)
 static void a_deep_sub_domain_costs_little(void **state)
 {
 	const struct scratch *s = *state;
-	struct pv_recipient to = { "abc", 3, { .len = 0 } };
 	struct pv_store store;
 	struct pv_route r;
 	char name[300] = "";
@@ -202,9 +211,8 @@ static void a_deep_sub_domain_costs_little(void **state)
 	for (size_t i = 0; i + 8 < 253; i += 2)
 		memcpy(name + i, "a.", 3);
 	memcpy(name + strlen(name), "kvt.dk", 7);
-	to.domain = domain(name);
 	memset(&calls, 0, sizeof calls);
-	assert_int_equal(pv_route_resolve(&store, ACCOUNT, &to, &r, NULL), PV_OK);
+	assert_int_equal(resolve(&store, "abc", name, &r, NULL), PV_OK);
 	assert_string_equal(ends_in(&r), "abc@kvt.dk");
 	assert_in_range(calls.openat, 120, 135);
 	assert_in_range(calls.read, 1, 3);
@@ -215,15 +223,14 @@ static void a_deep_sub_domain_costs_little(void **state)
 static void a_plain_delivery_costs_few_calls(void **state)
 {
 	const struct scratch *s = *state;
-	const struct pv_recipient to = { "abc", 3, domain("kvt.dk") };
 	struct pv_store store;
 	struct pv_route r;
 
 	make_tree(s);
 	assert_int_equal(pv_store_open(s->path, &store, NULL), PV_OK);
 	memset(&calls, 0, sizeof calls);
-	assert_int_equal(pv_route_resolve(&store, ACCOUNT, &to, &r, NULL), PV_OK);
-	assert_int_equal(calls.openat, 3); /* the folder, passwd, users/abc */
+	assert_int_equal(resolve(&store, "abc", "kvt.dk", &r, NULL), PV_OK);
+	assert_int_equal(calls.openat, 5); /* the folder, domain.conf, aliases, passwd, users/abc */
 	assert_int_equal(calls.fstat, 2);
 	assert_int_equal(calls.pread, 1);
 	assert_int_equal(calls.close, 1);
@@ -240,10 +247,9 @@ struct question {
 static enum pv_class resolve_once(void *ctx, bool *right_r, struct pv_error *e)
 {
 	const struct question *q = ctx;
-	const struct pv_recipient to = { q->row->local, strlen(q->row->local), domain(q->row->domain) };
 	struct pv_route r;
 
-	enum pv_class c = pv_route_resolve(&q->store, ACCOUNT, &to, &r, e);
+	enum pv_class c = resolve(&q->store, q->row->local, q->row->domain, &r, e);
 	if (c != PV_OK)
 		return c;
 	*right_r = strcmp(ends_in(&r), q->row->ends) == 0 && r.by_fallback == q->row->by_fallback;
@@ -251,19 +257,20 @@ static enum pv_class resolve_once(void *ctx, bool *right_r, struct pv_error *e)
 	return c;
 }
 
-/* The rows that end in a mailbox or a refusal: a fault may defer them, and do nothing else. */
+/* The rows that end in a mailbox or a refusal: a fault may defer them, and do nothing else. (Why somebody is
+ * refused may be looked for in vain: there are words for that in the program.) */
 static void every_failing_call_is_temporary(void **state)
 {
 	const struct scratch *s = *state;
 	struct question q;
-	unsigned faults = 0;
+	unsigned faults = 0, passed;
 
 	make_tree(s);
 	assert_int_equal(pv_store_open(s->path, &q.store, NULL), PV_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		q.row = &rows[i];
 		if (strchr(q.row->ends, ' ') == NULL)
-			faults += with_every_fault(resolve_once, &q);
+			faults += each_fault(resolve_once, &q, &passed);
 	}
 	assert_true(faults > 1000);
 	pv_store_close(&q.store);

@@ -11,17 +11,20 @@
 
 #include <sys/random.h>
 
-/* The fault: the nth call of `call` fails with err. */
+/* The fault: the nth call of `call` fails with err, or (kill) ends this process, which should be a child. */
 static struct {
 	const char *call;
 	unsigned nth, seen;
 	int err;
+	bool kill;
 } fault;
 
 static inline bool trips(const char *call)
 {
 	if (fault.call == NULL || strcmp(fault.call, call) != 0 || ++fault.seen != fault.nth)
 		return false;
+	if (fault.kill)
+		_exit(99);
 	errno = fault.err;
 	return true;
 }

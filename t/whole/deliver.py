@@ -382,7 +382,10 @@ def bad_settings(s):
     for name, text in (("domain.conf", "fallback = ../x\n"), ("domain.conf", "what = ever\n"), ("domain.conf", "fallback = gone\n")):
         write(s.path("etc", "kvt.dk", name), text, 0o600, ACCOUNT)
         refused(f"{name}: {text.strip()}, unknown user", s, 75, "4.3.5", "nosuch@kvt.dk", part=name)
-        stored(f"{name}: {text.strip()}, a user", s, "abc@kvt.dk")
+        if "gone" in text:
+            stored(f"{name}: {text.strip()}, a user", s, "abc@kvt.dk")
+        else:  # what else the file was meant to say of the user's mail, nobody knows
+            refused(f"{name}: {text.strip()}, a user", s, 75, "4.3.5", "abc@kvt.dk", part=name)
         os.remove(s.path("etc", "kvt.dk", name))
 
 
@@ -551,9 +554,9 @@ def where_it_looks(s):
     check("what is inside was seen", {s.path("etc", "virtual.conf"), s.path("spool", "kvt.dk", "abc")} <= found, sorted(found)[:20])
     names = {p[len(s.path("spool")) + 1:] for p in found if p.startswith(s.path("spool") + "/")}
     equal("in the spool only mailboxes of users who exist", sorted(n for n in names if not re.fullmatch(
-        r"(kvt|all)\.dk(/(\.?(abc|kvt|new|rest)(\.lock|\.journal|\.done|\.spooled)?|\.))?", n)), [])
+        r"(kvt|all)\.dk(/(\.?(abc|kvt|new|rest)(\.lock|\.journal|\.done|\.spooled)?|\.files(/[a-z0-9_][a-z0-9._-]*\.auto)?|\.))?", n)), [])
     equal("in the store only files of domains", sorted(p for p in found if p.startswith(s.path("etc") + "/") and not re.fullmatch(
-        r"[a-z0-9._-]+(/(passwd|domain\.conf|users(/[a-z0-9_][a-z0-9._-]*)?))?", p[len(s.path("etc")) + 1:])), [])
+        r"[a-z0-9._-]+(/(passwd|domain\.conf|aliases|\.no-user\.msg|[a-z]+(-[a-z]+)?\.en|messages/[a-z-]+\.en|users(/[a-z0-9_][a-z0-9._-]*)?))?", p[len(s.path("etc")) + 1:])), [])
 
 
 def main():

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { FIRST_BLOCK = 4096, LAST_BLOCK = 1 << 20 };
+/* What an ordinary delivery needs fits into the first. */
+enum { FIRST_BLOCK = 1024, LAST_BLOCK = 1 << 20 };
 
 struct pv_arena_block {
 	struct pv_arena_block *next;

@@ -2,6 +2,7 @@
 
 #include "base/child_wait.h"
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -44,7 +45,7 @@ static void limit_child(const struct pv_child_limits *limits)
 }
 
 /* Locks, tables and folders of the parent are not the account's business. Both pipes are
- * moved to 3 and 4 first; where the kernel cannot close the rest at once, one by one. */
+ * moved to 3 and 4 first. */
 static enum pv_class keep_only(int *out_fd, int *error_fd, struct pv_error *e)
 {
 	int low = fcntl(*out_fd, F_DUPFD_CLOEXEC, 5), high = fcntl(*error_fd, F_DUPFD_CLOEXEC, 5);
@@ -53,9 +54,7 @@ static enum pv_class keep_only(int *out_fd, int *error_fd, struct pv_error *e)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "arrange a child's descriptors");
 	*out_fd = 3;
 	*error_fd = 4;
-	if (syscall(SYS_close_range, 5U, ~0U, 0U) != 0)
-		for (int fd = 5; fd < 65536; fd++)
-			(void)close(fd);
+	pv_close_from(5);
 	return PV_OK;
 }
 

@@ -7,7 +7,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#define EXCHANGE 2U /* RENAME_EXCHANGE; Debian's musl has no renameat2() */
 
 /* One sentence for an owner or a mode that is not to be trusted; PV_OK if it is. */
 static enum pv_class check_owner_mode(const struct stat *st, const struct pv_trust *t, const char *what,
@@ -318,7 +321,24 @@ void pv_file_abandon(struct pv_new_file *f)
 	(void)unlinkat(f->dirfd, f->temp, 0);
 }
 
-enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e)
+/* Give f's temporary file the name. over: only where there is a file of that name; with an exchange, what was
+ * removed a moment ago does not come back. Returns 0, or -1 and errno (ENOENT). */
+static int take_place(const struct pv_new_file *f, bool over)
+{
+	if (!over)
+		return renameat(f->dirfd, f->temp, f->dirfd, f->name);
+	long r = syscall(SYS_renameat2, f->dirfd, f->temp, f->dirfd, f->name, EXCHANGE);
+	/* A file system that knows no exchange. */
+	if (r != 0 && (errno == EINVAL || errno == ENOSYS))
+		return faccessat(f->dirfd, f->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+			       ? renameat(f->dirfd, f->temp, f->dirfd, f->name)
+			       : -1;
+	if (r == 0)
+		(void)unlinkat(f->dirfd, f->temp, 0);
+	return r == 0 ? 0 : -1;
+}
+
+static enum pv_class commit(struct pv_new_file *f, bool over, bool *there_r, struct pv_error *e)
 {
 	const char *failed = fsync(f->fd) != 0 ? "sync" : NULL;
 	int err = errno;
@@ -328,17 +348,31 @@ enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e)
 		err = errno;
 	}
 	f->fd = -1;
-	if (failed == NULL && renameat(f->dirfd, f->temp, f->dirfd, f->name) != 0) {
+	if (failed == NULL && take_place(f, over) != 0) {
 		failed = "rename";
 		err = errno;
 	}
+	*there_r = !(over && failed != NULL && err == ENOENT);
 	if (failed != NULL) {
 		(void)unlinkat(f->dirfd, f->temp, 0);
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "%s %s", failed, f->temp);
+		return !*there_r ? PV_OK
+				 : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "%s %s", failed, f->temp);
 	}
 	if (pv_dir_sync(f->dirfd) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync the folder of %s", f->name);
 	return PV_OK;
+}
+
+enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e)
+{
+	bool there;
+
+	return commit(f, false, &there, e);
+}
+
+enum pv_class pv_file_commit_over(struct pv_new_file *f, bool *there_r, struct pv_error *e)
+{
+	return commit(f, true, there_r, e);
 }
 
 enum pv_class pv_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,

@@ -95,6 +95,8 @@ enum pv_class pv_file_begin(int dirfd, const char *name, mode_t mode, uid_t uid,
 enum pv_class pv_file_write(struct pv_new_file *f, const void *data, size_t len, struct pv_error *e);
 /* Fails as pv_file_replace() does; *f is done with in either case. */
 enum pv_class pv_file_commit(struct pv_new_file *f, struct pv_error *e);
+/* The same where a file `name` is still there. PV_OK with *there_r false: it was removed, and stays so. */
+enum pv_class pv_file_commit_over(struct pv_new_file *f, bool *there_r, struct pv_error *e);
 /* Remove the temporary file for `name` that a killed writer left, where there is one. For who holds the lock
  * that excludes writers. */
 void pv_file_clean(int dirfd, const char *name);

@@ -23,12 +23,23 @@ void pv_content_free(struct pv_content *c)
 	pv_buf_free(&c->memory);
 }
 
+/* An unnamed file in the mailbox's folder. NFS has none: a Maildir may lie there, and needs no more than the
+ * bytes (a journal needs a file of its own file system, and says so). */
+static int open_temporary(int dirfd)
+{
+	const int flags = O_RDWR | O_TMPFILE | O_CLOEXEC;
+
+	int fd = dirfd >= 0 ? openat(dirfd, ".", flags, 0600) : -1;
+	if (fd >= 0 || (dirfd >= 0 && errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	return openat(AT_FDCWD, "/var/tmp", flags, 0600);
+}
+
 /* Move what is in memory to the temporary file, which is made when it is first needed. */
 static enum pv_class spill(struct pv_content *c, struct pv_error *e)
 {
 	if (c->fd < 0) {
-		int dirfd = c->dirfd >= 0 ? c->dirfd : AT_FDCWD;
-		c->fd = openat(dirfd, c->dirfd >= 0 ? "." : "/var/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+		c->fd = open_temporary(c->dirfd);
 		if (c->fd < 0)
 			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno,
 					     "make a temporary file for a large message %s",

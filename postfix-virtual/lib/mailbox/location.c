@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,8 +76,8 @@ static enum pv_class exists(int dirfd, const char *path, const char *name, uid_t
 	return PV_OK;
 }
 
-/* Is `home` the account's own home, or a folder in it? Both are cleaned of slashes at the end. */
-static bool home_is_inside(const char *home, const char *account_home)
+/* Both are cleaned of slashes at the end. */
+bool pv_location_is_inside(const char *home, const char *account_home)
 {
 	size_t len = strlen(account_home);
 
@@ -266,7 +267,7 @@ static enum pv_class judge_home(const struct pv_location_rules *rules, const str
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "%s@%s has the home %s, but the home of the account is not known: set HOME",
 			       u->s, d->s, home);
-	*has_r = *has_r && home_is_inside(home, rules->account_home);
+	*has_r = *has_r && pv_location_is_inside(home, rules->account_home);
 	return PV_OK;
 }
 
@@ -357,4 +358,52 @@ enum pv_class pv_location_own(const struct pv_location_rules *rules, const struc
 		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the account %s has no mailbox, and no home for one",
 			       account->s);
 	return try_home(rules, rules->account_home, true, &found, l, e);
+}
+
+/* Does the path `below` have a component that begins with a dot (`..` too), or an empty one? */
+static bool has_hidden(const char *below)
+{
+	for (const char *p = below; p != NULL; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (*p == '.' || *p == '/' || *p == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* The folder of `below`, in the folder base. Returns a descriptor, or -1 and errno. */
+static int open_folder_of(int base, const char *below)
+{
+	const char *slash = strrchr(below, '/');
+	char folder[PATH_MAX] = ".";
+
+	if (slash != NULL)
+		(void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - below), below);
+	return pv_open_beneath(base, folder, O_PATH | O_DIRECTORY, 0);
+}
+
+enum pv_class pv_location_below(const char *base, const char *path, uid_t uid, struct pv_location *l,
+				struct pv_error *e)
+{
+	size_t len = strlen(base);
+
+	*l = (struct pv_location){ .dirfd = -1 };
+	while (len > 1 && base[len - 1] == '/')
+		len--;
+	if (strncmp(path, base, len) != 0 || path[len] != '/' || strlen(path) >= PATH_MAX ||
+	    has_hidden(path + len + 1))
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "%s is no file below %s, or a part of its name begins with a dot", path, base);
+	int top = openat(AT_FDCWD, base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = top < 0 ? -1 : open_folder_of(top, path + len + 1);
+	int err = errno;
+	if (top >= 0)
+		(void)close(top);
+	if (fd < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", err, "open the folder of %s", path);
+	enum pv_class c = check_folder(fd, path, uid, e);
+	if (c == PV_OK)
+		return take(l, fd, strdup(path), false, e);
+	(void)close(fd);
+	return c;
 }

@@ -64,6 +64,18 @@ enum pv_class pv_location_which(const struct pv_location_rules *rules, const str
 enum pv_class pv_location_own(const struct pv_location_rules *rules, const struct pv_user *account,
 			      struct pv_location *l, struct pv_error *e);
 
+/*
+ * The file or Maildir at `path`, absolute and without a slash at its end, which an alias names (`/file`). It
+ * must lie below the folder `base` (absolute; only base itself may be reached through a symlink), in a folder
+ * that exists and is the account's. PV_TEMPORARY, 4.3.5: it does not, a component begins with a dot, or a
+ * folder is not to be trusted.
+ */
+enum pv_class pv_location_below(const char *base, const char *path, uid_t uid, struct pv_location *l,
+				struct pv_error *e);
+
+/* Is the absolute path `home` the account's own home, or a folder in it? */
+bool pv_location_is_inside(const char *home, const char *account_home);
+
 void pv_location_free(struct pv_location *l);
 
 #endif

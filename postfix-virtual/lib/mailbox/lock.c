@@ -59,6 +59,7 @@ static enum pv_class open_file(const struct pv_location *l, uid_t uid, struct pv
 		if (k->fd < 0 && errno == EEXIST)
 			k->fd = openat(l->dirfd, l->name, flags);
 	}
+	k->is_folder = k->fd < 0 && errno == EISDIR;
 	if (k->fd < 0 && errno == ELOOP)
 		return refuse(e, l->path, "is a symlink: put a file in its place");
 	if (k->fd < 0)

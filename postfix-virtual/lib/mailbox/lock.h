@@ -15,6 +15,7 @@ struct pv_lock {
 	int fd;		/* the mailbox, O_RDWR */
 	struct stat st; /* of it, taken while both locks were held */
 	bool created;	/* by us: it was missing */
+	bool is_folder; /* what stands at the path: then it is not locked */
 	bool dotlock;	/* held */
 };
 

@@ -175,6 +175,7 @@ enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_m
 
 	*m = (struct pv_mailbox){ .where = where, .uid = o->uid, .fd = -1, .journal_fd = -1 };
 	enum pv_class c = pv_lock_take(where, &lo, &k, e);
+	m->is_folder = k.is_folder;
 	if (c != PV_OK)
 		return c;
 	m->fd = k.fd;
@@ -281,37 +282,51 @@ static enum pv_class was_stored(struct pv_mailbox *m, const struct pv_content *c
 	return pv_find_message(m->fd, (uint64_t)m->st.st_size, content, was_r, e);
 }
 
-enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *content,
-				const unsigned char id[PV_ID_BYTES], enum pv_append_result *r,
-				struct pv_error *e)
+static enum pv_class write_message(struct pv_mailbox *m, const struct pv_content *content,
+				   const unsigned char *id, struct pv_done *done, struct pv_error *e)
+{
+	struct pv_journal j;
+
+	enum pv_class c = plan(m, content, id, &j, e);
+	if (c == PV_OK && m->journal_fd >= 0)
+		c = pv_journal_begin(m->journal_fd, m->where, &j, content, e);
+	if (c == PV_OK)
+		c = write_and_sync(m, &j, content, e);
+	if (c != PV_OK)
+		return c;
+	m->st.st_size = (off_t)(j.start + j.length);
+	/* Not noted just now: the next delivery finds the journal open, and notes it. */
+	bool noted = !j.has_id || done->fd < 0 || pv_done_add(done, j.id, j.begun);
+	if (m->journal_fd >= 0 && noted)
+		pv_journal_end(m->journal_fd, m->where, j.spooled);
+	return PV_OK;
+}
+
+enum pv_class pv_mailbox_append_if(struct pv_mailbox *m, const struct pv_content *content,
+				   const unsigned char id[PV_ID_BYTES], pv_mailbox_may *may, void *ctx,
+				   enum pv_append_result *r, struct pv_error *e)
 {
 	struct pv_done done;
 	enum pv_class c = PV_OK;
-	struct pv_journal j;
 	bool before = false;
 
 	done.fd = -1;
 	if (id != NULL && !m->where->shared)
 		c = was_stored(m, content, id, &done, &before, e);
 	*r = before ? PV_DUPLICATE : PV_APPENDED;
-	if (c != PV_OK || before) {
-		pv_done_close(&done);
-		return c;
-	}
-	c = plan(m, content, id, &j, e);
-	if (c == PV_OK && m->journal_fd >= 0)
-		c = pv_journal_begin(m->journal_fd, m->where, &j, content, e);
-	if (c == PV_OK)
-		c = write_and_sync(m, &j, content, e);
-	if (c == PV_OK) {
-		m->st.st_size = (off_t)(j.start + j.length);
-		/* Not noted just now: the next delivery finds the journal open, and notes it. */
-		bool noted = !j.has_id || done.fd < 0 || pv_done_add(&done, j.id, j.begun);
-		if (m->journal_fd >= 0 && noted)
-			pv_journal_end(m->journal_fd, m->where, j.spooled);
-	}
+	if (c == PV_OK && !before && may != NULL)
+		c = may(ctx, m, e);
+	if (c == PV_OK && !before)
+		c = write_message(m, content, id, &done, e);
 	pv_done_close(&done);
 	return c;
+}
+
+enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *content,
+				const unsigned char id[PV_ID_BYTES], enum pv_append_result *r,
+				struct pv_error *e)
+{
+	return pv_mailbox_append_if(m, content, id, NULL, NULL, r, e);
 }
 
 enum pv_class pv_mailbox_close(struct pv_mailbox *m, struct pv_error *e)

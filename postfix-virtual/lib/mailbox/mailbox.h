@@ -29,6 +29,7 @@ struct pv_mailbox {
 	int fd;
 	struct stat st; /* of fd, after both locks */
 	bool created;	/* by us, and not yet known to be on the disk */
+	bool is_folder; /* what stands at the path; then it could not be opened */
 	bool locked_by_dotlock;
 	int journal_fd; /* -1: none (a shared folder) */
 	int64_t doubt;	/* ids that done.h has from before this time prove nothing */
@@ -77,6 +78,15 @@ enum pv_append_result {
 enum pv_class pv_mailbox_append(struct pv_mailbox *m, const struct pv_content *content,
 				const unsigned char id[PV_ID_BYTES], enum pv_append_result *r,
 				struct pv_error *e);
+
+/* Asked before the first byte is written; not where the message was stored before. Anything but PV_OK ends
+ * the delivery with that error. */
+typedef enum pv_class pv_mailbox_may(void *ctx, const struct pv_mailbox *m, struct pv_error *e);
+
+/* pv_mailbox_append(), if may(ctx, m) says so. */
+enum pv_class pv_mailbox_append_if(struct pv_mailbox *m, const struct pv_content *content,
+				   const unsigned char id[PV_ID_BYTES], pv_mailbox_may *may, void *ctx,
+				   enum pv_append_result *r, struct pv_error *e);
 
 /* Give both locks back and close. An empty mailbox that we made is removed again. PV_TEMPORARY: close()
  * reported an error. */

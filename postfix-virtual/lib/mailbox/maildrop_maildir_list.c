@@ -1,9 +1,9 @@
 #include "mailbox/maildrop_maildir.h"
 
-#include <dirent.h>
+#include "mailbox/maildir_name.h"
+#include "mailbox/maildir_parts.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 void pv_maildir_list_free(struct pv_maildir_listing *l)
 {
@@ -46,8 +46,18 @@ static int compare(const void *a, const void *b)
 	return order != 0 ? order : (int)x->in_new - (int)y->in_new;
 }
 
-static int add_entry(struct pv_maildir_listing *l, const struct dirent *d, bool in_new)
+/* A folder that is being listed. */
+struct listed {
+	struct pv_maildir_listing *l;
+	bool in_new;
+};
+
+static int add_entry(void *ctx, int folder, const struct dirent *d)
 {
+	const struct listed *to = ctx;
+	struct pv_maildir_listing *l = to->l;
+
+	(void)folder;
 	if (l->n == l->room) {
 		size_t room = l->room == 0 ? 64 : l->room * 2;
 		struct pv_maildir_entry *v = reallocarray(l->v, room, sizeof *v);
@@ -57,38 +67,12 @@ static int add_entry(struct pv_maildir_listing *l, const struct dirent *d, bool 
 		l->room = room;
 	}
 	struct pv_maildir_entry *x = &l->v[l->n];
-	*x = (struct pv_maildir_entry){ .name = strdup(d->d_name), .inode = d->d_ino, .in_new = in_new };
+	*x = (struct pv_maildir_entry){ .name = strdup(d->d_name), .inode = d->d_ino, .in_new = to->in_new };
 	if (x->name == NULL)
 		return -1;
-	x->base = (unsigned)strcspn(x->name, ":");
+	x->base = (unsigned)pv_maildir_name_base(x->name);
 	l->n++;
 	return 0;
-}
-
-static int list_folder(int folder, bool in_new, struct pv_maildir_listing *l)
-{
-	const struct dirent *entry;
-	int r = 0;
-
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (d == NULL) {
-		int err = errno;
-		if (fd >= 0)
-			(void)close(fd);
-		errno = err;
-		return -1;
-	}
-	errno = 0;
-	while (r == 0 && (entry = readdir(d)) != NULL) {
-		bool may_be = entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN;
-		if (may_be && entry->d_name[0] != '.')
-			r = add_entry(l, entry, in_new);
-	}
-	int err = errno;
-	(void)closedir(d);
-	errno = err;
-	return r == 0 && err == 0 ? 0 : -1;
 }
 
 static void drop_doubles(struct pv_maildir_listing *l)
@@ -108,13 +92,15 @@ int pv_maildir_list(const int folders[2], struct pv_maildir_listing *l)
 {
 	*l = (struct pv_maildir_listing){ .v = NULL };
 	/* new/ first: what moves to cur/ meanwhile is seen twice, and not missed. */
-	for (int k = 1; k >= 0; k--)
-		if (folders[k] >= 0 && list_folder(folders[k], k == 1, l) != 0) {
+	for (int k = 1; k >= 0; k--) {
+		struct listed to = { .l = l, .in_new = k == 1 };
+		if (folders[k] >= 0 && pv_maildir_each(folders[k], ".", add_entry, &to) != 0) {
 			int err = errno;
 			pv_maildir_list_free(l);
 			errno = err;
 			return -1;
 		}
+	}
 	if (l->n > 0)
 		qsort(l->v, l->n, sizeof *l->v, compare);
 	drop_doubles(l);

@@ -53,6 +53,20 @@ enum pv_class pv_place_which(const struct pv_store *s, const struct pv_folder *f
 	return pv_location_which(&rules, &f->domain, &p->user, home, place_r, is_folder_r, e);
 }
 
+enum pv_class pv_place_own_home(const struct pv_folder *f, const struct pv_user *u, const char *home,
+				const char *account_home, bool *own_r, struct pv_error *e)
+{
+	const struct pv_passwd_entry p = { .user = *u, .home = home };
+	bool shared = false;
+
+	*own_r = false;
+	if (home[0] != '/' || account_home == NULL || !pv_location_is_inside(home, account_home))
+		return PV_OK;
+	enum pv_class c = pv_passwd_home_is_shared(f, &p, &shared, e);
+	*own_r = c == PV_OK && !shared;
+	return c;
+}
+
 enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
 			   const char *account_home, struct pv_location *l, struct pv_error *e)
 {

@@ -28,6 +28,11 @@ enum pv_class pv_place_look(const struct pv_store *s, const struct pv_folder *f,
 			    const struct pv_passwd_entry *p, const char *account_home, struct pv_location *l,
 			    struct pv_error *e);
 
+/* Is `home`, which passwd says of u, a folder in the account's own home (NULL: not known) that no other user
+ * has? */
+enum pv_class pv_place_own_home(const struct pv_folder *f, const struct pv_user *u, const char *home,
+				const char *account_home, bool *own_r, struct pv_error *e);
+
 /* The account's own mailbox, see pv_location_own(). */
 enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
 			   const char *account_home, struct pv_location *l, struct pv_error *e);

@@ -1,6 +1,4 @@
-#include "route/route.h"
-
-#include "store/mail_conf.h"
+#include "route/walk.h"
 
 /* One of another account is none. */
 enum pv_class pv_route_domain(const struct pv_store *s, uid_t account, const struct pv_domain *d,
@@ -13,130 +11,120 @@ enum pv_class pv_route_domain(const struct pv_store *s, uid_t account, const str
 	return c;
 }
 
-/* The local part up to its tag, which goes into *r. */
-static size_t cut_tag(const struct pv_recipient *to, const char *delimiters, struct pv_route *r)
+static enum pv_class refuse(struct pv_walk *w, const char *status, enum pv_text text, struct pv_error *e)
 {
-	size_t len = 0;
+	struct pv_route *r = w->r;
 
-	while (len < to->local_len && (to->local[len] == '\0' || strchr(delimiters, to->local[len]) == NULL))
-		len++;
-	if (len < to->local_len) {
-		r->tag = to->local + len + 1;
-		r->tag_len = to->local_len - len - 1;
-	}
-	return len;
-}
-
-static void refuse(struct pv_route *r, const char *status, const char *text)
-{
-	r->kind = PV_ROUTE_REFUSE;
+	const char *local = pv_arena_add(&r->arena, w->q->to.local, w->q->to.local_len);
+	if (local == NULL)
+		return pv_walk_no_memory(e);
+	const struct pv_text_words words = { .user = local, .domain = w->q->to.domain.s };
+	r->refused = true;
+	r->actions = NULL;
+	r->count = 0;
 	(void)snprintf(r->status, sizeof r->status, "%s", status);
-	(void)snprintf(r->text, sizeof r->text, "%s", text);
-}
-
-/* A user of the domain: may he get mail? */
-static enum pv_class settle_user(struct pv_route *r, bool *receives_r, struct pv_error *e)
-{
-	struct pv_user_conf conf;
-
-	enum pv_class c = pv_user_conf_load(&r->folder, &r->entry.user, NULL, &conf, e);
-	*receives_r = c == PV_OK && pv_user_conf_receives(&conf, NULL);
-	pv_user_conf_free(&conf);
-	if (c == PV_OK)
-		r->kind = PV_ROUTE_MAILBOX;
-	return c;
-}
-
-/* The fallback's mailbox. One that cannot work is a wrong setting, not a wrong recipient: it defers. */
-static enum pv_class settle_fallback(struct pv_route *r, const char *name, struct pv_error *e)
-{
-	bool found = false, receives;
-	struct pv_user u;
-
-	enum pv_class c = PV_OK;
-	if (pv_user_parse(name, strlen(name), &u, NULL) == PV_OK)
-		c = pv_passwd_find(&r->folder, &u, &r->entry, &found, e);
-	if (c != PV_OK)
-		return c;
-	if (!found)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "%s/domain.conf: fallback = %.80s: there is no such user: make him, or change "
-			       "the line",
-			       r->folder.path, name);
-	if ((c = settle_user(r, &receives, e)) != PV_OK)
-		return c;
-	if (!receives)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "%s/domain.conf: fallback = %s: that user is disabled: enable him, or change "
-			       "the line",
-			       r->folder.path, u.s);
-	r->by_fallback = true;
+	pv_text_line(w->q->store, &r->folder, text, pv_text_language(w->q->store, r->conf.mail.language),
+		     &words, r->text, sizeof r->text);
+	pv_trail_add(w->q->trail, "", 0, "it is refused: %s %s", r->status, r->text);
 	return PV_OK;
 }
 
-/* Nobody has that name: the fallback's mailbox, or a refusal. */
-static enum pv_class settle_unknown(struct pv_route *r, struct pv_error *e)
+/* Neither an alias nor a user: a responder, or the fallback. */
+static enum pv_class follow_unknown(struct pv_walk *w, struct pv_step *at, size_t front, struct pv_error *e)
 {
-	struct pv_domain_conf conf;
+	const struct pv_recipient *to = &w->q->to;
+	bool found;
 
-	enum pv_class c = pv_domain_conf_load(&r->folder, &conf, e);
-	if (c == PV_OK && conf.fallback[0] == '\0')
-		refuse(r, "5.1.1", "no such user here");
-	else if (c == PV_OK)
-		c = settle_fallback(r, conf.fallback, e);
-	pv_domain_conf_free(&conf);
-	return c;
-}
-
-/* What cannot be a user's name is nobody's, and is not looked for in a file. */
-static enum pv_class find_user(const char *name, size_t len, struct pv_route *r, bool *found_r,
-			       struct pv_error *e)
-{
-	struct pv_user user;
-
-	*found_r = false;
-	if (pv_user_parse(name, len, &user, NULL) != PV_OK)
-		return PV_OK;
-	return pv_passwd_find(&r->folder, &user, &r->entry, found_r, e);
+	enum pv_class c = pv_walk_respond(w, at, to->local, to->local_len, true, &found, e);
+	if (c == PV_OK && !found && front < to->local_len)
+		c = pv_walk_respond(w, at, to->local, front, true, &found, e);
+	return c == PV_OK && !found ? pv_walk_fallback(w, at, e) : c;
 }
 
 /* As Postfix does: the whole name first, then the name without its tag. */
-static enum pv_class settle(const struct pv_store *s, const struct pv_recipient *to, struct pv_route *r,
-			    struct pv_error *e)
+static enum pv_class follow_recipient(struct pv_walk *w, struct pv_error *e)
 {
-	bool found, receives;
+	const struct pv_recipient *to = &w->q->to;
+	struct pv_step start = { .kind = PV_STEP_RECIPIENT, .name = "", .file = w->passwd, .same = true };
+	bool found;
 
-	enum pv_class c = find_user(to->local, to->local_len, r, &found, e);
-	if (c == PV_OK && !found) {
-		size_t len = cut_tag(to, s->conf.recipient_delimiter, r);
-		if (len < to->local_len)
-			c = find_user(to->local, len, r, &found, e);
-	}
-	if (c != PV_OK)
+	enum pv_class c = pv_walk_name(w, &start, to->local, to->local_len, false, &found, e);
+	if (c != PV_OK || found)
 		return c;
-	if (!found)
-		return settle_unknown(r, e);
-	if ((c = settle_user(r, &receives, e)) == PV_OK && !receives)
-		refuse(r, "5.2.1", "this mailbox takes no mail");
-	return c;
+	size_t front = pv_walk_tag_at(w, to->local, to->local_len);
+	if (front < to->local_len) {
+		w->r->tag = to->local + front + 1;
+		w->r->tag_len = to->local_len - front - 1;
+		c = pv_walk_name(w, &start, to->local, front, false, &found, e);
+	}
+	return c == PV_OK && !found ? follow_unknown(w, &start, front, e) : c;
 }
 
-enum pv_class pv_route_resolve(const struct pv_store *s, uid_t account, const struct pv_recipient *to,
-			       struct pv_route *r, struct pv_error *e)
+static enum pv_class make_paths(struct pv_walk *w, struct pv_error *e)
 {
-	r->by_fallback = false;
-	r->tag = NULL;
-	r->tag_len = 0;
-	r->status[0] = r->text[0] = '\0';
-	enum pv_class c = pv_route_domain(s, account, &to->domain, &r->folder, e);
+	const char *const passwd[] = { w->r->folder.path, "/passwd" };
+	const char *const conf[] = { w->r->folder.path, "/domain.conf" };
+
+	w->passwd = pv_arena_join(&w->r->arena, passwd, sizeof passwd / sizeof *passwd);
+	w->domain_conf = pv_arena_join(&w->r->arena, conf, sizeof conf / sizeof *conf);
+	return w->passwd == NULL || w->domain_conf == NULL ? pv_walk_no_memory(e) : PV_OK;
+}
+
+static enum pv_class settle(struct pv_walk *w, struct pv_error *e)
+{
+	struct pv_route *r = w->r;
+
+	enum pv_class c = make_paths(w, e);
+	if (c == PV_OK)
+		c = pv_domain_conf_load(&r->folder, &r->conf, e);
+	if (c != PV_OK)
+		return c;
+	if (!r->conf.receive) {
+		pv_trail_add(w->q->trail, w->domain_conf, 0, "%s takes no mail: receive = no",
+			     r->folder.domain.s);
+		return refuse(w, "5.2.1", PV_TEXT_NO_MAIL, e);
+	}
+	if ((c = follow_recipient(w, e)) != PV_OK)
+		return c;
+	/* Whoever takes no mail answers none. */
+	if (w->skipped && !pv_walk_delivers(w))
+		return refuse(w, w->skip_status, w->skip_text, e);
+	if (w->count == 0)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s: what %.*s stands for leads to nobody",
+			       r->folder.path, w->q->to.local_len > 100 ? 100 : (int)w->q->to.local_len,
+			       w->q->to.local);
+	return pv_walk_finish(w, e);
+}
+
+static void walk_free(struct pv_walk *w)
+{
+	pv_walk_aliases_free(w);
+	pv_seen_free(&w->seen);
+	if (w->registry_read)
+		pv_registry_free(&w->registry);
+	if (w->hosts_read)
+		pv_hosts_free(&w->hosts);
+}
+
+enum pv_class pv_route_resolve(const struct pv_route_query *q, struct pv_route *r, struct pv_error *e)
+{
+	const struct pv_domain *d = &q->to.domain;
+	struct pv_walk w = { .q = q, .r = r };
+
+	*r = (struct pv_route){ .folder = { .fd = -1 } };
+	pv_domain_conf_defaults(&r->conf);
+	enum pv_class c = pv_route_domain(q->store, q->account, d, &r->folder, e);
 	if (c == PV_OK && r->folder.fd < 0)
 		return pv_fail(
 			e, PV_TEMPORARY, "4.3.5",
 			"%s is no domain of the account with uid %lu: run make-postfix-maps, or give the "
 			"folder %s/%s back to it",
-			to->domain.s, (unsigned long)account, s->dir, to->domain.s);
+			d->s, (unsigned long)q->account, q->store->dir, d->s);
+	if (c == PV_OK && !pv_domain_equal(d, &r->folder.domain))
+		pv_trail_add(q->trail, r->folder.path, 0, "%s stands for %s", d->s, r->folder.domain.s);
 	if (c == PV_OK)
-		c = settle(s, to, r, e);
+		c = settle(&w, e);
+	walk_free(&w);
 	if (c != PV_OK)
 		pv_route_free(r);
 	return c;
@@ -145,4 +133,9 @@ enum pv_class pv_route_resolve(const struct pv_store *s, uid_t account, const st
 void pv_route_free(struct pv_route *r)
 {
 	pv_folder_close(&r->folder);
+	pv_walk_users_free(r);
+	pv_domain_conf_free(&r->conf);
+	pv_arena_free(&r->arena);
+	r->actions = NULL;
+	r->count = 0;
 }

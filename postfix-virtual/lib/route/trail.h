@@ -7,8 +7,8 @@
 
 #include "base/buffer.h"
 
-/* Steps as lines `FILE:LINE<TAB>SENTENCE\n`; FILE empty where no file said it, LINE 0 where it is about the whole
- * file. Both are printable. */
+/* Steps as lines `FILE:LINE<TAB>SENTENCE\n`; FILE empty where no file said it, LINE 0 where it is about the
+ * whole file. Both are printable. */
 struct pv_trail {
 	struct pv_buf steps;
 };

@@ -1,135 +1,11 @@
-#include "store/passwd_line.h"
+#include "store/passwd_reader.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 enum {
-	PROBE = 4096,	   /* bytes of a look into a large file */
-	SMALL = 32 * 1024, /* up to here a file is read at once */
-	NEAR = 4 * PROBE,  /* how far the line may be behind where the search ended */
-	SEEN = SMALL + PV_PASSWD_LINE_MAX,
+	PROBE = 4096,	  /* bytes of a look into a large file */
+	NEAR = 4 * PROBE, /* how far the line may be behind where the search ended */
 };
-
-/* Hands a file out line by line through a window, so that memory stays the same whatever its size. */
-struct reader {
-	int fd;
-	const struct pv_folder *folder;
-	struct stat st; /* when it was opened */
-	off_t next;	/* offset of the byte behind buf[end - 1] */
-	size_t chunk;	/* bytes that a read asks for */
-	size_t start, end;
-	unsigned no; /* of the line that was handed out last */
-	bool skip;   /* the rest of a line that is too long comes first */
-	char buf[SEEN];
-};
-
-struct line {
-	const char *s; /* valid until the next line */
-	size_t len;    /* PV_PASSWD_LINE_MAX or more: too long, and not all of it */
-	bool whole;    /* a newline ends it */
-};
-
-static enum pv_class reader_open(struct reader *r, const struct pv_folder *f, struct pv_error *e)
-{
-	enum pv_class c = pv_file_open(f->fd, "passwd", &f->trust, &r->fd, &r->st, e);
-
-	if (c != PV_OK)
-		return c;
-	if (r->fd < 0)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "%s/passwd is missing: put it back, or `postfix-virtual user add` makes one",
-			       f->path);
-	r->folder = f;
-	if (r->st.st_size != 0)
-		return PV_OK;
-	(void)close(r->fd);
-	return pv_fail(e, PV_TEMPORARY, "4.3.5",
-		       "%s/passwd is empty: put the users back, or a line with `#` where there are none",
-		       f->path);
-}
-
-/* Begin at offset `at`, which is the beginning of a line. */
-static void reader_start(struct reader *r, off_t at, size_t chunk)
-{
-	r->next = at;
-	r->chunk = chunk;
-	r->start = r->end = 0;
-	r->no = 0;
-	r->skip = false;
-}
-
-/* Read on behind what the window holds and has not handed out. */
-static enum pv_class fill(struct reader *r, struct pv_error *e)
-{
-	size_t kept = r->end - r->start;
-	size_t want = r->chunk < SEEN - kept ? r->chunk : SEEN - kept;
-	off_t left = r->st.st_size - r->next;
-	ssize_t n;
-
-	if (left < (off_t)want)
-		want = (size_t)left;
-	memmove(r->buf, r->buf + r->start, kept);
-	do
-		n = pread(r->fd, r->buf + kept, want, r->next);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return pv_fail_errno(e, pv_errno_class(errno), "4.3.0", errno, "read %s/passwd",
-				     r->folder->path);
-	if (n == 0)
-		return pv_fail(e, PV_TEMPORARY, "4.3.0", "%s/passwd became shorter while it was read",
-			       r->folder->path);
-	r->start = 0;
-	r->end = kept + (size_t)n;
-	r->next += n;
-	return PV_OK;
-}
-
-/* Hand out buf[start..start + len). */
-static void hand_out(struct reader *r, struct line *l, size_t len, bool whole)
-{
-	*l = (struct line){ .s = r->buf + r->start, .len = len, .whole = whole };
-	r->start += len + whole;
-	r->no++;
-}
-
-/* Take a line out of the window. Returns false where no whole one is in it. */
-static bool take(struct reader *r, struct line *l)
-{
-	size_t have = r->end - r->start;
-	const char *newline = memchr(r->buf + r->start, '\n', have);
-
-	if (r->skip) {
-		r->start += newline != NULL ? (size_t)(newline + 1 - r->buf) - r->start : have;
-		r->skip = newline == NULL;
-		return newline != NULL && take(r, l);
-	}
-	if (newline != NULL) {
-		hand_out(r, l, (size_t)(newline - r->buf) - r->start, true);
-	} else if (have > 0 && r->next == r->st.st_size) {
-		hand_out(r, l, have, false);
-	} else if (have >= PV_PASSWD_LINE_MAX) {
-		hand_out(r, l, have, false);
-		l->whole = r->skip = true;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-/* The next line; l->s is NULL at the end of the file. */
-static enum pv_class next_line(struct reader *r, struct line *l, struct pv_error *e)
-{
-	while (!take(r, l)) {
-		if (r->next == r->st.st_size) {
-			l->s = NULL;
-			return PV_OK;
-		}
-		enum pv_class c = fill(r, e);
-		if (c != PV_OK)
-			return c;
-	}
-	return PV_OK;
-}
 
 /*
  * In s[0..len), which begins somewhere in a line: the first name at the front of a later one. Returns false
@@ -157,15 +33,16 @@ static bool first_key(const char *s, size_t len, size_t *at_r, size_t *key_r)
  * smaller than any name, because ours stand at the top; where that is wrong, and in a file that is not
  * sorted, the place is a wrong one.
  */
-static enum pv_class narrow(struct reader *r, const struct pv_user *u, off_t *low_r, struct pv_error *e)
+static enum pv_class narrow(struct pv_passwd_reader *r, const struct pv_user *u, off_t *low_r,
+			    struct pv_error *e)
 {
 	off_t low = 0, high = r->st.st_size;
 	size_t at, key;
 
 	while (high - low > PROBE) {
 		off_t middle = low + (high - low) / 2;
-		reader_start(r, middle, PROBE);
-		enum pv_class c = fill(r, e);
+		pv_passwd_reader_start(r, middle, PROBE);
+		enum pv_class c = pv_passwd_reader_fill(r, e);
 		if (c != PV_OK)
 			return c;
 		bool has_key = first_key(r->buf, r->end, &at, &key);
@@ -182,14 +59,14 @@ static enum pv_class narrow(struct reader *r, const struct pv_user *u, off_t *lo
 
 /* Look u up in the lines from `low` on. Whatever is doubtful counts as not found: find_anywhere() then says
  * what it is, and in which line. */
-static enum pv_class find_near(struct reader *r, off_t low, const struct pv_user *u,
+static enum pv_class find_near(struct pv_passwd_reader *r, off_t low, const struct pv_user *u,
 			       struct pv_passwd_entry *p, bool *found_r, struct pv_error *e)
 {
-	struct line l;
+	struct pv_passwd_text l;
 	enum pv_class c;
 
-	reader_start(r, low, 2 * PROBE);
-	while ((c = next_line(r, &l, e)) == PV_OK && l.s != NULL && r->next - low <= NEAR) {
+	pv_passwd_reader_start(r, low, 2 * PROBE);
+	while ((c = pv_passwd_reader_next(r, &l, e)) == PV_OK && l.s != NULL && r->next - low <= NEAR) {
 		if (pv_passwd_line_is_blank(l.s, l.len))
 			continue;
 		int order = pv_passwd_line_compare(l.s, pv_passwd_line_key(l.s, l.len), u);
@@ -215,15 +92,17 @@ struct survey {
 	bool cut; /* the last line has no newline */
 };
 
-static enum pv_class fail_at(const struct reader *r, unsigned no, const char *why, struct pv_error *e)
+static enum pv_class fail_at(const struct pv_passwd_reader *r, unsigned no, const char *why,
+			     struct pv_error *e)
 {
 	return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s/passwd, line %u: %s", r->folder->path, no, why);
 }
 
 static const char cut_short[] = "it does not end in a newline, so it may have been cut short: check it";
 
-static enum pv_class survey_line(const struct reader *r, const struct line *l, const struct pv_user *u,
-				 struct pv_passwd_entry *p, struct survey *s, struct pv_error *e)
+static enum pv_class survey_line(const struct pv_passwd_reader *r, const struct pv_passwd_text *l,
+				 const struct pv_user *u, struct pv_passwd_entry *p, struct survey *s,
+				 struct pv_error *e)
 {
 	uid_t account = r->folder->uid;
 
@@ -249,32 +128,15 @@ static enum pv_class survey_line(const struct reader *r, const struct line *l, c
 	return PV_OK;
 }
 
-/* Was the file left alone while it was read? One that was replaced has another ctime (one link less). */
-static enum pv_class check_unchanged(const struct reader *r, struct pv_error *e)
-{
-	const struct stat *a = &r->st;
-	struct stat b;
-
-	if (fstat(r->fd, &b) != 0)
-		return pv_fail_errno(e, pv_errno_class(errno), "4.3.0", errno, "stat %s/passwd",
-				     r->folder->path);
-	if (a->st_size != b.st_size || a->st_mtim.tv_sec != b.st_mtim.tv_sec ||
-	    a->st_mtim.tv_nsec != b.st_mtim.tv_nsec || a->st_ctim.tv_sec != b.st_ctim.tv_sec ||
-	    a->st_ctim.tv_nsec != b.st_ctim.tv_nsec)
-		return pv_fail(e, PV_TEMPORARY, "4.3.0", "%s/passwd changed while it was read",
-			       r->folder->path);
-	return PV_OK;
-}
-
-static enum pv_class find_anywhere(struct reader *r, const struct pv_user *u, struct pv_passwd_entry *p,
-				   bool *found_r, struct pv_error *e)
+static enum pv_class find_anywhere(struct pv_passwd_reader *r, const struct pv_user *u,
+				   struct pv_passwd_entry *p, bool *found_r, struct pv_error *e)
 {
 	struct survey s = { .found_no = 0 };
-	struct line l;
+	struct pv_passwd_text l;
 	enum pv_class c;
 
-	reader_start(r, 0, SMALL);
-	while ((c = next_line(r, &l, e)) == PV_OK && l.s != NULL)
+	pv_passwd_reader_start(r, 0, PV_PASSWD_SMALL);
+	while ((c = pv_passwd_reader_next(r, &l, e)) == PV_OK && l.s != NULL)
 		if ((c = survey_line(r, &l, u, p, &s, e)) != PV_OK)
 			return c;
 	if (c != PV_OK)
@@ -286,20 +148,20 @@ static enum pv_class find_anywhere(struct reader *r, const struct pv_user *u, st
 		return fail_at(r, s.bad_no, s.bad.text, e);
 	if (s.cut)
 		return fail_at(r, r->no, cut_short, e);
-	return check_unchanged(r, e);
+	return pv_passwd_reader_check(r, e);
 }
 
 enum pv_class pv_passwd_find(const struct pv_folder *f, const struct pv_user *u, struct pv_passwd_entry *p,
 			     bool *found_r, struct pv_error *e)
 {
-	struct reader r;
+	struct pv_passwd_reader r;
 	off_t low;
 
 	*found_r = false;
-	enum pv_class c = reader_open(&r, f, e);
+	enum pv_class c = pv_passwd_reader_open(&r, f, e);
 	if (c != PV_OK)
 		return c;
-	if (r.st.st_size > SMALL) {
+	if (r.st.st_size > PV_PASSWD_SMALL) {
 		c = narrow(&r, u, &low, e);
 		if (c == PV_OK)
 			c = find_near(&r, low, u, p, found_r, e);
@@ -336,15 +198,15 @@ enum pv_class pv_passwd_home_is_shared(const struct pv_folder *f, const struct p
 				       bool *shared_r, struct pv_error *e)
 {
 	size_t len, own_len = pv_passwd_home_len(p->home, strlen(p->home));
-	struct reader r;
-	struct line l;
+	struct pv_passwd_reader r;
+	struct pv_passwd_text l;
 
 	*shared_r = false;
-	enum pv_class c = reader_open(&r, f, e);
+	enum pv_class c = pv_passwd_reader_open(&r, f, e);
 	if (c != PV_OK)
 		return c;
-	reader_start(&r, 0, SMALL);
-	while (!*shared_r && (c = next_line(&r, &l, e)) == PV_OK && l.s != NULL) {
+	pv_passwd_reader_start(&r, 0, PV_PASSWD_SMALL);
+	while (!*shared_r && (c = pv_passwd_reader_next(&r, &l, e)) == PV_OK && l.s != NULL) {
 		const char *home = find_home(l.s, l.len, &len);
 		if (home == NULL || len != own_len || memcmp(home, p->home, len) != 0 ||
 		    pv_passwd_line_is_blank(l.s, l.len))

@@ -25,6 +25,7 @@ struct pv_conf {
 	const char *state_directory;	      /* /var/lib/virtual */
 	const char *run_directory;	      /* /run/virtual */
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
+	const char *sendmail_program;	      /* /usr/sbin/sendmail */
 	const char *default_domain;	      /* empty */
 	const char *dovecot_group;	      /* dovecot; may be empty */
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */

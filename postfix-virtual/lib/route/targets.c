@@ -1,0 +1,225 @@
+#include "route/walk.h"
+
+/* --- addresses as they are written --- */
+
+/* May it stand without quotes? (RFC 5321, section 4.1.2; RFC 6531, section 3.3.) */
+static bool is_dot_string(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '.' && i > 0 && i + 1 < len && s[i - 1] != '.')
+			continue;
+		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || strchr("()<>[]:;@\\,.\"", s[i]) != NULL)
+			return false;
+	}
+	return len > 0;
+}
+
+const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, const char *domain)
+{
+	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+
+	if (is_dot_string(local, len)) {
+		pv_buf_add(&out, local, len);
+	} else {
+		pv_buf_addc(&out, '"');
+		for (size_t i = 0; i < len; i++) {
+			if (local[i] == '"' || local[i] == '\\')
+				pv_buf_addc(&out, '\\');
+			pv_buf_addc(&out, local[i]);
+		}
+		pv_buf_addc(&out, '"');
+	}
+	if (domain != NULL) {
+		pv_buf_addc(&out, '@');
+		pv_buf_adds(&out, domain);
+	}
+	const char *text = out.failed ? NULL : pv_arena_add(&w->r->arena, out.s, out.len);
+	pv_buf_free(&out);
+	return text;
+}
+
+/* Take the quotes and backslashes off; in place, in the arena. NULL: no memory. */
+static const char *unquote(struct pv_walk *w, const char *local, size_t *len)
+{
+	size_t n = 0;
+
+	char *out = pv_arena_zalloc(&w->r->arena, *len + 1);
+	if (out == NULL)
+		return NULL;
+	bool quoted = *len >= 2 && local[0] == '"' && local[*len - 1] == '"';
+	for (size_t i = quoted; i < *len - quoted; i++) {
+		if (quoted && local[i] == '\\' && i + 1 < *len - quoted)
+			i++;
+		out[n++] = local[i];
+	}
+	*len = n;
+	return out;
+}
+
+/* Whether there is such a domain is for Postfix to find out; that it ends where it seems to is for us. */
+static bool is_domain_like(const char *s)
+{
+	size_t len = strlen(s);
+	bool literal = len > 2 && s[0] == '[' && s[len - 1] == ']';
+
+	for (size_t i = literal; i < len - literal; i++)
+		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || strchr("()<>[];@\\,\"", s[i]) != NULL ||
+		    (s[i] == ':' && !literal))
+			return false;
+	return len > 0 && s[0] != '-';
+}
+
+/* --- actions --- */
+
+/* The key of an address: nobody tells `Joe@` from `joe@`. */
+static const char *fold(struct pv_walk *w, const char *address)
+{
+	size_t len = strlen(address);
+	char *key = pv_arena_zalloc(&w->r->arena, len + 1);
+
+	for (size_t i = 0; key != NULL && i < len; i++)
+		key[i] = address[i] >= 'A' && address[i] <= 'Z' ? (char)(address[i] + ('a' - 'A'))
+								: address[i];
+	return key;
+}
+
+enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char *local, size_t len,
+			      const char *domain, struct pv_error *e)
+{
+	struct pv_action a = { .kind = PV_ACTION_FORWARD };
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)local[i] < ' ' || local[i] == 0x7f)
+			return pv_step_fail(at, e, "an address with a control character in it");
+	if (domain != NULL && (len == 0 || !is_domain_like(domain)))
+		return pv_step_fail(at, e, "`%.*s@%.100s` is no address: write user@domain",
+				    len > 100 ? 100 : (int)len, local, domain);
+	if (domain != NULL)
+		c = pv_walk_may_forward(w, at, domain, e);
+	if (c == PV_OK)
+		c = pv_walk_owner(w, at, &a.owner, e);
+	if (c != PV_OK)
+		return c;
+	a.text = pv_walk_format(w, local, len, domain);
+	const char *key = a.text != NULL ? fold(w, a.text) : NULL;
+	if (key == NULL)
+		return pv_walk_no_memory(e);
+	const struct pv_step *of = at->kind == PV_STEP_USER ? at : NULL;
+	if (of != NULL) {
+		a.user = of->user->user;
+		a.conf = &of->user->conf;
+	}
+	pv_trail_add(w->q->trail, at->file, at->line, "a copy goes to %s", a.text);
+	return pv_walk_add(w, at, &a, key, e);
+}
+
+/* The arguments with the arena's life. */
+static const char *const *keep_argv(struct pv_walk *w, const struct pv_command_line *line)
+{
+	const char **argv = pv_arena_zalloc(&w->r->arena, (line->count + 1) * sizeof *argv);
+
+	for (unsigned i = 0; argv != NULL && i < line->count; i++)
+		if ((argv[i] = pv_arena_add(&w->r->arena, line->argv[i], strlen(line->argv[i]))) == NULL)
+			return NULL;
+	return argv;
+}
+
+enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char *text, size_t len,
+			      const struct pv_command_tokens *tokens, struct pv_error *e)
+{
+	struct pv_action a = { .kind = PV_ACTION_COMMAND };
+	struct pv_command_line line;
+	bool may;
+
+	enum pv_class c = pv_walk_may_command(w, &may, e);
+	if (c != PV_OK)
+		return c;
+	if (!may)
+		return pv_step_fail(at, e, "|%.100s: %s/domains has commands=no for %s", text,
+				    w->q->store->dir, w->r->folder.domain.s);
+	if (pv_command_line_parse(text, len, tokens, &line, e) != PV_OK)
+		return pv_step_place(at, e);
+	a.argv = keep_argv(w, &line);
+	pv_command_line_free(&line);
+	a.text = pv_arena_add(&w->r->arena, text, len);
+	if (a.argv == NULL || a.text == NULL)
+		return pv_walk_no_memory(e);
+	pv_trail_add(w->q->trail, at->file, at->line, "it is given to the command %s", a.text);
+	return pv_walk_add(w, at, &a, NULL, e);
+}
+
+/* --- targets --- */
+
+enum pv_class pv_walk_local(struct pv_walk *w, struct pv_step *at, const char *name, size_t len,
+			    bool users_only, struct pv_error *e)
+{
+	bool found = false, hosts = false;
+
+	enum pv_class c = pv_walk_tagged(w, at, name, len, users_only, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_walk_is_hosts(w, name, len, &hosts, e);
+	if (c != PV_OK || found)
+		return c;
+	if (hosts)
+		return pv_walk_forward(w, at, name, len, w->r->folder.domain.s, e);
+	return pv_step_fail(
+		at, e, "`%.*s` leads nowhere: %s has no %suser of that name: make one, or take it out",
+		len > 100 ? 100 : (int)len, name, w->r->folder.domain.s, users_only ? "" : "alias and no ");
+}
+
+enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char *address, bool users_only,
+			      struct pv_error *e)
+{
+	const char *sign = strrchr(address, '@');
+	struct pv_domain d;
+	bool own = false;
+
+	if (sign == NULL || sign == address)
+		return pv_step_fail(at, e, "`%.100s` is no address: write user@domain", address);
+	size_t len = (size_t)(sign - address);
+	const char *local = unquote(w, address, &len);
+	if (local == NULL)
+		return pv_walk_no_memory(e);
+	if (pv_domain_parse(sign + 1, strlen(sign + 1), &d, NULL) == PV_OK) {
+		enum pv_class c = pv_walk_is_own(w, &d, &own, e);
+		if (c != PV_OK)
+			return c;
+	}
+	return own ? pv_walk_local(w, at, local, len, users_only, e)
+		   : pv_walk_forward(w, at, local, len, sign + 1, e);
+}
+
+/* Lists are written by more hands than aliases are, programs among them: addresses may stand there, and other
+ * lists. So does Postfix have it (allow_mail_to_commands, allow_mail_to_files). */
+static enum pv_class refuse_in_list(const struct pv_step *at, const struct pv_target *t, struct pv_error *e)
+{
+	return pv_step_fail(at, e, "`%.100s`: a list holds no %s: write an alias that does", t->text,
+			    t->kind == PV_TARGET_COMMAND ? "command" : "file");
+}
+
+enum pv_class pv_walk_target(struct pv_walk *w, struct pv_step *at, const struct pv_target *t,
+			     struct pv_error *e)
+{
+	switch (t->kind) {
+	case PV_TARGET_NAME:
+		return pv_walk_local(w, at, t->text, t->len, false, e);
+	case PV_TARGET_USER:
+		if (strchr(t->text, '@') != NULL)
+			return pv_walk_address(w, at, t->text, true, e);
+		return pv_walk_local(w, at, t->text, t->len, true, e);
+	case PV_TARGET_ADDRESS:
+		return pv_walk_address(w, at, t->text, false, e);
+	case PV_TARGET_INCLUDE:
+		return pv_walk_list(w, at, t->text, e);
+	case PV_TARGET_COMMAND:
+		if (at->kind == PV_STEP_LIST)
+			return refuse_in_list(at, t, e);
+		return pv_walk_command(w, at, t->text, t->len, NULL, e);
+	case PV_TARGET_FILE:
+		if (at->kind == PV_STEP_LIST)
+			return refuse_in_list(at, t, e);
+		return pv_walk_file(w, at, t->text, e);
+	}
+	return pv_fail(e, PV_BUG, "4.3.5", "a target of kind %d", (int)t->kind);
+}

@@ -1,0 +1,216 @@
+#include "quota.h"
+
+#include "compose.h"
+#include "mailbox/mboxrd.h"
+#include "report.h"
+#include "store/texts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DAY = 24 * 3600, WARNING_DAYS = 7 };
+
+/* --- the age of the message --- */
+
+/* The date behind the last semicolon of the Received line of this host's own, as Postfix writes it:
+ * `; Fri, 20 Nov 2026 10:00:00 +0100 (CET)`. -1: there is none. */
+static time_t received_at(const struct delivery *d)
+{
+	const struct pv_buf *line = &d->header.received;
+	const char *semicolon = d->has_id && line->len > 0 ? memrchr(line->s, ';', line->len) : NULL;
+	struct tm t = { .tm_year = 0 };
+
+	if (semicolon == NULL)
+		return -1;
+	const char *p = semicolon + 1 + strspn(semicolon + 1, " \t\r\n");
+	const char *comma = strchr(p, ',');
+	p = strptime(comma != NULL ? comma + 1 : p, " %d %b %Y %H:%M:%S ", &t);
+	if (p == NULL || (p[0] != '+' && p[0] != '-') || strspn(p + 1, "0123456789") != 4)
+		return -1;
+	int offset = ((p[1] - '0') * 10 + p[2] - '0') * 3600 + ((p[3] - '0') * 10 + p[4] - '0') * 60;
+	return timegm(&t) - (p[0] == '-' ? -offset : offset);
+}
+
+static bool is_older_than(const struct delivery *d, unsigned days)
+{
+	time_t at = received_at(d);
+
+	return at >= 0 && time(NULL) - at > (time_t)days * DAY;
+}
+
+/* --- limits --- */
+
+static bool is_for_postmaster(const struct delivery *d, const struct pv_action *a)
+{
+	static const char postmaster[] = "postmaster";
+	size_t len = sizeof postmaster - 1;
+	const struct pv_recipient *to = &d->recipient.to;
+
+	return strcmp(a->user.s, postmaster) == 0 ||
+	       (to->local_len >= len && strncasecmp(to->local, postmaster, len) == 0 &&
+		(to->local_len == len || to->local[len] == PV_DELIMITER));
+}
+
+void quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q)
+{
+	const struct pv_mail_conf *conf = &a->conf->mail;
+	static char folder[4096];
+
+	*q = (struct pv_quota){ .bytes = conf->quota,
+				.messages = conf->quota_messages,
+				.domain_bytes = d->route.conf.domain_quota };
+	if (q->bytes == 0 && q->messages == 0 && q->domain_bytes == 0)
+		return;
+	(void)snprintf(folder, sizeof folder, "%s/%s", d->store.conf.spool_directory,
+		       d->route.folder.domain.s);
+	q->domain_folder = folder;
+	q->exempt = is_for_postmaster(d, a);
+	q->refuse = conf->over_quota_refuse ||
+		    (conf->over_quota_days > 0 && is_older_than(d, conf->over_quota_days));
+}
+
+static const char *language_of(const struct delivery *d, const struct pv_action *a)
+{
+	return pv_text_language(&d->store, a->conf->mail.language);
+}
+
+/* One of the domain's texts behind the address. */
+static enum pv_class say(struct delivery *d, const struct pv_action *a, enum pv_text text, const char *number,
+			 enum pv_class class, const char *code, struct pv_error *e)
+{
+	const struct pv_text_words words = { .user = a->user.s,
+					     .domain = d->route.folder.domain.s,
+					     .number = number };
+	char line[400];
+
+	pv_text_line(&d->store, &d->route.folder, text, language_of(d, a), &words, line, sizeof line);
+	return pv_fail(e, class, code, "%s: %s", d->recipient.address, line);
+}
+
+enum pv_class quota_check_size(struct delivery *d, const struct pv_action *a, struct pv_error *e)
+{
+	uint64_t max = a->conf->mail.message_size;
+	char number[24];
+
+	if (max == 0 || d->header.size <= max)
+		return PV_OK;
+	(void)snprintf(number, sizeof number, "%llu", (unsigned long long)max);
+	return say(d, a, PV_TEXT_TOO_LARGE, number, PV_PERMANENT, "5.3.4", e);
+}
+
+enum pv_class quota_explain(struct delivery *d, const struct pv_action *a, struct pv_error *e)
+{
+	char code[PV_ERROR_STATUS];
+
+	memcpy(code, e->status, sizeof code);
+	return say(d, a, PV_TEXT_OVER_QUOTA, NULL, e->class, code, e);
+}
+
+/* --- the warning --- */
+
+/* Was he told within a week? If not, he is now: noted first, so that whatever then fails does not tell him at
+ * each message. The date of .files/USER.warned is what counts. */
+static bool may_warn(struct delivery *d, const struct pv_user *u)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+	bool may;
+
+	int dirfd = delivery_files_folder(d, NULL, 0, NULL);
+	int n = snprintf(name, sizeof name, "%s.warned", u->s);
+	if (dirfd < 0 || n < 0 || (size_t)n >= sizeof name)
+		return false;
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	may = fd >= 0;
+	if (fd < 0 && errno == EEXIST) {
+		fd = openat(dirfd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		may = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		      time(NULL) - st.st_mtime >= (time_t)WARNING_DAYS * DAY && futimens(fd, NULL) == 0;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	(void)close(dirfd);
+	return may;
+}
+
+/* Whoever stands in a header needs no quotes there: names of users and domains have none. */
+static void write_header(const struct delivery *d, const struct pv_action *a, bool danish, struct pv_buf *out)
+{
+	const char *domain = d->route.folder.domain.s, *user = a->user.s;
+	time_t now = time(NULL);
+	char date[64] = "";
+	struct tm t;
+
+	if (gmtime_r(&now, &t) != NULL)
+		(void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &t);
+	compose_from_line(NULL, 0, out);
+	pv_buf_addf(out, "Return-Path: <>\nDelivered-To: %s@%s\n", user, domain);
+	pv_buf_addf(out, "Date: %s\nFrom: postmaster@%s\nTo: %s@%s\n", date, domain, user, domain);
+	pv_buf_addf(out, "Subject: %s\n",
+		    danish ? "Din postkasse er snart fuld" : "Your mailbox is nearly full");
+	pv_buf_addf(out, "Message-ID: <warning.%s.%lld@%s>\n", user, (long long)now, domain);
+	pv_buf_adds(out, "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"
+			 "Content-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n\n");
+}
+
+static enum pv_class compose_warning(struct delivery *d, const struct pv_action *a, unsigned percent,
+				     struct pv_content *content, struct pv_error *e)
+{
+	struct pv_buf header = PV_BUF_INIT(64 * 1024), body = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_mboxrd quote = PV_MBOXRD_INIT;
+	const char *language = language_of(d, a);
+	char number[16];
+
+	(void)snprintf(number, sizeof number, "%u", percent);
+	const struct pv_text_words words = { .user = a->user.s,
+					     .domain = d->route.folder.domain.s,
+					     .number = number };
+	write_header(d, a, strcmp(language, "da") == 0, &header);
+	(void)pv_text_load(&d->store, &d->route.folder, PV_TEXT_WARNING, language, &words, &body);
+	enum pv_class c = pv_buf_check(&header, "a warning", e);
+	if (c == PV_OK)
+		c = pv_content_add(content, header.s, header.len, e);
+	if (c == PV_OK)
+		c = pv_mboxrd_add(&quote, content, body.s, body.len, e);
+	if (c == PV_OK)
+		c = pv_mboxrd_finish(&quote, content, e);
+	pv_buf_free(&header);
+	pv_buf_free(&body);
+	return c == PV_OK ? pv_content_finish(content, e) : c;
+}
+
+/* To him alone, and past his limits: so he can do something about them. */
+static enum pv_class store_warning(struct delivery *d, const struct pv_action *a,
+				   const struct pv_location *where, unsigned percent, struct pv_error *e)
+{
+	const struct pv_store_options options = { .uid = d->uid,
+						  .lock_deadline_ms = LOCK_DEADLINE_MS,
+						  .fcntl_only = d->store.conf.fcntl_only };
+	struct pv_stored stored = { .note = "" };
+	struct pv_content content;
+
+	pv_content_start(&content, where->shared ? -1 : where->dirfd);
+	enum pv_class c = compose_warning(d, a, percent, &content, e);
+	if (c == PV_OK)
+		c = pv_mailbox_store(where, &options, &content, NULL, &stored, e);
+	pv_content_free(&content);
+	return c;
+}
+
+void quota_warn(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
+		const struct pv_quota *q, const struct pv_stored *stored)
+{
+	unsigned from = a->conf->mail.quota_warning;
+	struct pv_error e = { .text = "" };
+
+	if (from == 0 || !pv_quota_asks(q))
+		return;
+	unsigned percent = pv_quota_percent(q, &stored->quota.after);
+	if (percent < from || !may_warn(d, &a->user))
+		return;
+	if (store_warning(d, a, where, percent, &e) != PV_OK)
+		report_aside(d, "the warning that a mailbox is nearly full", &e);
+}

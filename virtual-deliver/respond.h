@@ -1,0 +1,30 @@
+/*
+ * respond.h: a message is answered by a machine: with a responder's file, or for a user on vacation.
+ */
+#ifndef PV_RESPOND_H
+#define PV_RESPOND_H
+
+#include "route/reply.h"
+#include "route/route.h"
+
+struct respond_request {
+	const struct pv_store *store;
+	const struct pv_folder *folder; /* of the domain */
+	const struct pv_domain_conf *conf;
+	const char *sender;    /* the envelope's, as in an SMTP command, without <>; "" for the null sender */
+	const char *recipient; /* the address that the message came to */
+	const char *queue_id;  /* for the log */
+	const char *header;    /* of the message as it was stored, up to its empty line or further */
+	size_t header_len;
+	unsigned seconds; /* sendmail may take */
+};
+
+/*
+ * Answer, if `a` (PV_ACTION_RESPOND or PV_ACTION_VACATION) and the message are such that it may be, and log
+ * one line that says so or why not; nothing where a vacation is not on. Whoever is answered was noted before,
+ * so that a kill anywhere answers once too few. Returns whether an answer is in the queue. Nothing that goes
+ * wrong here is an error of the delivery.
+ */
+bool respond(const struct respond_request *r, const struct pv_action *a);
+
+#endif
