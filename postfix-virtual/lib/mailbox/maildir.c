@@ -57,7 +57,7 @@ static enum pv_class note_left(const struct pv_maildir_box *b, struct pv_error *
 	return noted ? PV_OK : fail_io(e, b, "note an id for");
 }
 
-/* Did the message under way get into new/? A backup that was put back does not have it, whatever we noted. */
+/* Did the message under way get into new/? */
 static enum pv_class was_linked(const struct pv_maildir_box *b, bool *was_r, struct pv_error *e)
 {
 	int found = pv_maildir_has_name(b, b->state.name);
@@ -65,7 +65,7 @@ static enum pv_class was_linked(const struct pv_maildir_box *b, bool *was_r, str
 	if (found < 0)
 		return fail_io(e, b, "look for a message in");
 	/* A reader may have removed it since. */
-	*was_r = found == 1 || (b->state.step == PV_MAILDIR_LINKED && b->state.begun <= b->changed);
+	*was_r = found == 1 || b->state.step == PV_MAILDIR_LINKED;
 	return PV_OK;
 }
 
@@ -109,9 +109,9 @@ static enum pv_class recover(struct pv_maildir_box *b, struct pv_error *e)
 		return fail_io(e, b, "read the state of");
 	if (b->state.step != PV_MAILDIR_IDLE && b->state.name[0] != '\0')
 		c = finish_left(b, e);
-	/* A Maildir that is new, or older than the last delivery (put back from a backup): what we noted
-	 * until now says nothing about it. */
-	if (b->created || b->state.begun > b->changed)
+	/* A Maildir that is new, or older than the last delivery (put back from a backup), or of which we
+	 * know nothing: what we noted until now says nothing about it. */
+	if (b->created || b->state.begun == 0 || b->state.begun > b->changed)
 		b->state.doubt = pv_done_now();
 	return c;
 }
@@ -165,7 +165,7 @@ static enum pv_class was_stored(struct delivery *d, bool *was_r, struct pv_error
 	bool noted = pv_done_find(b->where, d->id, &when, &d->done);
 	if (!noted && d->done.fd < 0 && !pv_done_is_unusable(errno))
 		return fail_io(e, b, "read the ids of");
-	if (!noted || b->created)
+	if (!noted)
 		return PV_OK;
 	if (when > b->state.doubt && when <= b->changed) {
 		*was_r = true;

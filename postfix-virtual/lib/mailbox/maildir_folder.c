@@ -150,7 +150,7 @@ static enum pv_class open_parts(struct pv_maildir_box *b, bool *all_r, struct pv
 
 enum pv_class pv_maildir_open_folders(struct pv_maildir_box *b, bool make, bool *there_r, struct pv_error *e)
 {
-	bool all;
+	bool all = false;
 
 	*there_r = false;
 	b->top = open_top(b);

@@ -106,7 +106,7 @@ int pv_maildir_state_read(int fd, struct pv_maildir_state *s)
 	struct record r;
 
 	*s = (struct pv_maildir_state){ .begun = 0 };
-	ssize_t n = pread(fd, &r, sizeof r, 0);
+	ssize_t n = pv_read_all_at(fd, &r, sizeof r, 0);
 	if (n < 0 && errno != EISDIR && errno != ESPIPE)
 		return -1;
 	if (n != (ssize_t)sizeof r || !is_whole(&r))
