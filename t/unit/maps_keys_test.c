@@ -64,25 +64,6 @@ static void the_domain_of_a_key_stands_behind_its_last_at(void **state)
 	assert_string_equal(pv_key_domain("a@"), "");
 }
 
-static void an_arena_keeps_every_string_whole_whatever_its_length(void **state)
-{
-	struct pv_arena a = { NULL };
-	const char *kept[400];
-	char text[9000];
-
-	(void)state;
-	memset(text, 'x', sizeof text);
-	for (size_t i = 0; i < 400; i++)
-		assert_non_null(kept[i] = pv_arena_add(&a, text, i * 22));
-	for (size_t i = 0; i < 400; i++)
-		assert_int_equal(strlen(kept[i]), i * 22);
-	assert_null(pv_arena_add(&a, text, SIZE_MAX));
-	const char *const parts[] = { "abc", "", "@", "kvt.dk" };
-	assert_string_equal(pv_arena_join(&a, parts, 4), "abc@kvt.dk");
-	assert_string_equal(pv_arena_join(&a, parts, 0), "");
-	pv_arena_free(&a);
-}
-
 static void a_sorted_list_of_differences_finds_every_key_and_no_other(void **state)
 {
 	static const char *const keys[] = { "c", "a", "d", "b" };
@@ -359,7 +340,6 @@ int main(void)
 		cmocka_unit_test(a_sorted_set_finds_every_key_and_no_other),
 		cmocka_unit_test(squeeze_takes_out_what_has_no_value_and_keeps_the_order),
 		cmocka_unit_test(the_domain_of_a_key_stands_behind_its_last_at),
-		cmocka_unit_test(an_arena_keeps_every_string_whole_whatever_its_length),
 		cmocka_unit_test(a_sorted_list_of_differences_finds_every_key_and_no_other),
 		cmocka_unit_test(a_text_is_read_back_as_it_was_written),
 		cmocka_unit_test(an_empty_set_has_a_text_too),

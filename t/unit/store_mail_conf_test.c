@@ -144,6 +144,31 @@ static void most_users_cost_one_call(void **state)
 	pv_folder_close(&f);
 }
 
+static void unknown_to_is_the_domains_or_the_hosts(void **state)
+{
+	struct pv_domain_conf c;
+	struct pv_store store;
+	struct pv_error e;
+
+	put(*state, "virtual.conf", "unknown_to = postmaster\n", 0, 0644);
+	const struct scratch *s = *state;
+	if (pv_store_open(s->path, &store, &e) != PV_OK)
+		fail_msg("%s", e.text);
+	pv_domain_conf_defaults(&c);
+	assert_true(pv_unknown_to_postmaster(&store, &c));
+	c.unknown_to = PV_UNKNOWN_REFUSE;
+	assert_false(pv_unknown_to_postmaster(&store, &c));
+	pv_store_close(&store);
+	put(s, "virtual.conf", "", 0, 0644);
+	assert_int_equal(pv_store_open(s->path, &store, &e), PV_OK);
+	assert_false(pv_unknown_to_postmaster(&store, &c));
+	c.unknown_to = PV_UNKNOWN_HOST;
+	assert_false(pv_unknown_to_postmaster(&store, &c));
+	c.unknown_to = PV_UNKNOWN_POSTMASTER;
+	assert_true(pv_unknown_to_postmaster(&store, &c));
+	pv_store_close(&store);
+}
+
 static enum pv_class conf_once(void *ctx, bool *right_r, struct pv_error *e)
 {
 	struct pv_user u = user("abc");
@@ -177,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
+		T(unknown_to_is_the_domains_or_the_hosts),
 		T(domain_conf),
 		T(user_conf),
 		T(users_must_be_the_accounts),

@@ -39,8 +39,11 @@ static enum pv_class check_targets(const char *targets, struct pv_error *e)
 
 	for (; c == PV_OK && pv_target_next(&list, end, &out, &t, &c, e); count++)
 		;
+	bool no_memory = out.failed;
 	pv_buf_free(&out);
-	if (c != PV_OK && e != NULL && !out.failed)
+	if (c != PV_OK && no_memory)
+		return c;
+	if (c != PV_OK && e != NULL)
 		e->class = PV_PERMANENT;
 	if (c != PV_OK)
 		return PV_PERMANENT;
@@ -55,6 +58,8 @@ static enum pv_class check(const struct pv_alias_change *c, struct pv_error *e)
 		return class;
 	if (has_control(c->targets))
 		return refuse(e, c->targets, "a control character stands in the targets");
+	if (*c->targets != '\0' && c->targets[strlen(c->targets) - 1] == '\\')
+		return refuse(e, c->targets, "a backslash at the end would join the next line to it");
 	if (has_control(c->comment))
 		return refuse(e, c->comment, "a control character stands in the comment");
 	if (strstr(c->comment, "expires=") != NULL)
@@ -144,6 +149,21 @@ static enum pv_class find(struct pv_alias_file *f, const char *name, struct pv_a
 	return pv_alias_raw_find(f, folded, len, raw, found_r, e);
 }
 
+/* What is to be written behind the text so that nothing of it belongs to a new entry, nor the entry to it. */
+static const char *between(const char *text, size_t len)
+{
+	bool ended = len == 0 || text[len - 1] == '\n';
+	size_t end = len - (len > 0 && ended);
+	const char *newline = memrchr(text, '\n', end);
+	const char *line = newline != NULL ? newline + 1 : text, *stop = text + end;
+
+	if (stop > line && stop[-1] == '\r')
+		stop--;
+	if ((stop - line >= 2 && line[0] == '#' && line[1] == ':') || (stop > line && stop[-1] == '\\'))
+		return ended ? "\n" : "\n\n";
+	return ended ? "" : "\n";
+}
+
 enum pv_class pv_alias_file_change(struct pv_alias_file *f, const struct pv_alias_change *c,
 				   struct pv_buf *out, bool *had_r, struct pv_error *e)
 {
@@ -157,8 +177,8 @@ enum pv_class pv_alias_file_change(struct pv_alias_file *f, const struct pv_alia
 		return class;
 	size_t from = *had_r ? raw.from : f->text.len, to = *had_r ? raw.to : f->text.len;
 	pv_buf_add(out, f->text.s, from);
-	if (c->targets != NULL && from > 0 && f->text.s[from - 1] != '\n')
-		pv_buf_addc(out, '\n');
+	if (c->targets != NULL && !*had_r)
+		pv_buf_adds(out, between(f->text.s, from));
 	if (c->targets != NULL)
 		put_entry(c, out);
 	pv_buf_add(out, f->text.s + to, f->text.len - to);

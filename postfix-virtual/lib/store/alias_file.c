@@ -171,8 +171,9 @@ static enum pv_class read_comments(struct pv_alias_file *f, const struct pv_alia
 		c = take_comment(f, s + 2, eol, line, entry, &comment, e);
 		s = eol + 1;
 	}
-	if (c == PV_OK && comment.len > 0 &&
-	    (comment.failed || (entry->comment = pv_arena_add(&f->strings, comment.s, comment.len)) == NULL))
+	if (c == PV_OK && !comment.failed && comment.len > 0)
+		entry->comment = pv_arena_add(&f->strings, comment.s, comment.len);
+	if (c == PV_OK && (comment.failed || entry->comment == NULL))
 		c = fail_memory(f, e);
 	entry->comment_len = comment.len;
 	pv_buf_free(&comment);

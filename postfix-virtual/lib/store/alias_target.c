@@ -239,6 +239,8 @@ static const char *put_whole(const struct written *w, struct pv_buf *out)
 
 	if ((size_t)(w->end - s) >= sizeof include - 1 && strncasecmp(s, include, sizeof include - 1) == 0)
 		head = sizeof include - 1;
+	if (*s == ':' && head == 0)
+		return "only `:include:` begins with a colon";
 	pv_buf_add(out, s, head);
 	s += head;
 	while (head > 0 && s < w->end && is_blank(*s))

@@ -8,6 +8,8 @@
 
 #include <limits.h>
 
+enum { VALUE_MAX = 64 * 1024 };
+
 static enum pv_class fail(struct pv_error *e, const char *mend)
 {
 	return pv_fail(e, PV_PERMANENT, "5.3.5", "%s", mend);
@@ -166,7 +168,7 @@ static enum pv_class check_fallback_command(const char *command, struct pv_error
 /* A user's or alias's name, or an address: as one target of an alias. */
 static bool is_fallback_target(const char *value)
 {
-	struct pv_buf out = PV_BUF_INIT(PV_ERROR_TEXT);
+	struct pv_buf out = PV_BUF_INIT(VALUE_MAX);
 	const char *list = value, *end = value + strlen(value);
 	struct pv_target t;
 	enum pv_class c;
@@ -201,7 +203,7 @@ enum pv_class pv_mail_set_fallback(char *value, void *to, struct pv_error *e)
 
 enum pv_class pv_mail_set_forward(char *value, void *to, struct pv_error *e)
 {
-	struct pv_buf out = PV_BUF_INIT(PV_ERROR_TEXT);
+	struct pv_buf out = PV_BUF_INIT(VALUE_MAX);
 	const char *list = value, *end = value + strlen(value);
 	struct pv_target t;
 	enum pv_class c = PV_OK;
@@ -212,6 +214,12 @@ enum pv_class pv_mail_set_forward(char *value, void *to, struct pv_error *e)
 			c = pv_fail(e, PV_PERMANENT, "5.3.5",
 				    "`%.60s` is not user@domain: write addresses with commas between",
 				    t.text);
+	/* A target that is none defers mail; here it is a wrong value. */
+	if (c == PV_TEMPORARY && !out.failed) {
+		c = PV_PERMANENT;
+		if (e != NULL)
+			e->class = c;
+	}
 	pv_buf_free(&out);
 	return c;
 }

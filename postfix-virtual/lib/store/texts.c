@@ -169,6 +169,8 @@ static void put_line(const char *text, char *line, size_t size)
 			text += strspn(text, " \t\r\n");
 			if (at == 0 || *text == '\0')
 				continue;
+			while (at > 0 && line[at - 1] == ' ')
+				at--;
 			one[0] = ' ';
 		} else {
 			text += n > 0 ? n : 1;
