@@ -34,6 +34,9 @@ static enum pv_class load_text(const struct pv_walk *w, const char *name, struct
 
 	if (name[0] == '/')
 		return load_outside(w, name, text, found_r, e);
+	for (const struct pv_instead *i = f->instead; i != NULL; i = i->next)
+		if (strcmp(i->name, name) == 0)
+			return pv_folder_file(f, name, text, found_r, e);
 	return pv_walk_load_below(w, f->fd, f->path, name, text, found_r, e);
 }
 
