@@ -220,9 +220,7 @@ enum pv_class command_split(struct delivery *d, const struct pv_action *a, const
 
 enum pv_class command_deliver(struct delivery *d, const struct pv_action *a, struct pv_error *e)
 {
-	struct command command = {
-		.argv = a->argv, .action = a, .seconds = COMMAND_SECONDS, .reserve = FORWARD_SECONDS
-	};
+	struct command command = { .argv = a->argv, .action = a, .reserve = FORWARD_SECONDS };
 	struct said said;
 	int status;
 

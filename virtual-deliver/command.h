@@ -8,7 +8,7 @@
 #include "delivery.h"
 #include "store/command_line.h"
 
-enum { COMMAND_SECONDS = 300, AFTER_SECONDS = 60, SAID_MAX = 512 };
+enum { AFTER_SECONDS = 60, SAID_MAX = 512 };
 
 /* The beginning of what it wrote to its standard output, and the end of what it wrote to the error. */
 struct said {

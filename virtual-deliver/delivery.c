@@ -38,9 +38,13 @@ unsigned delivery_seconds(const struct delivery *d, unsigned want, unsigned rese
 {
 	int64_t left = (DEADLINE_MS - SPARE_MS - (pv_now_us() - d->begun_us) / 1000) / 1000 - reserve;
 
+	int64_t limit = strtol(d->store.conf.command_time_limit, NULL, 10);
+
 	if (left < SECONDS_MIN)
 		return 0;
-	return left < want ? (unsigned)left : want;
+	if (want > 0 && want < limit)
+		limit = want;
+	return (unsigned)(left < limit ? left : limit);
 }
 
 enum pv_class delivery_last_look(void *ctx, struct pv_error *e)

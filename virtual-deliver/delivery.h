@@ -67,8 +67,8 @@ const char *delivery_home(struct delivery *d);
 /* The same for struct pv_route_query; ctx is the delivery. */
 const char *delivery_home_for(void *ctx);
 
-/* The seconds that something may take which may take `want` and must leave `reserve` to others; 0: too few
- * are left. */
+/* The seconds that a program may take which may take `want` (0: command_time_limit, which is the most in any
+ * case) and must leave `reserve` to others; 0: too few are left. */
 unsigned delivery_seconds(const struct delivery *d, unsigned want, unsigned reserve);
 
 /* Is the program that wrote the message to us gone? Then it may not be whole, and nothing is done with it.

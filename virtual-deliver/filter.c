@@ -35,7 +35,7 @@ static enum pv_class converse(struct delivery *d, const struct pv_action *a, con
 {
 	struct command command = { .argv = argv,
 				   .action = a,
-				   .seconds = FILTER_SECONDS,
+
 				   .reserve = FORWARD_SECONDS,
 				   .output = take,
 				   .ctx = f };

@@ -6,7 +6,7 @@
 
 #include "delivery.h"
 
-enum { FILTER_SECONDS = 300, FILTER_ADDS_MAX = 10 * 1024 * 1024 /* bytes, to the message's own */ };
+enum { FILTER_ADDS_MAX = 10 * 1024 * 1024 /* bytes, to the message's own */ };
 
 /*
  * Run the filter of a's user over the message in hand. It reads the message with Return-Path, X-Original-To

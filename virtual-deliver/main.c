@@ -61,7 +61,8 @@ static int report(enum pv_class c, const struct pv_error *e)
 	(void)fflush(stdout);
 	if (c != PV_PERMANENT)
 		return EXIT_TEMPORARY;
-	return strcmp(e->status, "5.4.6") == 0 ? EXIT_NO_PERMISSION : EXIT_NO_USER;
+	bool about_mailbox = strcmp(e->status, "5.1.1") == 0 || strncmp(e->status, "5.2.", 4) == 0;
+	return about_mailbox ? EXIT_NO_USER : EXIT_NO_PERMISSION;
 }
 
 /* A file size limit is an error where it is met. The deadline ends us by its signal: Postfix defers the mail,

@@ -110,8 +110,8 @@ static enum pv_class weigh(const struct pv_store *s, uid_t account,
 	return PV_OK;
 }
 
-/* Weigh every reading of ext. */
-static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct slice ext,
+/* Weigh every reading of ext; tag: what stood behind it. */
+static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct slice ext, struct slice tag,
 			       struct candidates *c, bool *any_r, struct pv_error *e)
 {
 	struct pv_extension_reading reading;
@@ -120,6 +120,10 @@ static enum pv_class weigh_all(const struct pv_store *s, uid_t account, struct s
 
 	while (class == PV_OK && pv_extension_next(ext.s, ext.len, &from, &reading)) {
 		*any_r = true;
+		if (tag.s != NULL) {
+			reading.tag = tag.s;
+			reading.tag_len = tag.len;
+		}
 		class = weigh(s, account, &reading, c, e);
 	}
 	return class;
@@ -135,8 +139,9 @@ static enum pv_class weigh_tags(const struct pv_store *s, uid_t account, struct 
 	for (size_t i = 1; class == PV_OK && i < ext.len && ext.s[i] != PV_DELIMITER; i++) {
 		if (ext.s[i] == '\0' || strchr(s->conf.recipient_delimiter, ext.s[i]) == NULL)
 			continue;
-		struct slice front = { .s = ext.s, .len = i };
-		class = weigh_all(s, account, front, c, any_r, e);
+		const struct slice front = { .s = ext.s, .len = i };
+		const struct slice tag = { .s = ext.s + i + 1, .len = ext.len - i - 1 };
+		class = weigh_all(s, account, front, tag, c, any_r, e);
 	}
 	return class;
 }
@@ -154,6 +159,21 @@ static const struct pv_extension_reading *choose(const struct candidates *c)
 	return NULL;
 }
 
+/* user, and behind his delimiter the tag, if there was one. */
+static void take_local(const struct pv_extension_reading *reading, struct slice ext, struct recipient *r)
+{
+	size_t user = reading->has_user ? reading->user.len : 0, tag = reading->tag_len + 1;
+
+	r->to.local = ext.s;
+	r->to.local_len = user;
+	if (user == 0 || reading->tag == NULL || user + tag > sizeof r->tagged)
+		return;
+	memcpy(r->tagged, ext.s, user);
+	memcpy(r->tagged + user, reading->tag - 1, tag);
+	r->to.local = r->tagged;
+	r->to.local_len = user + tag;
+}
+
 /* Read `user--domain` in every way. */
 static enum pv_class from_extension(const struct pv_store *s, uid_t account, struct slice ext,
 				    const struct hop *h, struct recipient *r, bool *any_r, struct pv_error *e)
@@ -165,7 +185,7 @@ static enum pv_class from_extension(const struct pv_store *s, uid_t account, str
 	*any_r = false;
 	if (other_delimiters && !divide(h->original, &local, &c.original))
 		c.original.len = 0;
-	enum pv_class class = weigh_all(s, account, ext, &c, any_r, e);
+	enum pv_class class = weigh_all(s, account, ext, (struct slice){ .s = NULL }, &c, any_r, e);
 	if (class == PV_OK && other_delimiters)
 		class = weigh_tags(s, account, ext, &c, any_r, e);
 	if (class != PV_OK)
@@ -180,8 +200,7 @@ static enum pv_class from_extension(const struct pv_store *s, uid_t account, str
 			       "the .forward file",
 			       shown(ext), ext.s);
 	r->to.domain = chosen->domain;
-	r->to.local = ext.s;
-	r->to.local_len = chosen->has_user ? chosen->user.len : 0;
+	take_local(chosen, ext, r);
 	return PV_OK;
 }
 
@@ -235,6 +254,26 @@ static bool original_is_ours(const struct pv_store *s, uid_t account, const stru
 	return same;
 }
 
+/* The name up to its tag. */
+static size_t without_tag(const struct pv_store *s, const struct pv_recipient *to)
+{
+	size_t len = 0;
+
+	while (len < to->local_len &&
+	       (to->local[len] == '\0' || strchr(s->conf.recipient_delimiter, to->local[len]) == NULL))
+		len++;
+	return len;
+}
+
+/* Postfix may have taken the tag off the inner address (propagate_unmatched_extensions). */
+static bool adds_tag(const struct pv_store *s, const struct pv_recipient *to, struct slice original)
+{
+	return original.len > to->local_len && strncasecmp(original.s, to->local, to->local_len) == 0 &&
+	       original.s[to->local_len] != '\0' &&
+	       strchr(s->conf.recipient_delimiter, original.s[to->local_len]) != NULL &&
+	       without_tag(s, to) == to->local_len;
+}
+
 static void choose_address(const struct pv_store *s, uid_t account, const struct hop *h, struct recipient *r)
 {
 	struct slice local, domain;
@@ -244,12 +283,13 @@ static void choose_address(const struct pv_store *s, uid_t account, const struct
 	} else if (h->original.len < sizeof r->address && divide(h->original, &local, &domain) &&
 		   original_is_ours(s, account, &r->to, domain)) {
 		(void)snprintf(r->address, sizeof r->address, "%.*s", (int)h->original.len, h->original.s);
-		if (r->to.local_len == 0) {
+		if (r->to.local_len == 0 || adds_tag(s, &r->to, local)) {
 			r->to.local = local.s;
 			r->to.local_len = local.len;
 		}
 	} else {
-		(void)snprintf(r->address, sizeof r->address, "%.*s@%s", (int)r->to.local_len, r->to.local,
+		size_t len = r->to.local == r->tagged ? without_tag(s, &r->to) : r->to.local_len;
+		(void)snprintf(r->address, sizeof r->address, "%.*s@%s", (int)len, r->to.local,
 			       r->to.domain.s);
 	}
 	for (char *p = r->address; *p != '\0'; p++)

@@ -42,7 +42,7 @@ static enum pv_class store(struct delivery *d, const struct pv_action *a, const 
 static enum pv_class hand_over(struct delivery *d, const struct pv_action *a, struct message *m,
 			       struct pv_error *e)
 {
-	struct command command = { .action = a, .seconds = COMMAND_SECONDS, .reserve = FORWARD_SECONDS };
+	struct command command = { .action = a, .reserve = FORWARD_SECONDS };
 	struct pv_command_line line;
 	struct said said;
 	int status;

@@ -32,6 +32,8 @@ static const struct {
 	[OPT_VIRTUALDOMAINS] = { "--virtualdomains", "FILE", "a file of qmail's that names the account" },
 	[OPT_YES] = { "--yes", NULL, "do not ask" },
 	[OPT_UNDO] = { "--undo", NULL, "take out again what setup put in" },
+	[OPT_REFUSE_TEXTS] = { "--refuse-texts", NULL,
+			       "let senders to a switched-off address have its text" },
 	[OPT_ALL] = { "--all", NULL, "all domains, and the network as well" },
 	[OPT_FIX] = { "--fix", NULL, "repair what can be repaired without harm" },
 	[OPT_CHANGES] = { "--changes", NULL, "print only what is new or gone since the last time" },
@@ -57,7 +59,7 @@ static const struct {
 #define AS_ROOT (NEED_ROOT | NEED_STORE | NEED_TIDY)
 
 static const struct command commands[] = {
-	{ "setup", NULL, setup_run, NEED_ROOT, 0, OPT(OPT_UNDO) | OPT(OPT_YES), "",
+	{ "setup", NULL, setup_run, NEED_ROOT, 0, OPT(OPT_UNDO) | OPT(OPT_REFUSE_TEXTS) | OPT(OPT_YES), "",
 	  "add our words to Postfix's main.cf and master.cf, after showing them" },
 	{ "adopt", NULL, adopt_run, AS_ROOT, 1, OPT(OPT_ACCOUNT) | OPT(OPT_VIRTUALDOMAINS), "DOMAIN",
 	  "take over a domain that is there since 2002, as it stands" },

@@ -68,7 +68,8 @@ static enum pv_class show(struct admin *a, const struct pv_setup *p, struct pv_e
 	return c;
 }
 
-static enum pv_class ask_and_apply(struct admin *a, const char *dir, struct pv_setup *p, struct pv_error *e)
+static enum pv_class ask_and_apply(struct admin *a, const char *dir, const struct pv_setup_order *order,
+				   struct pv_setup *p, struct pv_error *e)
 {
 	enum pv_class c = confirm(a,
 				  p->undo ? "Take this out of Postfix's configuration?"
@@ -78,19 +79,23 @@ static enum pv_class ask_and_apply(struct admin *a, const char *dir, struct pv_s
 		/* Now that it may be made, the plan is made again with what is really there. */
 		pv_store_close(&a->store);
 		pv_setup_free(p);
-		*p = (struct pv_setup){ .undo = a->options[OPT_UNDO] != NULL };
 		c = open_store(a, dir, true, e);
 		if (c == PV_OK)
-			c = pv_setup_plan(&a->store, p->undo, p, e);
+			c = pv_setup_plan(&a->store, order, p, e);
 	}
 	return c == PV_OK ? pv_setup_apply(&a->store, p, e) : c;
 }
 
 static enum pv_class run(struct admin *a, const char *dir, struct pv_setup *p, struct pv_error *e)
 {
-	bool undo = a->options[OPT_UNDO] != NULL;
+	const struct pv_setup_order order = { .undo = a->options[OPT_UNDO] != NULL,
+					      .refuse_texts = a->options[OPT_REFUSE_TEXTS] != NULL };
+	const bool undo = order.undo;
 
-	enum pv_class c = pv_setup_plan(&a->store, undo, p, e);
+	if (undo && order.refuse_texts)
+		return pv_fail(e, PV_PERMANENT, NULL,
+			       "--undo takes out everything: leave --refuse-texts away");
+	enum pv_class c = pv_setup_plan(&a->store, &order, p, e);
 	if (c != PV_OK)
 		return c;
 	a->change.already = p->nothing;
@@ -103,7 +108,7 @@ static enum pv_class run(struct admin *a, const char *dir, struct pv_setup *p, s
 	c = show(a, p, e);
 	if (c != PV_OK || a->dry)
 		return c;
-	c = ask_and_apply(a, dir, p, e);
+	c = ask_and_apply(a, dir, &order, p, e);
 	pv_buf_add(&a->change.notes, p->notes.s, p->notes.len);
 	if (c == PV_OK)
 		say_done(a,

@@ -3,7 +3,7 @@
  * texts; what a domain's child sends is never more than the bytes that came.
  *
  * Input: a byte that chooses, then the text, or the frames.
- * fuzz-libs: -llmdb -lidn2 -lcrypt -ljansson
+ * fuzz-libs: -llmdb -lidn2 -lunistring -lcrypt -ljansson
  */
 #include "base/hash.h"
 #include "maps/diff.h"

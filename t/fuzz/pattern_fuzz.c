@@ -3,7 +3,7 @@
  * can be proved; and what is read as the text of virtual_regexp never leads outside of it.
  *
  * Input: a byte that chooses, then the entry, or the lines.
- * fuzz-libs: -lpcre2-8 -llmdb -lidn2 -lcrypt -ljansson -lresolv
+ * fuzz-libs: -lpcre2-8 -llmdb -lidn2 -lunistring -lcrypt -ljansson -lresolv
  * fuzz-max-len: 400
  */
 #include "maps/pattern_judge.h"

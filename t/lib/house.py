@@ -16,6 +16,9 @@ from logs import LogSocket
 from postfix import Postfix
 from scratch import TOP, read, run, write
 
+# What map_directory holds.
+MAP_TABLES = ("virtual", "virtual_domains", "virtual_refused", "virtual_senders")
+MAP_FILES = sorted([*MAP_TABLES, *(t + ".lmdb" for t in MAP_TABLES), "virtual_regexp", "virtual_refused_regexp"])
 MESSAGE = b"Subject: test\nMessage-ID: <1@example.org>\n\nhello\n"
 
 

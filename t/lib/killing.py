@@ -32,7 +32,7 @@ class Stage:
 
     PARTS = ("etc", "spool", "home", "state", "run")
     COMPARED = ("etc", "spool", "home", "state")  # lock files in run/ are not litter
-    TABLES = ("virtual", "virtual_domains")
+    TABLES = ("virtual", "virtual_domains", "virtual_refused")
 
     def __init__(self):
         h = self.h = House()

@@ -118,7 +118,8 @@ def maps():
     write(table, read(other + ".lmdb"), 0o640)
     equal("--fix builds it anew", d.run("--fix")[0::2], (0, ""))
     check("abc@two.dk is taken again", wait_for(lambda: h.postfix.rcpt("abc@two.dk").startswith("250")))
-    for name in ("virtual.lmdb", "virtual", "virtual_domains.lmdb", "virtual_senders.lmdb", "virtual_regexp"):
+    for name in ("virtual.lmdb", "virtual", "virtual_domains.lmdb", "virtual_senders.lmdb", "virtual_refused.lmdb", "virtual_regexp",
+                 "virtual_refused_regexp"):
         path = f"{h.map_folder}/{name}"
         os.unlink(path)
         d.find(f"{name} is gone", "critical", path.removesuffix(".lmdb"), "cannot be (opened|read).*: make-postfix-maps")

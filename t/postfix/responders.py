@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import check, contains, done, equal  # noqa: E402
 from answers import answers, in_mailbox, index, put  # noqa: E402
 from house import House  # noqa: E402
-from scratch import must, read, small_disk, write  # noqa: E402
+from scratch import must, read, small_disk, wait_for, write  # noqa: E402
 
 AUTO = "Subject: Price list\nReply-To: boss@kvt.dk\n\nSee below, $SUBJECT.\n"
 AWAY = "Subject: Away\n\nBack on Monday.\n"
@@ -221,6 +221,7 @@ def never(t):
     t.settle()
     equal("each of them is delivered", len(in_mailbox(t.h, "kvt.dk", "abc")) - before[0], len(NEVER))
     equal("nobody is answered", len(in_mailbox(t.h, "client.dk", "all")) - before[1], 0)
+    wait_for(lambda: len([l for l in t.h.log.lines[lines:] if "status=" in l]) == len(NEVER))
     equal("nobody is noted", index(t.h, "kvt.dk", "abc.vacation.db"), [])
     why = [l.partition("not answered: ")[::2] for l in t.h.log.lines[lines:] if "vacation=<abc@kvt.dk>" in l]
     for sender, fields, reason in NEVER:
@@ -293,6 +294,7 @@ def damaged(t):
     def no_answer(sentence, says):
         nonlocal lines
         t.asks(f"{sentence}: delivered, and not answered", 0)
+        wait_for(lambda: any("status=" in l for l in h.log.lines[lines:]))  # the last one
         got = [l for l in h.log.lines[lines:] if "vacation=<abc@kvt.dk>" in l]
         check(f"{sentence}: one line says so", len(got) == 1 and says in got[0], got)
         lines = len(h.log.lines)

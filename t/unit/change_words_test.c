@@ -32,6 +32,11 @@ static void a_word_goes_and_the_rest_stays(void **state)
 		{ "inline:{v=w:}, hash:/x", "inline:{v=w:}", "hash:/x" },
 		{ "p:{a:{x, y},b:z} q", "q", "p:{a:{x, y},b:z}" },
 		{ "a, b", "", "a, b" },
+		{ "check x:y, b", "check x:y", "b" },
+		{ "a check, x:{y z},b", "check x:{y z}", "a,b" },
+		{ "check x:z, check x:y check", "check x:y", "check x:z, check" },
+		{ "a a b", "a b", "a" },
+		{ "check", "check x:y", "check" },
 	};
 
 	(void)state;
@@ -47,6 +52,9 @@ static void words_are_found_whole(void **state)
 	assert_false(pv_words_have("x:{a, b}", "b"));
 	assert_true(pv_words_have("x:{a, b}", "x:{a, b}"));
 	assert_false(pv_words_have("", ""));
+	assert_true(pv_words_have("a, check x, b", "check x"));
+	assert_false(pv_words_have("check, a, x", "check x"));
+	assert_false(pv_words_have("a, check", "check x"));
 	/* Braces that nobody closes end with the text. */
 	assert_true(pv_words_have("a {b, c", "{b, c"));
 }

@@ -3,6 +3,7 @@
 #include "scratch.h"
 
 #include "maps/fold.h"
+#include "maps/fold_case.h"
 #include "maps/pcre.h"
 
 static void letters_fold(void **state)
@@ -24,6 +25,41 @@ static void letters_fold(void **state)
 		pv_fold(rows[i][0], strlen(rows[i][0]), &out);
 		assert_string_equal(out.s, rows[i][1]);
 		assert_int_equal(pv_fold_needed(rows[i][0], strlen(rows[i][0])), i != 0);
+		pv_buf_free(&out);
+	}
+}
+
+/* As Postfix does it: t/postfix/folding.py asks it about every letter. */
+static void case_folds_in_any_script(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "abc.9'$", "abc.9'$" },
+		{ "ABC", "abc" },
+		{ "bl\xc3\xa5"
+		  "b\xc3\xa6r",
+		  "bl\xc3\xa5"
+		  "b\xc3\xa6r" },
+		{ "BL\xc3\x85"
+		  "B\xc3\x86R",
+		  "bl\xc3\xa5"
+		  "b\xc3\xa6r" },
+		{ "stra\xc3\x9f"
+		  "e",
+		  "strasse" },
+		{ "\xce\xa3\xcf\x82", "\xcf\x83\xcf\x83" },
+		{ "\xe2\x84\xaa", "k" },
+		{ "", "" },
+		{ "a\xff", NULL },
+		{ "\xe2\x84", NULL },
+		{ "\xed\xa0\x80", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pv_buf out = PV_BUF_INIT(100);
+		bool is_utf8 = pv_fold_case(rows[i][0], strlen(rows[i][0]), &out);
+		assert_int_equal(is_utf8, rows[i][1] != NULL);
+		assert_string_equal(out.s, is_utf8 ? rows[i][1] : "");
 		pv_buf_free(&out);
 	}
 }
@@ -122,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(letters_fold),
+		cmocka_unit_test(case_folds_in_any_script),
 		cmocka_unit_test(an_expression_takes_all_spellings_and_no_more),
 		cmocka_unit_test(a_class_takes_what_folds_to_its_letters),
 	};

@@ -220,25 +220,6 @@ static void a_deep_sub_domain_costs_little(void **state)
 	pv_store_close(&store);
 }
 
-static void a_plain_delivery_costs_few_calls(void **state)
-{
-	const struct scratch *s = *state;
-	struct pv_store store;
-	struct pv_route r;
-
-	make_tree(s);
-	assert_int_equal(pv_store_open(s->path, &store, NULL), PV_OK);
-	memset(&calls, 0, sizeof calls);
-	assert_int_equal(resolve(&store, "abc", "kvt.dk", &r, NULL), PV_OK);
-	assert_int_equal(calls.openat, 5); /* the folder, domain.conf, aliases, passwd, users/abc */
-	assert_int_equal(calls.fstat, 2);
-	assert_int_equal(calls.pread, 1);
-	assert_int_equal(calls.close, 1);
-	assert_int_equal(calls.open + calls.read, 0);
-	pv_route_free(&r);
-	pv_store_close(&store);
-}
-
 struct question {
 	struct pv_store store;
 	const struct row *row;
@@ -282,7 +263,6 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
 		T(every_address_ends_where_the_table_says),
 		T(a_deep_sub_domain_costs_little),
-		T(a_plain_delivery_costs_few_calls),
 		T(every_failing_call_is_temporary),
 	};
 

@@ -120,6 +120,8 @@ static void what_cannot_be_is_not_written(void **state)
 		{ "", "", "x", "", PV_PERMANENT, "a name has 1 to 200 bytes" },
 		{ "", "a@kvt.dk", "x", "", PV_PERMANENT, "`a@kvt.dk`: write the name without the domain" },
 		{ "", "a\nb", "x", "", PV_PERMANENT, "a control character stands in the name" },
+		{ "", "/a:b/", "x", "", PV_PERMANENT, "a pattern has no `:`" },
+		{ "", "/a/ ", "x", "", PV_PERMANENT, "no blank behind it" },
 		{ "", "a", "", "", PV_PERMANENT, "write a target" },
 		{ "", "a", " , ", "", PV_PERMANENT, "write a target" },
 		{ "", "a", "b c", "", PV_PERMANENT, "`b c` is no target" },

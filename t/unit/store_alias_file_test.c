@@ -67,7 +67,8 @@ static void files_are_read_as_sendmail_reads_them(void **state)
 		{ "abc: def,\n# c\n\n  ghi\n\n# d\nx: y\n",
 		  "abc|def, ghi||0-0-0|1|0-21\nx|y||0-0-0|7|26-31\n" },
 		{ "abc:\n  def\n", "abc|def||0-0-0|1|0-11\n" },
-		{ "abc\n  : def\n", "abc|def||0-0-0|1|0-12\n" },
+		{ "abc\n  : def\n",
+		  "F, line 1: `abc` has no `:`: write `name: target`, or `/^pattern$/: user`\n" },
 		{ "abc: def, \\\nghi\nx: y\n", "abc|def, ghi||0-0-0|1|0-16\nx|y||0-0-0|3|16-21\n" },
 		{ "abc: def, \\\r\n  ghi\r\n", "abc|def, ghi||0-0-0|1|0-20\n" },
 		/* Quoted names. */
@@ -119,7 +120,7 @@ static void files_are_read_as_sendmail_reads_them(void **state)
 		{ "#: a\n#: expires=2026-01-01 expires=2026-01-01\nx: a\n",
 		  "F, line 2: expires= stands there twice: remove one\n" },
 		/* Patterns are whole, as somebody else reads them. */
-		{ "/^Sales-\n  x$/ : sales\n", "/^Sales- x$/ |sales||0-0-0|1|0-23\n" },
+		{ "/^Sales-\n  x$/ : sales\n", "/^Sales- x$/|sales||0-0-0|1|0-23\n" },
 		{ "/no colon\n", "/no colon|||0-0-0|1|0-10\n" },
 		{ "\"/^a$/\": b\n", "/^a$/|b||0-0-0|1|0-11\n" },
 	};
@@ -190,6 +191,7 @@ static void a_name_is_found(void **state)
 				   "#: expires=never\n"
 				   "bad: x\n"
 				   "\\back: x\n"
+				   "\\\nsecond: x\n"
 				   "\"open: x\n"
 				   "q\"uote\"d: seventh\n"
 				   "last: eighth";
@@ -213,14 +215,16 @@ static void a_name_is_found(void **state)
 		{ "/^pattern$/", NULL, NULL },
 		{ "#: expires=never", NULL, NULL },
 		{ "back", NULL, NULL },
+		{ "\\", NULL, NULL },
+		{ "second", NULL, NULL },
 		{ "open", NULL, NULL },
 		{ "open: x", NULL, NULL },
 		{ "last", "eighth", NULL },
 		{ "twice", NULL, "F, line 13: twice stands in line 3 already: join the two, or remove one" },
 		{ "torn", NULL, "F, line 6: `torn` has no `:`" },
-		{ "torn2", NULL, "F, line 7: torn2 leads nowhere" },
+		{ "torn2", NULL, "F, line 7: `torn2` has no `:`" },
 		{ "no colon", NULL, "F, line 5: `no colon` has no `:`" },
-		/* What stands in its first line is not its name. */
+		/* The colon must stand in the first line. */
 		{ "more", NULL, "F, line 9: `more` has no `:`" },
 		{ "more words", NULL, NULL },
 		{ "empty", NULL, "F, line 16: empty leads nowhere" },

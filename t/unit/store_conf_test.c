@@ -48,6 +48,7 @@ static void the_defaults_are_those_of_the_design(void **state)
 	assert_string_equal(c.run_directory, "/run/virtual");
 	assert_string_equal(c.delivery_program, PV_BINDIR "/virtual-deliver");
 	assert_string_equal(c.sendmail_program, "/usr/sbin/sendmail");
+	assert_string_equal(c.command_time_limit, "300");
 	assert_string_equal(c.default_domain, "");
 	assert_string_equal(c.myhostname, "");
 	assert_string_equal(c.log_socket, "/dev/log");

@@ -32,7 +32,7 @@ static void (*on_path)(int fd, const char *name);
 
 /* How often each call was made since counting began. */
 static struct {
-	unsigned open, openat, fstat, read, pread, close;
+	unsigned open, openat, fstat, fstatat, read, pread, close;
 } calls;
 
 static size_t longest_read; /* 0: no limit */
@@ -78,6 +78,7 @@ int __real_fstatat(int fd, const char *name, struct stat *st, int flags);
 int __wrap_fstatat(int fd, const char *name, struct stat *st, int flags);
 int __wrap_fstatat(int fd, const char *name, struct stat *st, int flags)
 {
+	calls.fstatat++;
 	if (on_path != NULL)
 		on_path(fd, name);
 	return trips("fstatat") ? -1 : __real_fstatat(fd, name, st, flags);

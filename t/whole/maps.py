@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import scratch
+from house import MAP_FILES
 from scratch import run, write
 from tap import check, contains, done, equal
 
@@ -89,7 +90,8 @@ class Tree:
         return dict(lines) if data else None
 
     def all(self):
-        return [self.table(), self.table("virtual_domains"), self.text(), self.text("virtual_domains")]
+        names = ("virtual", "virtual_domains", "virtual_refused")
+        return [self.table(), self.table("virtual_domains"), *map(self.text, names), self.table("virtual_refused")]
 
     def snapshot(self):
         """Everything below the tree: names, types, times, sizes."""
@@ -128,8 +130,10 @@ def worked_example():
     head = scratch.read(os.path.join(t.maps, "virtual")).decode()
     contains("the text begins with who wrote it", head.splitlines()[0], "make-postfix-maps")
     contains("the text says where own lines belong", head.splitlines()[1], t.path("postfix", "virtual"))
-    equal("the folder of maps holds these files and no other", sorted(os.listdir(t.maps)),
-          ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp", "virtual_senders", "virtual_senders.lmdb"])
+    equal("the folder of maps holds these files and no other", sorted(os.listdir(t.maps)), MAP_FILES)
+    accounts = {f"{a.pw_name}+--@": "550 5.7.1 This address is for the use of this host alone" for a in (ONE, TWO)}
+    equal("virtual_refused has a line for each account", t.table("virtual_refused"), accounts)
+    equal("its text says the same as well", t.text("virtual_refused"), accounts)
     modes = {f: (os.stat(os.path.join(t.maps, f)).st_mode & 0o7777) for f in os.listdir(t.maps)}
     equal("all are 0640", set(modes.values()), {0o640})
     equal("the folder is 0750", os.stat(t.maps).st_mode & 0o7777, 0o750)
@@ -479,7 +483,7 @@ def hostile_domains():
 CHANGING = ("mkdir,write,pwrite64,writev,fsync,fdatasync,rename,renameat,unlink,unlinkat,link,linkat,chown,fchown,chmod,"
             "fchmod,ftruncate,clone")
 FAILING = CHANGING + ",openat,fcntl,pipe2,mmap"
-TABLES = ("virtual.lmdb", "virtual_domains.lmdb", "virtual", "virtual_domains")
+TABLES = ("virtual.lmdb", "virtual_domains.lmdb", "virtual", "virtual_domains", "virtual_refused", "virtual_refused.lmdb")
 
 
 def tree_for_kills(scenario):
@@ -553,8 +557,9 @@ class Kills:
 
     def by_domain(self, is_, old, new):
         """Where a child that reads can be disturbed, each account may be old or new."""
-        for domain in {k.rpartition("@")[2] for k in (*is_, *old, *new)}:
-            i, o, n = ({k: v for k, v in d.items() if k.rpartition("@")[2] == domain} for d in (is_, old, new))
+        part = lambda key: key.rpartition("@")[2] or key
+        for each in {part(k) for k in (*is_, *old, *new)}:
+            i, o, n = ({k: v for k, v in d.items() if part(k) == each} for d in (is_, old, new))
             if i not in (o, n, {**o, **n}):
                 return False
         return self.children
@@ -565,7 +570,7 @@ class Kills:
         if r.returncode or self.tree.all() != self.new:
             return f"the next run does not mend it: {r.returncode} {r.stderr} {self.tree.all()}"
         files = sorted(os.listdir(self.tree.maps)) + sorted(os.listdir(self.tree.path("run")))
-        want = ["virtual", "virtual.lmdb", "virtual_domains", "virtual_domains.lmdb", "virtual_regexp", "virtual_senders", "virtual_senders.lmdb", "maps.lock"]
+        want = [*MAP_FILES, "maps.lock"]
         # which text Postfix has read, where one was replaced; what is torn of it goes with the next one
         if [f for f in files if f not in ("reload", "reload.lock", ".reload.new")] != want:
             return f"left over: {files}"

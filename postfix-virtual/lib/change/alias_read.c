@@ -3,6 +3,7 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "change/inside.h"
+#include "store/folder_load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,15 +34,12 @@ static enum pv_class send_text(int out_fd, const struct pv_buf *text, struct pv_
 static enum pv_class send_file(const struct pv_inside *in, const char *name, size_t max, int out_fd,
 			       struct pv_buf *text, struct pv_error *e)
 {
-	const struct pv_trust elsewhere = { .uid = in->folder.uid, .where = "" };
 	enum pv_class c = PV_OK;
 	bool found;
 
 	text->max = max;
-	if (*name == '/')
-		c = pv_file_load(AT_FDCWD, name, &elsewhere, text, &found, e);
-	else if (*name != '\0')
-		c = pv_file_load(in->folder.fd, name, &in->folder.trust, text, &found, e);
+	if (*name != '\0')
+		c = pv_folder_load_any(&in->folder, name, text, &found, e);
 	return c == PV_OK ? send_text(out_fd, text, e) : c;
 }
 

@@ -121,9 +121,9 @@ enum pv_class pv_conf_words_apply(const char *text, size_t len, const char *line
 				  struct pv_error *e)
 {
 	struct pv_buf work = PV_BUF_INIT(CONF_MAX);
-	enum pv_class c = PV_OK;
 
 	pv_buf_add(&work, text, len);
+	enum pv_class c = pv_buf_check(&work, "a file of settings", e);
 	for (const char *p = lines; c == PV_OK && *p != '\0';)
 		c = apply(&work, &p, e);
 	pv_buf_add(out, work.s, work.len);

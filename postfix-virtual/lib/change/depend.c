@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "change/inside.h"
 #include "store/alias_file.h"
+#include "store/folder_load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,7 @@ static enum pv_class search_list(const struct search *s, const char *name, struc
 	if (*name == '/' || (size_t)snprintf(path, sizeof path, INCLUDE_FOLDER "/%s", name) >= sizeof path)
 		return PV_OK;
 	(void)snprintf(file, sizeof file, "%s/%s", s->in.folder.path, path);
-	if (pv_file_load(s->in.folder.fd, path, &s->in.folder.trust, &text, &found, NULL) != PV_OK)
+	if (pv_folder_load(&s->in.folder, path, &text, &found, NULL) != PV_OK)
 		found = false;
 	for (const char *at = text.s, *end = text.s + text.len;
 	     found && found_class == PV_OK && pv_include_next(&at, end, &line, &memory, &t, &c, NULL);)
@@ -106,7 +107,6 @@ static enum pv_class search_entry(const struct search *s, const char *file,
 
 static enum pv_class load_file(struct search *s, size_t i, const char *name, struct pv_error *e)
 {
-	const struct pv_trust elsewhere = { .uid = s->in.folder.uid, .where = "" };
 	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
 	bool is_path = *name == '/', found;
 	enum pv_class c = PV_OK;
@@ -114,8 +114,7 @@ static enum pv_class load_file(struct search *s, size_t i, const char *name, str
 	(void)snprintf(s->paths[i], sizeof s->paths[i], "%s%s%s", is_path ? "" : s->in.folder.path,
 		       is_path ? "" : "/", name);
 	if (*name != '\0')
-		c = pv_file_load(is_path ? AT_FDCWD : s->in.folder.fd, name,
-				 is_path ? &elsewhere : &s->in.folder.trust, &text, &found, e);
+		c = pv_folder_load_any(&s->in.folder, name, &text, &found, e);
 	pv_alias_file_start(&s->files[i], s->paths[i], &text);
 	return c;
 }

@@ -53,7 +53,7 @@ static enum pv_class follow(struct pv_work *w, bool *same_r, struct pv_error *e)
 
 	enum pv_class c = pv_follow(w, PV_NOBODY, &r, &why);
 	*same_r = r.same;
-	if (c == PV_PERMANENT && !leads_on(w->mark.settings)) {
+	if (c == PV_PERMANENT && !r.is_wrong && !leads_on(w->mark.settings)) {
 		pv_buf_addf(&w->c->notes, "%s\n", why.text);
 		return PV_OK;
 	}

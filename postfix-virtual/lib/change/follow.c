@@ -31,6 +31,32 @@ struct texts {
 	struct pv_instead instead[2]; /* of the change's file, and of domain.conf */
 };
 
+/* A file of settings with a line that is wrong says nothing at all. */
+static enum pv_class check_settings(const struct question *q, const char *file, const struct pv_buf *text,
+				    struct pv_error *e)
+{
+	const bool of_user = q->w->mark.user.len > 0;
+	struct pv_buf copy = PV_BUF_INIT(PV_NEXT_TEXT_MAX);
+	struct pv_domain_conf domain;
+	struct pv_user_conf user;
+
+	if (q->w->mark.alias.name[0] != '\0')
+		return PV_OK;
+	pv_domain_conf_defaults(&domain);
+	pv_user_conf_defaults(NULL, &user);
+	pv_buf_add(&copy, text->s, text->len);
+	enum pv_class c = pv_buf_check(&copy, file, e);
+	if (c == PV_OK)
+		c = of_user ? pv_user_conf_parse(&copy, file, NULL, &user, e)
+			    : pv_domain_conf_parse(&copy, file, &domain, e);
+	pv_domain_conf_free(&domain);
+	pv_user_conf_free(&user);
+	pv_buf_free(&copy);
+	if (c != PV_OK && e != NULL)
+		e->class = PV_PERMANENT;
+	return c != PV_OK ? PV_PERMANENT : PV_OK;
+}
+
 /* The file of the change, as it will be: so the resolver shall see it. */
 static enum pv_class put_changed(const struct question *q, struct pv_inside *in, struct texts *t,
 				 struct pv_buf *out, struct pv_error *e)
@@ -43,6 +69,8 @@ static enum pv_class put_changed(const struct question *q, struct pv_inside *in,
 	enum pv_class c = pv_file_load(in->folder.fd, t->name, &in->folder.trust, &old, &found, e);
 	if (c == PV_OK)
 		c = pv_next_text(&q->w->mark, file, &old, &t->changed, e);
+	if (c == PV_OK)
+		c = check_settings(q, file, &t->changed, e);
 	if (c == PV_OK) {
 		bool same = old.len == t->changed.len && memcmp(old.s, t->changed.s, old.len) == 0;
 		pv_buf_adds(out, same ? "same\n" : "differs\n");
@@ -196,10 +224,27 @@ static size_t find_hop(struct walk *k, const char *file, unsigned long line, con
 	return HOPS_MAX;
 }
 
+/* Which domain of ours is behind an address? f->fd is -1: none, or one whose folder cannot be looked at. */
+static void find_folder(const struct walk *k, const char *address, struct pv_folder *f)
+{
+	const char *at = strrchr(address, '@');
+	struct pv_domain d;
+
+	f->fd = -1;
+	if (at == NULL || pv_domain_parse(at + 1, strlen(at + 1), &d, NULL) != PV_OK ||
+	    pv_folder_behind(k->w->c->store, &d, f, NULL) != PV_OK)
+		f->fd = -1;
+}
+
 static void add_hop(struct walk *k, size_t from, const char *file, unsigned long line, const char *address)
 {
-	size_t to = find_hop(k, file, line, address);
+	struct pv_folder f;
 
+	find_folder(k, address, &f);
+	if (f.fd < 0)
+		return;
+	pv_folder_close(&f);
+	size_t to = find_hop(k, file, line, address);
 	if (to == HOPS_MAX || k->edge_count == EDGES_MAX) {
 		k->more = true;
 		return;
@@ -264,38 +309,36 @@ static enum pv_class refuse(const struct hop *h, struct pv_error *e, const char 
 		       what);
 }
 
-/* Which of our domains has the address, if it is not the host's own there? */
+/* Is the address one that its domain resolves, and not the host's own there? Then *f is the domain. */
 static enum pv_class find_domain(const struct walk *k, const struct hop *h, char *local, size_t size,
 				 struct pv_folder *f, bool *ours_r, struct pv_error *e)
 {
 	const struct pv_store *s = k->w->c->store;
 	struct pv_registry_entry entry;
 	struct pv_hosts hosts;
-	struct pv_domain d;
 	struct pv_user u;
 	bool found;
 
-	const char *at = strrchr(h->address, '@');
 	*ours_r = false;
-	if (at == NULL || h->address[0] == '"' ||
-	    pv_domain_parse(at + 1, strlen(at + 1), &d, NULL) != PV_OK ||
-	    (size_t)snprintf(local, size, "%.*s", (int)(at - h->address), h->address) >= size)
+	find_folder(k, h->address, f);
+	if (f->fd < 0)
 		return PV_OK;
-	enum pv_class c = pv_folder_behind(s, &d, f, e);
-	if (c != PV_OK || f->fd < 0)
-		return c;
-	c = pv_registry_find(s, &f->domain, &entry, &found, e);
+	pv_folder_close(f);
+	size_t len = (size_t)(strrchr(h->address, '@') - h->address);
+	if (h->address[0] == '"' || len >= size)
+		return PV_OK;
+	memcpy(local, h->address, len);
+	local[len] = '\0';
+	enum pv_class c = pv_registry_find(s, &f->domain, &entry, &found, e);
 	if (c == PV_OK)
 		c = pv_hosts_load(s, &hosts, e);
-	if (c == PV_OK) {
-		const struct pv_host_address *host = pv_user_parse(local, strlen(local), &u, NULL) == PV_OK
-							     ? pv_hosts_get(&hosts, &u)
-							     : NULL;
-		*ours_r = !entry.standard && (host == NULL || (entry.own & host->own) != 0);
-		pv_hosts_free(&hosts);
-	}
-	pv_folder_close(f);
-	return c;
+	if (c != PV_OK)
+		return c;
+	const struct pv_host_address *host =
+		pv_user_parse(local, len, &u, NULL) == PV_OK ? pv_hosts_get(&hosts, &u) : NULL;
+	*ours_r = !entry.standard && (host == NULL || (entry.own & host->own) != 0);
+	pv_hosts_free(&hosts);
+	return PV_OK;
 }
 
 /* Is it where we began? */
@@ -394,6 +437,7 @@ static enum pv_class begin(struct walk *k, struct pv_followed *r, struct pv_erro
 	if (find_hop(k, "", 0, address) != 0)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "no memory to follow an address");
 	enum pv_class c = ask(k, 0, &k->w->account, k->domain, k->local, r, k->name, e);
+	r->is_wrong = c == PV_PERMANENT;
 	/* What a delivery would defer for is refused now. */
 	if (c == PV_TEMPORARY && e != NULL && strcmp(e->status, "4.3.5") == 0) {
 		(void)snprintf(e->status, sizeof e->status, "5.3.5");

@@ -13,6 +13,7 @@
 
 struct pv_followed {
 	bool same;	  /* the file says so already */
+	bool is_wrong;	  /* where PV_PERMANENT was returned: the file itself, that is, could not be read */
 	bool refused;	  /* mail for the address would be refused: status and text */
 	bool by_fallback; /* it is nobody's own */
 	char status[PV_ERROR_STATUS];

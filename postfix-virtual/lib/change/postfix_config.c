@@ -14,6 +14,7 @@ static const char *const names[PV_PARAMETERS] = {
 	[PV_RECIPIENT_LIMIT] = PV_VLOCAL "_destination_recipient_limit",
 	[PV_CONCURRENCY_LIMIT] = PV_VLOCAL "_destination_concurrency_limit",
 	[PV_SENDER_TRANSPORTS] = "sender_dependent_default_transport_maps",
+	[PV_RECIPIENT_RESTRICTIONS] = "smtpd_recipient_restrictions",
 };
 
 const char *pv_parameter_name(enum pv_parameter p)

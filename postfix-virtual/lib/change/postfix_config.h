@@ -19,7 +19,8 @@ enum pv_parameter {
 	PV_TRANSPORT_MAPS,
 	PV_RECIPIENT_LIMIT,
 	PV_CONCURRENCY_LIMIT,
-	PV_SENDER_TRANSPORTS, /* only where a domain has one */
+	PV_SENDER_TRANSPORTS,	   /* only where a domain has one */
+	PV_RECIPIENT_RESTRICTIONS, /* only where setup was told to */
 	PV_PARAMETERS
 };
 

@@ -23,7 +23,7 @@ struct pv_setup_instance {
 };
 
 struct pv_setup {
-	bool undo;
+	bool undo, refuse_texts;
 	bool nothing;	  /* everything is as it should be */
 	bool has_senders; /* a domain has a sender_transport */
 	struct pv_setup_instance *instances;
@@ -34,12 +34,19 @@ struct pv_setup {
 	struct pv_buf notes; /* sentences, a line each */
 };
 
+/* What an administrator wants. */
+struct pv_setup_order {
+	bool undo;
+	bool refuse_texts; /* what an earlier setup was told stays in force */
+};
+
 /*
  * Find out what is to be done, and show it in p->diff. Nothing is changed. PV_PERMANENT, with the mend: no
  * Postfix, no lmdb or pcre in it, a foreign service `vlocal`, a map_directory that main.cf cannot hold.
  * To be freed in any case.
  */
-enum pv_class pv_setup_plan(const struct pv_store *s, bool undo, struct pv_setup *p, struct pv_error *e);
+enum pv_class pv_setup_plan(const struct pv_store *s, const struct pv_setup_order *order, struct pv_setup *p,
+			    struct pv_error *e);
 
 /* Do it: records, folders, tables, words, `postfix check`, reload. Where one instance cannot be changed, or
  * its check finds fault, all get their files back as they were. Must be root. */

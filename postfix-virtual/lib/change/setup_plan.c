@@ -184,15 +184,17 @@ static bool is_nothing(const struct pv_setup *p)
 	return !p->conf_changes;
 }
 
-enum pv_class pv_setup_plan(const struct pv_store *s, bool undo, struct pv_setup *p, struct pv_error *e)
+enum pv_class pv_setup_plan(const struct pv_store *s, const struct pv_setup_order *order, struct pv_setup *p,
+			    struct pv_error *e)
 {
-	*p = (struct pv_setup){ .undo = undo,
+	*p = (struct pv_setup){ .undo = order->undo,
+				.refuse_texts = order->refuse_texts,
 				.conf_before = PV_BUF_INIT(CONF_MAX),
 				.conf = PV_BUF_INIT(CONF_MAX),
 				.diff = PV_BUF_INIT(64 << 20),
 				.notes = PV_BUF_INIT(65536) };
 	enum pv_class c = check_paths(s, e);
-	if (c == PV_OK && !undo)
+	if (c == PV_OK && !p->undo)
 		c = look_for_senders(s, p, e);
 	if (c == PV_OK)
 		c = load_instances(s, p, e);

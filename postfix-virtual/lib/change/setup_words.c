@@ -1,7 +1,8 @@
 #include "change/setup_plan.h"
 
 #include "change/words.h"
-#include "maps/map.h"
+#include "maps/inner.h"
+#include "maps/regexp.h"
 
 enum { VALUE_MAX = 1 << 20 };
 
@@ -9,8 +10,13 @@ enum { VALUE_MAX = 1 << 20 };
 enum place { BEHIND, IN_FRONT, WHOLE };
 
 static const enum place places[PV_PARAMETERS] = {
-	[PV_ALIAS_MAPS] = BEHIND,     [PV_ALIAS_DOMAINS] = BEHIND,    [PV_TRANSPORT_MAPS] = IN_FRONT,
-	[PV_RECIPIENT_LIMIT] = WHOLE, [PV_CONCURRENCY_LIMIT] = WHOLE, [PV_SENDER_TRANSPORTS] = BEHIND,
+	[PV_ALIAS_MAPS] = BEHIND,
+	[PV_ALIAS_DOMAINS] = BEHIND,
+	[PV_TRANSPORT_MAPS] = IN_FRONT,
+	[PV_RECIPIENT_LIMIT] = WHOLE,
+	[PV_CONCURRENCY_LIMIT] = WHOLE,
+	[PV_SENDER_TRANSPORTS] = BEHIND,
+	[PV_RECIPIENT_RESTRICTIONS] = IN_FRONT,
 };
 
 static enum pv_class no_memory(struct pv_error *e)
@@ -43,9 +49,13 @@ static enum pv_class our_words(const struct pv_store *s, enum pv_parameter i, ch
 		pv_buf_addf(&one, "%s:%s/%s", type, dir, pv_map_name(PV_MAP_SENDERS));
 		return detach(&one, &words[0], e);
 	}
-	const char *table = i == PV_ALIAS_MAPS ? "virtual" : "virtual_domains";
-	pv_buf_addf(&one, "%s:%s/%s", type, dir, table);
-	pv_buf_addf(&two, "pipemap:{pcre:%s/virtual_regexp,%s:%s/%s}", dir, type, dir, table);
+	const char *check = i == PV_RECIPIENT_RESTRICTIONS ? "check_recipient_access " : "";
+	const char *table = pv_map_name(i == PV_RECIPIENT_RESTRICTIONS ? PV_MAP_REFUSED
+					: i == PV_ALIAS_MAPS	       ? PV_MAP_ADDRESSES
+								       : PV_MAP_DOMAINS);
+	pv_buf_addf(&one, "%s%s:%s/%s", check, type, dir, table);
+	pv_buf_addf(&two, "%spipemap:{pcre:%s/%s,%s:%s/%s}", check, dir,
+		    i == PV_RECIPIENT_RESTRICTIONS ? PV_INNER_NAME : PV_REGEXP_NAME, type, dir, table);
 	enum pv_class c = detach(&one, &words[0], e);
 	return c == PV_OK ? detach(&two, &words[1], e) : c;
 }
@@ -162,8 +172,9 @@ static enum pv_class wanted_list(const struct pv_setup_instance *it, enum pv_par
 
 	put_base(it, i, base, &old);
 	enum pv_class c = pv_buf_check(&old, pv_parameter_name(i), e);
-	if (places[i] == IN_FRONT && !pv_words_have(old.s, words[0]))
-		put_word(&out, words[0]);
+	for (size_t w = 0; places[i] == IN_FRONT && w < 2; w++)
+		if (words[w] != NULL && !pv_words_have(old.s, words[w]))
+			put_word(&out, words[w]);
 	put_word(&out, old.s);
 	for (size_t w = 0; places[i] == BEHIND && w < 2; w++)
 		if (words[w] != NULL && !pv_words_have(old.s, words[w]))
@@ -234,7 +245,13 @@ static enum pv_class plan_undo_parameter(struct pv_setup_instance *it, enum pv_p
 /* Which service mail leaves by is for the main instance to say, and nothing that others need. */
 static bool is_wanted(const struct pv_setup *p, const struct pv_setup_instance *it, enum pv_parameter i)
 {
-	return !p->undo && (i != PV_SENDER_TRANSPORTS || (p->has_senders && it == p->instances));
+	if (p->undo)
+		return false;
+	if (i == PV_SENDER_TRANSPORTS)
+		return p->has_senders && it == p->instances;
+	if (i == PV_RECIPIENT_RESTRICTIONS)
+		return p->refuse_texts || it->record.written[i] != NULL;
+	return true;
 }
 
 static enum pv_class plan_parameters(const struct pv_store *s, const struct pv_setup *p,

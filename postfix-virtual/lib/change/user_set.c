@@ -28,7 +28,7 @@ static enum pv_class follow(struct pv_user_view *v, bool *same_r, struct pv_erro
 	w->mark.no_key = c == PV_OK && r.refused;
 	if (c == PV_OK)
 		return c;
-	if (on || c != PV_PERMANENT) {
+	if (on || c != PV_PERMANENT || r.is_wrong) {
 		*e = why;
 		return c;
 	}

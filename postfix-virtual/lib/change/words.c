@@ -20,9 +20,24 @@ bool pv_words_next(const char **p, const char **word_r, size_t *len_r)
 	return *len_r > 0;
 }
 
-static bool is_word(const char *word, size_t len, const char *other)
+/* Does the row of words `wanted` begin with the word w, which ends at *p? Then *p is moved behind its last.
+ */
+static bool take_row(const char **p, const char *w, size_t len, const char *wanted)
 {
-	return strlen(other) == len && memcmp(word, other, len) == 0;
+	const char *at = *p, *word;
+	size_t n;
+
+	if (!pv_words_next(&wanted, &word, &n))
+		return false;
+	while (len == n && memcmp(w, word, n) == 0) {
+		if (!pv_words_next(&wanted, &word, &n)) {
+			*p = at;
+			return true;
+		}
+		if (!pv_words_next(&at, &w, &len))
+			return false;
+	}
+	return false;
 }
 
 bool pv_words_have(const char *value, const char *word)
@@ -31,7 +46,7 @@ bool pv_words_have(const char *value, const char *word)
 	size_t len;
 
 	while (pv_words_next(&value, &w, &len))
-		if (is_word(w, len, word))
+		if (take_row(&value, w, len, word))
 			return true;
 	return false;
 }
@@ -42,7 +57,7 @@ void pv_words_without(const char *value, const char *word, struct pv_buf *out)
 	size_t start = out->len, len;
 
 	while (pv_words_next(&value, &w, &len)) {
-		if (is_word(w, len, word)) {
+		if (take_row(&value, w, len, word)) {
 			/* It takes what stands in front of it along; at the start, what stands behind. */
 			behind = value;
 			continue;

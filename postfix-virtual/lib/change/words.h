@@ -12,10 +12,10 @@
 /* The next word of *p, which is moved behind it. Returns false at the end. */
 bool pv_words_next(const char **p, const char **word_r, size_t *len_r);
 
-/* Does the word stand in value? */
+/* Does the word stand in value? It may be several, with a blank between, which then must stand in a row. */
 bool pv_words_have(const char *value, const char *word);
 
-/* Append value without every occurrence of word; what stands between the others stays as it is. */
+/* Append value without every occurrence of word (likewise); what stands between the others stays as it is. */
 void pv_words_without(const char *value, const char *word, struct pv_buf *out);
 
 /* Are the words of a and b the same, in the same order? */

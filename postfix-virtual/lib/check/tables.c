@@ -1,5 +1,6 @@
 #include "check/checkup.h"
 
+#include "maps/inner.h"
 #include "maps/map.h"
 #include "maps/postfix.h"
 #include "maps/regexp.h"
@@ -120,7 +121,7 @@ static void compare(struct pv_checkup *u, const char *path, const struct pv_buf 
 static enum pv_class check_table(struct pv_checkup *u, enum pv_map m, struct pv_error *e)
 {
 	const struct pv_conf *conf = &u->store->conf;
-	struct pv_buf text = PV_BUF_INIT(PV_TEXT_MAX), table = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf text = PV_BUF_INIT(PV_MAP_TEXT_MAX), table = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	char path[PATH_MAX], spec[PATH_MAX + 32], first[PATH_MAX];
 	const char *const argv[] = { PV_POSTMAP, "-c", first, "-s", spec, NULL };
 	struct pv_error why = { .class = PV_OK };
@@ -146,17 +147,20 @@ static enum pv_class check_table(struct pv_checkup *u, enum pv_map m, struct pv_
 	return c;
 }
 
-/* Where it is missing Postfix can look nobody up, also where no domain has an expression. */
+/* Where one is missing Postfix can look nobody up, also where no domain has an expression. */
 static void check_expressions(struct pv_checkup *u)
 {
+	static const char *const names[] = { PV_REGEXP_NAME, PV_INNER_NAME };
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "%.3800s/" PV_REGEXP_NAME, u->store->conf.map_directory);
-	if (access(path, R_OK) != 0)
-		pv_found(u, PV_CRITICAL, path,
-			 "the text of the expressions cannot be opened (%s), so that mail for all is "
-			 "deferred: make-postfix-maps",
-			 strerror(errno));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		(void)snprintf(path, sizeof path, "%.3800s/%s", u->store->conf.map_directory, names[i]);
+		if (access(path, R_OK) != 0)
+			pv_found(u, PV_CRITICAL, path,
+				 "the text of the expressions cannot be opened (%s), so that mail for all is "
+				 "deferred: make-postfix-maps",
+				 strerror(errno));
+	}
 }
 
 enum pv_class pv_check_tables(struct pv_checkup *u, struct pv_error *e)
@@ -175,7 +179,7 @@ enum pv_class pv_check_needed(struct pv_checkup *u, struct pv_error *e)
 {
 	static const char *const names[] = { "postmaster", "abuse" };
 	const struct pv_conf *conf = &u->store->conf;
-	struct pv_buf keys = PV_BUF_INIT(PV_TEXT_MAX), answers = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf keys = PV_BUF_INIT(PV_MAP_TEXT_MAX), answers = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	char spec[PATH_MAX], first[PATH_MAX], key[PV_DOMAIN_MAX + 32];
 	const char *const argv[] = { PV_POSTMAP, "-c", first, "-q", "-", spec, NULL };
 

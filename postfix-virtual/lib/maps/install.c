@@ -1,6 +1,7 @@
 #include "maps/install.h"
 
 #include "base/file.h"
+#include "maps/inner.h"
 #include "maps/merge.h"
 #include "maps/regexp.h"
 #include "maps/reload.h"
@@ -14,7 +15,7 @@
 
 enum { LOCK_DEADLINE_MS = 20000 };
 enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750 };
-enum { PROGRESS_KEYS = 16384 };
+enum { PROGRESS_KEYS = 16384, INNER_MAX = 4096 };
 
 #define LOCK_NAME "maps.lock"
 
@@ -99,6 +100,8 @@ static enum pv_class remove_leftovers(const struct pv_store *s, struct pv_error 
 		if (c == PV_OK)
 			c = remove_leftover(s, p.dirfd, name, e);
 	}
+	if (c == PV_OK)
+		c = remove_leftover(s, p.dirfd, "." PV_INNER_NAME ".new", e);
 	if (c == PV_OK)
 		c = remove_leftover(s, p.dirfd, "." PV_REGEXP_NAME ".new", e);
 	if (c == PV_OK)
@@ -185,7 +188,7 @@ static enum pv_class has_text(struct pv_maps_work *w, enum pv_map m, bool *has_r
 static enum pv_class replace_text(struct pv_maps_work *w, const struct place *p, enum pv_map m,
 				  struct pv_error *e)
 {
-	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf head = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	struct pv_new_file file;
 	uint64_t sum;
 
@@ -232,22 +235,37 @@ static enum pv_class write_text(struct pv_maps_work *w, const struct place *p, e
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
-static enum pv_class write_regexp(const struct pv_maps_work *w, const struct place *p, struct pv_error *e)
+/* A file of expressions, which Postfix's daemons read when they begin; that of inner addresses is always the
+ * same. */
+static enum pv_class write_expressions(const struct pv_maps_work *w, const struct place *p, const char *name,
+				       const struct pv_buf *text, struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), w->store->conf.map_directory };
-	struct pv_buf old = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf old = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	bool found = false;
 
-	enum pv_class c = pv_file_load(p->dirfd, PV_REGEXP_NAME, &trust, &old, &found, e);
-	bool same = found && old.len == w->regexp.len && memcmp(old.s, w->regexp.s, old.len) == 0;
+	enum pv_class c = pv_file_load(p->dirfd, name, &trust, &old, &found, e);
+	bool same = found && old.len == text->len && memcmp(old.s, text->s, old.len) == 0;
 	pv_buf_free(&old);
 	if (c != PV_OK || same)
 		return c;
-	c = pv_reload_mark(w->store, e);
+	c = text == &w->regexp ? pv_reload_mark(w->store, e) : PV_OK;
 	if (c == PV_OK)
-		c = pv_file_replace(p->dirfd, PV_REGEXP_NAME, w->regexp.s, w->regexp.len, MAP_MODE, (uid_t)-1,
-				    p->group, e);
+		c = pv_file_replace(p->dirfd, name, text->s, text->len, MAP_MODE, (uid_t)-1, p->group, e);
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
+}
+
+static enum pv_class write_all_expressions(const struct pv_maps_work *w, const struct place *p,
+					   struct pv_error *e)
+{
+	struct pv_buf inner = PV_BUF_INIT(INNER_MAX);
+
+	pv_inner_text(&inner);
+	enum pv_class c = pv_buf_check(&inner, PV_INNER_NAME, e);
+	if (c == PV_OK)
+		c = write_expressions(w, p, PV_INNER_NAME, &inner, e);
+	pv_buf_free(&inner);
+	return c == PV_OK ? write_expressions(w, p, PV_REGEXP_NAME, &w->regexp, e) : c;
 }
 
 /* Give the finished table its owner and mode, make it durable, move it into place. */
@@ -346,6 +364,8 @@ static enum pv_class give_files(const struct pv_maps_work *w, const struct place
 	enum pv_class c = give_file(w, p, PV_REGEXP_NAME, e);
 	char table[64];
 
+	if (c == PV_OK)
+		c = give_file(w, p, PV_INNER_NAME, e);
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++) {
 		(void)snprintf(table, sizeof table, "%s.lmdb", pv_map_name(m));
 		c = give_file(w, p, pv_map_name(m), e);
@@ -366,7 +386,7 @@ enum pv_class pv_install(struct pv_maps_work *w, struct pv_error *e)
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++)
 		c = write_text(w, &p, m, e);
 	if (c == PV_OK && !w->is_few)
-		c = write_regexp(w, &p, e);
+		c = write_all_expressions(w, &p, e);
 	if (c == PV_OK)
 		c = write_tables(w, &p, e);
 	if (c == PV_OK)

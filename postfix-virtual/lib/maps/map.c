@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static const char *const names[PV_MAP_COUNT] = { "virtual", "virtual_domains", "virtual_senders" };
-static const char *const whats[PV_MAP_COUNT] = { "Own addresses", "Own domains", "Own senders" };
+static const char *const names[PV_MAP_COUNT] = { "virtual", "virtual_domains", "virtual_senders",
+						 "virtual_refused" };
+static const char *const whats[PV_MAP_COUNT] = { "Own addresses", "Own domains", "Own senders",
+						 "Own refusals" };
 
 const char *pv_map_name(enum pv_map m)
 {
@@ -23,14 +25,16 @@ void pv_map_head(const struct pv_store *s, enum pv_map m, struct pv_buf *out)
 	(void)pv_conf_instance(&s->conf, 0, dir, sizeof dir);
 	(void)snprintf(own, sizeof own, "%s/virtual", dir);
 	pv_text_head(out, whats[m],
-		     m == PV_MAP_SENDERS ? "a table that main.cf names in front of this one" : own);
+		     m == PV_MAP_SENDERS || m == PV_MAP_REFUSED
+			     ? "a table that main.cf names in front of this one"
+			     : own);
 }
 
 static enum pv_class look_at_text(const struct pv_store *s, int dirfd, enum pv_map m, struct pv_old_maps *old,
 				  struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), s->conf.map_directory };
-	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf head = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 
 	pv_map_head(s, m, &head);
 	enum pv_class c = pv_buf_check(&head, names[m], e);
@@ -147,7 +151,7 @@ static void clear(const struct pv_store *s, struct pv_old_maps *old)
 {
 	*old = (struct pv_old_maps){ .doubtful = true };
 	for (enum pv_map m = 0; m < PV_MAP_COUNT; m++) {
-		old->parsed[m] = (struct pv_buf)PV_BUF_INIT(PV_TEXT_MAX);
+		old->parsed[m] = (struct pv_buf)PV_BUF_INIT(PV_MAP_TEXT_MAX);
 		old->state[m] = PV_TABLE_MISSING;
 		(void)snprintf(old->path[m], sizeof old->path[m], "%s/%s.lmdb", s->conf.map_directory,
 			       names[m]);

@@ -16,12 +16,13 @@
 
 #include <limits.h>
 
-enum pv_map { PV_MAP_ADDRESSES, PV_MAP_DOMAINS, PV_MAP_SENDERS, PV_MAP_COUNT };
+enum pv_map { PV_MAP_ADDRESSES, PV_MAP_DOMAINS, PV_MAP_SENDERS, PV_MAP_REFUSED, PV_MAP_COUNT };
 
 /* Behind the `@` of every target: transport_maps sends it to our own local(8) service. */
 #define PV_MAP_TARGET_DOMAIN "virtual.invalid"
 
-/* The name of its text in map_directory: `virtual`, `virtual_domains`, `virtual_senders`. */
+/* The name of its text in map_directory: `virtual`, `virtual_domains`, `virtual_senders`, `virtual_refused`.
+ */
 const char *pv_map_name(enum pv_map m);
 /* Append the comment lines on top of its text. */
 void pv_map_head(const struct pv_store *s, enum pv_map m, struct pv_buf *out);

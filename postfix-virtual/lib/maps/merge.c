@@ -1,142 +1,12 @@
 #include "maps/merge.h"
 
+#include "maps/entries.h"
 #include "maps/report.h"
 
 #include <errno.h>
-#include <stdint.h>
 
 enum { AHEAD = 8 }; /* so many keys before they are needed they are fetched from memory */
 enum { VANISH_KEYS = 5, VANISH_PERCENT = 10 };
-
-/* A key that was made in this run, and for which domain. */
-struct entry {
-	const char *key;
-	const char *value;
-	struct pv_plan_domain *domain;
-};
-
-struct entries {
-	struct entry *v; /* sorted by key */
-	size_t count;
-};
-
-/* Keys of a million entries lie all over the memory: what tells most of them apart is sorted beside them. */
-struct head {
-	uint64_t first, second; /* the first 16 bytes of the key, so that they order as bytes do */
-	const struct entry *of;
-};
-
-static uint64_t eight_bytes(const char *s, size_t len)
-{
-	unsigned char bytes[8] = { 0 };
-	uint64_t n = 0;
-
-	memcpy(bytes, s, len < 8 ? len : 8);
-	for (size_t i = 0; i < 8; i++)
-		n = n << 8 | bytes[i];
-	return n;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct head *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	if (x->second != y->second)
-		return x->second < y->second ? -1 : 1;
-	return strcmp(x->of->key, y->of->key);
-}
-
-static enum pv_class sort_entries(struct entries *l, struct pv_error *e)
-{
-	struct head *heads = reallocarray(NULL, l->count + 1, sizeof *heads);
-	struct entry *sorted = reallocarray(NULL, l->count + 1, sizeof *sorted);
-
-	if (heads == NULL || sorted == NULL) {
-		free(heads);
-		free(sorted);
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "sort %zu keys", l->count);
-	}
-	for (size_t i = 0; i < l->count; i++) {
-		size_t len = strlen(l->v[i].key), rest = len > 8 ? len - 8 : 0;
-		heads[i] = (struct head){ eight_bytes(l->v[i].key, len),
-					  rest > 0 ? eight_bytes(l->v[i].key + 8, rest) : 0, &l->v[i] };
-	}
-	if (l->count > 1)
-		qsort(heads, l->count, sizeof *heads, compare);
-	for (size_t i = 0; i < l->count; i++)
-		sorted[i] = *heads[i].of;
-	free(heads);
-	free(l->v);
-	l->v = sorted;
-	return PV_OK;
-}
-
-/* Are its keys in m made anew? Those of senders come from `domains` alone, which was read: an account whose
- * own files cannot be keeps nothing of root's from counting. */
-static bool is_made(const struct pv_plan_domain *d, enum pv_map m)
-{
-	return d->state == PV_PLAN_READ || (d->state == PV_PLAN_KEEP && m == PV_MAP_SENDERS);
-}
-
-static size_t count_entries(const struct pv_plan *p, enum pv_map m)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->count; i++)
-		if (is_made(&p->domains[i], m))
-			n += m == PV_MAP_ADDRESSES ? p->domains[i].keys.count : 1;
-	return n;
-}
-
-/* Mail of d, and of its aliases, leaves by a service of its own where root said so. */
-static enum pv_class add_sender(struct pv_maps_work *w, struct pv_plan_domain *d, struct entries *to,
-				struct pv_error *e)
-{
-	const struct pv_domain *owner = d->is_alias ? &w->plan.domains[d->target].domain : &d->domain;
-	const struct pv_registry_entry *entry = pv_registry_get(&w->registry, owner);
-	char key[PV_DOMAIN_MAX + 2], value[PV_TRANSPORT_MAX + 2];
-
-	if (entry == NULL || entry->sender_transport[0] == '\0')
-		return PV_OK;
-	int key_len = snprintf(key, sizeof key, "@%s", d->domain.s);
-	/* Without a colon it would be the next host, not the service. */
-	int len = snprintf(value, sizeof value, "%s%s", entry->sender_transport,
-			   strchr(entry->sender_transport, ':') == NULL ? ":" : "");
-	const char *k = pv_arena_add(&w->arena, key, (size_t)key_len);
-	const char *v = pv_arena_add(&w->arena, value, (size_t)len);
-	if (k == NULL || v == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the senders");
-	to->v[to->count++] = (struct entry){ k, v, d };
-	return PV_OK;
-}
-
-/* Move the keys that were made for m out of the plan. */
-static enum pv_class take_entries(struct pv_maps_work *w, enum pv_map m, struct entries *to,
-				  struct pv_error *e)
-{
-	size_t room = count_entries(&w->plan, m);
-
-	*to = (struct entries){ .v = reallocarray(NULL, room + 1, sizeof *to->v) };
-	if (to->v == NULL)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu keys", room);
-	enum pv_class c = PV_OK;
-	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++) {
-		struct pv_plan_domain *d = &w->plan.domains[i];
-		if (!is_made(d, m))
-			continue;
-		if (m == PV_MAP_SENDERS)
-			c = add_sender(w, d, to, e);
-		if (m == PV_MAP_DOMAINS)
-			to->v[to->count++] = (struct entry){ d->domain.s, d->account, d };
-		for (size_t j = 0; m == PV_MAP_ADDRESSES && j < d->keys.count; j++)
-			to->v[to->count++] = (struct entry){ d->keys.v[j].key, d->keys.v[j].value, d };
-		if (m == PV_MAP_ADDRESSES)
-			pv_keys_free(&d->keys);
-	}
-	return c == PV_OK ? sort_entries(to, e) : c;
-}
 
 static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char *key)
 {
@@ -150,8 +20,10 @@ static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char
 static enum pv_class lose(struct pv_maps_work *w, enum pv_map m, const char *key, struct pv_error *e)
 {
 	const struct pv_plan_domain *d = domain_of(w, key);
-	bool stays =
-		d == NULL ? !w->plan.all : m != PV_MAP_SENDERS && (d->state == PV_PLAN_KEEP || d->grows_only);
+	/* A refusal that goes lets a message in to be judged anew: that needs no fact. */
+	bool stays = d == NULL ? !w->plan.all
+			       : m != PV_MAP_SENDERS &&
+					 (d->state == PV_PLAN_KEEP || (d->grows_only && m != PV_MAP_REFUSED));
 
 	if (stays)
 		return PV_OK;
@@ -161,7 +33,7 @@ static enum pv_class lose(struct pv_maps_work *w, enum pv_map m, const char *key
 	return pv_differences_add(&w->differences[m], copy, NULL, false, e);
 }
 
-static enum pv_class compare_sets(struct pv_maps_work *w, enum pv_map m, const struct entries *new,
+static enum pv_class compare_sets(struct pv_maps_work *w, enum pv_map m, const struct pv_entries *new,
 				  struct pv_error *e)
 {
 	struct pv_differences *to = &w->differences[m];
@@ -172,13 +44,13 @@ static enum pv_class compare_sets(struct pv_maps_work *w, enum pv_map m, const s
 	pv_old_rewind(&w->old, m);
 	bool more = pv_old_step(&w->old, m, &old);
 	while (c == PV_OK && (more || i < new->count)) {
-		const struct entry *n = i < new->count ? &new->v[i] : NULL;
+		const struct pv_entry *n = i < new->count ? &new->v[i] : NULL;
 		int order = !more ? 1 : n == NULL ? -1 : strcmp(old.key, n->key);
 		if (order < 0 || n == NULL)
 			c = lose(w, m, old.key, e);
 		else if (order > 0 || strcmp(old.value, n->value) != 0)
 			c = pv_differences_add(to, n->key, n->value, order == 0, e);
-		if (order == 0 && n != NULL)
+		if (order == 0 && n != NULL && n->domain != NULL)
 			n->domain->had++;
 		if (order <= 0)
 			more = pv_old_step(&w->old, m, &old);
@@ -189,12 +61,12 @@ static enum pv_class compare_sets(struct pv_maps_work *w, enum pv_map m, const s
 
 static enum pv_class compare_map(struct pv_maps_work *w, enum pv_map m, struct pv_error *e)
 {
-	struct entries new;
+	struct pv_entries new;
 
-	enum pv_class c = take_entries(w, m, &new, e);
+	enum pv_class c = pv_entries_take(w, m, &new, e);
 	if (c == PV_OK)
 		c = compare_sets(w, m, &new, e);
-	free(new.v);
+	pv_entries_free(&new);
 	return c;
 }
 
@@ -202,10 +74,10 @@ static enum pv_class limit_vanishing(struct pv_maps_work *w, struct pv_plan_doma
 {
 	struct pv_error why;
 
-	if (w->options->force || d->meant || d->vanishing <= VANISH_KEYS ||
+	if (w->options->force || d->meant || d->grows_only || d->vanishing <= VANISH_KEYS ||
 	    d->vanishing * 100 <= d->had * VANISH_PERCENT)
 		return PV_OK;
-	d->grows_only = true;
+	d->grows_only = d->is_limited = true;
 	(void)pv_fail(
 		&why, PV_TEMPORARY, "4.3.5",
 		"%zu of the %zu addresses of %s would vanish, which is more than %d %%: they stay; if that "

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define PV_TEXT_MAX ((size_t)1 << 30) /* bytes; limit of a buffer for a text */
+#define PV_MAP_TEXT_MAX ((size_t)1 << 30) /* bytes; limit of a buffer for a text */
 
 /* The comment lines on top: who wrote it, and where own lines belong. own: a path; what: `Own
  * addresses`. */

@@ -19,7 +19,7 @@
 
 static void format_map(struct pv_maps_work *w, enum pv_map m, bool is_new, struct pv_buf *out)
 {
-	struct pv_buf head = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf head = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	struct pv_keys keys = { 0 };
 	struct pv_key k;
 	enum pv_class c = PV_OK;
@@ -67,7 +67,7 @@ static enum pv_class diff_text(struct pv_maps_work *w, const char *name, const c
 
 static enum pv_class diff_map(struct pv_maps_work *w, enum pv_map m, struct pv_error *e)
 {
-	struct pv_buf old = PV_BUF_INIT(PV_TEXT_MAX), new = PV_BUF_INIT(PV_TEXT_MAX);
+	struct pv_buf old = PV_BUF_INIT(PV_MAP_TEXT_MAX), new = PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	bool found;
 
 	enum pv_class c = load_text(w->store, pv_map_name(m), &old, &found, e);

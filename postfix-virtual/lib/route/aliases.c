@@ -1,44 +1,7 @@
 #include "route/walk.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "store/folder_load.h"
 
 /* --- the files --- */
-
-/* dir/name, where dir is any folder: it and the file must be the account's or root's. */
-static enum pv_class load_outside(const struct pv_walk *w, const char *path, struct pv_buf *text,
-				  bool *found_r, struct pv_error *e)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[4096];
-	int fd;
-
-	*found_r = false;
-	int n = snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	if (n < 0 || (size_t)n >= sizeof dir)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5", "%.80s...: too long", path);
-	const struct pv_trust trust = { .uid = w->r->folder.uid, .where = dir };
-	const struct pv_trust above = { .uid = trust.uid, .where = "" };
-	enum pv_class c = pv_dir_open(AT_FDCWD, dir, &above, &fd, NULL, e);
-	if (c != PV_OK || fd < 0)
-		return c;
-	c = pv_file_load(fd, slash + 1, &trust, text, found_r, e);
-	(void)close(fd);
-	return c;
-}
-
-static enum pv_class load_text(const struct pv_walk *w, const char *name, struct pv_buf *text, bool *found_r,
-			       struct pv_error *e)
-{
-	const struct pv_folder *f = &w->r->folder;
-
-	if (name[0] == '/')
-		return load_outside(w, name, text, found_r, e);
-	for (const struct pv_instead *i = f->instead; i != NULL; i = i->next)
-		if (strcmp(i->name, name) == 0)
-			return pv_folder_file(f, name, text, found_r, e);
-	return pv_walk_load_below(w, f->fd, f->path, name, text, found_r, e);
-}
 
 /* Its path, for sentences. */
 static const char *path_of(const struct pv_walk *w, const char *name)
@@ -60,7 +23,7 @@ static enum pv_class look(struct pv_walk *w, unsigned i, struct pv_error *e)
 	if (w->aliases[i].looked)
 		return PV_OK;
 	if (name[0] != '\0')
-		c = load_text(w, name, &text, &found, e);
+		c = pv_folder_load_any(&w->r->folder, name, &text, &found, e);
 	if (c == PV_OK && name[0] != '\0' && !found && i > 0)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5",
 			    "%s: extra_aliases: there is no file %s: make one, or take it out",
@@ -215,7 +178,7 @@ enum pv_class pv_walk_alias(struct pv_walk *w, struct pv_step *at, const char *n
 
 /* --- owners --- */
 
-/* owner-NAME@domain, if there is such an alias; of an owner there is no other. */
+/* owner-NAME@domain, if there is such an alias. */
 static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_error *e)
 {
 	const char *const name[] = { "owner-", s->name };
@@ -224,8 +187,6 @@ static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_
 	bool found = false;
 
 	s->owner_known = true;
-	if (strncasecmp(s->name, "owner-", 6) == 0)
-		return PV_OK;
 	const char *owner = pv_arena_join(&w->r->arena, name, sizeof name / sizeof *name);
 	if (owner == NULL)
 		return pv_walk_no_memory(e);

@@ -58,7 +58,7 @@ enum pv_class pv_walk_is_own(struct pv_walk *w, const struct pv_domain *d, bool 
 {
 	const struct pv_domain *ours = &w->r->folder.domain;
 
-	*own_r = pv_domain_equal(d, ours) || pv_domain_equal(d, &w->q->to.domain);
+	*own_r = pv_domain_equal(d, ours);
 	if (*own_r)
 		return PV_OK;
 	if (pv_domain_is_below(d, ours))
@@ -66,8 +66,6 @@ enum pv_class pv_walk_is_own(struct pv_walk *w, const struct pv_domain *d, bool 
 	enum pv_class c = read_registry(w, e);
 	for (size_t i = 0; c == PV_OK && !*own_r && i < w->registry.count; i++) {
 		const struct pv_registry_entry *line = &w->registry.entries[i];
-		if (!line->is_alias || !pv_domain_equal(&line->alias_of, ours))
-			continue;
 		*own_r = pv_domain_equal(d, &line->domain);
 		if (pv_domain_is_below(d, &line->domain))
 			c = is_own_below(w, d, own_r, e);

@@ -60,7 +60,7 @@ static enum pv_class send_to_domain(struct pv_walk *w, struct pv_step *at, const
 static enum pv_class send_to_account(struct pv_walk *w, struct pv_step *at, const char *value,
 				     struct pv_error *e)
 {
-	enum pv_class c = strchr(value, '@') != NULL ? pv_walk_address(w, at, value, false, e)
+	enum pv_class c = strchr(value, '@') != NULL ? pv_walk_address(w, at, value, e)
 						     : pv_walk_local(w, at, value, strlen(value), false, e);
 
 	if (c == PV_OK && !pv_walk_delivers(w))

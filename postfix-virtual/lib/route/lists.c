@@ -1,4 +1,5 @@
 #include "route/walk.h"
+#include "store/folder_load.h"
 
 #define INCLUDE "include"
 
@@ -66,7 +67,7 @@ enum pv_class pv_walk_list(struct pv_walk *w, struct pv_step *at, const char *sa
 		return PV_OK;
 	enum pv_class c = pv_step_enter(at, PV_STEP_LIST, path, &step, e);
 	if (c == PV_OK)
-		c = pv_walk_load_below(w, f->fd, f->path, below, &list, &found, e);
+		c = pv_folder_load(f, below, &list, &found, e);
 	if (c == PV_OK && !found)
 		c = pv_step_fail(at, e, ":include:%.100s: there is no file %s: make it, or take this out",
 				 said, path);

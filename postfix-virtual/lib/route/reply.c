@@ -196,8 +196,6 @@ enum pv_class pv_reply_facts_read(const char *header, size_t len, const char *se
 	*f = (struct pv_reply_facts){ .sender = sender };
 	pv_buf_reset(memory);
 	pv_buf_addc(memory, '\0'); /* what is not there */
-	if (begins(header, (size_t)(end - header), "From ") && (n = field_len(header, end)) > 0)
-		header += n;
 	for (; header < end && (n = field_len(header, end)) > 0; header += n)
 		take_field(header, n, memory, &recipients, &v, f);
 	size_t at = memory->len;

@@ -36,7 +36,7 @@ enum pv_class(pv_walk_no_memory)(struct pv_error *e)
 
 const struct pv_step *pv_step_find(const struct pv_step *at, enum pv_step_kind kind, const char *name)
 {
-	while (at != NULL && (at->kind != kind || strcasecmp(at->name, name) != 0))
+	while (at != NULL && (at->kind != kind || strcmp(at->name, name) != 0))
 		at = at->up;
 	return at;
 }

@@ -38,37 +38,6 @@ const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, con
 	return text;
 }
 
-/* Take the quotes and backslashes off; in place, in the arena. NULL: no memory. */
-static const char *unquote(struct pv_walk *w, const char *local, size_t *len)
-{
-	size_t n = 0;
-
-	char *out = pv_arena_zalloc(&w->r->arena, *len + 1);
-	if (out == NULL)
-		return NULL;
-	bool quoted = *len >= 2 && local[0] == '"' && local[*len - 1] == '"';
-	for (size_t i = quoted; i < *len - quoted; i++) {
-		if (quoted && local[i] == '\\' && i + 1 < *len - quoted)
-			i++;
-		out[n++] = local[i];
-	}
-	*len = n;
-	return out;
-}
-
-/* Whether there is such a domain is for Postfix to find out; that it ends where it seems to is for us. */
-static bool is_domain_like(const char *s)
-{
-	size_t len = strlen(s);
-	bool literal = len > 2 && s[0] == '[' && s[len - 1] == ']';
-
-	for (size_t i = literal; i < len - literal; i++)
-		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || strchr("()<>[];@\\,\"", s[i]) != NULL ||
-		    (s[i] == ':' && !literal))
-			return false;
-	return len > 0 && s[0] != '-';
-}
-
 /* --- actions --- */
 
 /* The key of an address: nobody tells `Joe@` from `joe@`. */
@@ -89,12 +58,6 @@ enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char 
 	struct pv_action a = { .kind = PV_ACTION_FORWARD };
 	enum pv_class c = PV_OK;
 
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)local[i] < ' ' || local[i] == 0x7f)
-			return pv_step_fail(at, e, "an address with a control character in it");
-	if (domain != NULL && (len == 0 || !is_domain_like(domain)))
-		return pv_step_fail(at, e, "`%.*s@%.100s` is no address: write user@domain",
-				    len > 100 ? 100 : (int)len, local, domain);
 	if (domain != NULL)
 		c = pv_walk_may_forward(w, at, domain, e);
 	if (c == PV_OK)
@@ -168,26 +131,20 @@ enum pv_class pv_walk_local(struct pv_walk *w, struct pv_step *at, const char *n
 		len > 100 ? 100 : (int)len, name, w->r->folder.domain.s, users_only ? "" : "alias and no ");
 }
 
-enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char *address, bool users_only,
-			      struct pv_error *e)
+enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char *address, struct pv_error *e)
 {
 	const char *sign = strrchr(address, '@');
+	const size_t len = (size_t)(sign - address);
 	struct pv_domain d;
 	bool own = false;
 
-	if (sign == NULL || sign == address)
-		return pv_step_fail(at, e, "`%.100s` is no address: write user@domain", address);
-	size_t len = (size_t)(sign - address);
-	const char *local = unquote(w, address, &len);
-	if (local == NULL)
-		return pv_walk_no_memory(e);
 	if (pv_domain_parse(sign + 1, strlen(sign + 1), &d, NULL) == PV_OK) {
 		enum pv_class c = pv_walk_is_own(w, &d, &own, e);
 		if (c != PV_OK)
 			return c;
 	}
-	return own ? pv_walk_local(w, at, local, len, users_only, e)
-		   : pv_walk_forward(w, at, local, len, sign + 1, e);
+	return own ? pv_walk_local(w, at, address, len, false, e)
+		   : pv_walk_forward(w, at, address, len, sign + 1, e);
 }
 
 /* Lists are written by more hands than aliases are, programs among them: addresses may stand there, and other
@@ -205,11 +162,9 @@ enum pv_class pv_walk_target(struct pv_walk *w, struct pv_step *at, const struct
 	case PV_TARGET_NAME:
 		return pv_walk_local(w, at, t->text, t->len, false, e);
 	case PV_TARGET_USER:
-		if (strchr(t->text, '@') != NULL)
-			return pv_walk_address(w, at, t->text, true, e);
 		return pv_walk_local(w, at, t->text, t->len, true, e);
 	case PV_TARGET_ADDRESS:
-		return pv_walk_address(w, at, t->text, false, e);
+		return pv_walk_address(w, at, t->text, e);
 	case PV_TARGET_INCLUDE:
 		return pv_walk_list(w, at, t->text, e);
 	case PV_TARGET_COMMAND:

@@ -78,15 +78,7 @@ static enum pv_class add_mailbox(struct pv_walk *w, const struct pv_step *at, co
 	return pv_walk_add(w, at, &a, u->user.s, e);
 }
 
-/* One target of `forward =`: whoever may write that says where mail goes, and nothing else. */
-static enum pv_class follow_forward(struct pv_walk *w, struct pv_step *at, const struct pv_target *t,
-				    struct pv_error *e)
-{
-	if (t->kind == PV_TARGET_NAME || t->kind == PV_TARGET_USER || t->kind == PV_TARGET_ADDRESS)
-		return pv_walk_target(w, at, t, e);
-	return pv_step_fail(at, e, "forward: `%.80s`: write addresses alone", t->text);
-}
-
+/* They are addresses alone; pv_user_conf_load() sees to that. */
 static enum pv_class follow_forwards(struct pv_walk *w, struct pv_step *up, const struct pv_route_user *u,
 				     struct pv_error *e)
 {
@@ -108,7 +100,7 @@ static enum pv_class follow_forwards(struct pv_walk *w, struct pv_step *up, cons
 		     u->conf.keep_copy ? ", and keeps a copy" : "");
 	while (c == PV_OK && pv_target_next(&list, end, &text, &t, &c, e)) {
 		if (c == PV_OK)
-			c = follow_forward(w, &step, &t, e);
+			c = pv_walk_target(w, &step, &t, e);
 		else
 			(void)pv_step_place(&step, e);
 	}

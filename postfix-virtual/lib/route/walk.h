@@ -78,7 +78,7 @@ enum pv_class pv_step_fail(const struct pv_step *at, struct pv_error *e, const c
 enum pv_class pv_step_place(const struct pv_step *at, struct pv_error *e);
 /* 4.3.0: no memory. */
 enum pv_class pv_walk_no_memory(struct pv_error *e);
-/* Is a step of this kind and name (in any case) on the way from `at` up? */
+/* The step of this kind and name on the way from `at` up, or NULL. */
 const struct pv_step *pv_step_find(const struct pv_step *at, enum pv_step_kind kind, const char *name);
 /* A loop: `name` leads back to itself by way of `at`. */
 enum pv_class pv_step_fail_loop(const struct pv_step *at, const char *name, struct pv_error *e);
@@ -150,9 +150,8 @@ enum pv_class pv_walk_target(struct pv_walk *w, struct pv_step *at, const struct
 /* A name of the domain as a target: what leads nowhere is an error, unless the host has that address. */
 enum pv_class pv_walk_local(struct pv_walk *w, struct pv_step *at, const char *name, size_t len,
 			    bool users_only, struct pv_error *e);
-/* user@domain, which may be one of ours. */
-enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char *address, bool users_only,
-			      struct pv_error *e);
+/* user@domain (it has its `@`), which may be one of ours. */
+enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char *address, struct pv_error *e);
 /* local@domain as in an SMTP command; local is without quotes. NULL: no memory. */
 const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, const char *domain);
 /* Send it there; domain NULL: to a name of the host's. */
@@ -165,12 +164,7 @@ enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char 
 
 /* :include:NAME */
 enum pv_class pv_walk_list(struct pv_walk *w, struct pv_step *at, const char *name, struct pv_error *e);
-/* Load dir/name, where name may have folders in it, none of which leads away. missing_r: there is none. */
-enum pv_class pv_walk_load_below(const struct pv_walk *w, int dirfd, const char *where, const char *name,
-				 struct pv_buf *text, bool *found_r, struct pv_error *e);
 enum pv_class pv_walk_file(struct pv_walk *w, struct pv_step *at, const char *path, struct pv_error *e);
-/* Is every part of it a name, and none of them hidden? A slash may stand at the end. */
-bool pv_path_is_plain(const char *path);
 
 /* --- domains.c: what root says of domains --- */
 

@@ -180,20 +180,21 @@ static enum pv_class read_comments(struct pv_alias_file *f, const struct pv_alia
 	return c;
 }
 
-/* The name and what stands behind its colon, of the joined lines [s, end). */
-static enum pv_class read_name(struct pv_alias_file *f, const char *s, const char *end,
-			       struct pv_alias_entry *entry, struct pv_error *e)
+/* The name, which ends in the first line, and what stands behind its colon, of the joined lines [s, end). */
+static enum pv_class read_name(struct pv_alias_file *f, const struct pv_alias_raw *raw, const char *s,
+			       const char *end, struct pv_alias_entry *entry, struct pv_error *e)
 {
+	const char *first = f->text.s + raw->at, *eol = f->text.s + raw->eol, *behind;
 	char name[PV_ALIAS_NAME_MAX];
-	const char *behind;
 
-	enum pv_alias_name how = pv_alias_name_read(s, end, name, &entry->name_len, &behind);
+	enum pv_alias_name how = pv_alias_name_read(first, eol, name, &entry->name_len, &behind);
 	if (how != PV_ALIAS_NAMED)
-		return fail_name(f, entry->line, how, s, (size_t)(end - s), e);
+		return fail_name(f, raw->line, how, first, (size_t)(trim_end(first, eol) - first), e);
 	const char *fault = name_fault(name, entry->name_len);
 	if (fault != NULL)
-		return pv_alias_fail(f, entry->line, e, "%s", fault);
-	entry->targets = skip_blanks(behind + 1, end);
+		return pv_alias_fail(f, raw->line, e, "%s", fault);
+	/* Nothing was taken away in front of the colon. */
+	entry->targets = skip_blanks(s + (behind - first) + 1, end);
 	entry->targets_len = (size_t)(end - entry->targets);
 	entry->name = pv_arena_add(&f->strings, name, entry->name_len);
 	return entry->name != NULL ? PV_OK : fail_memory(f, e);
@@ -216,7 +217,7 @@ static void take_pattern(const char *s, size_t len, struct pv_alias_entry *entry
 	const char *colon = memchr(slash, ':', (size_t)(s + len - slash));
 
 	entry->pattern = entry->name = s;
-	entry->name_len = colon != NULL ? (size_t)(colon - s) : len;
+	entry->name_len = (size_t)(trim_end(s, colon != NULL ? colon : s + len) - s);
 	entry->targets = colon != NULL ? skip_blanks(colon + 1, s + len) : s + len;
 	entry->targets_len = (size_t)(s + len - entry->targets);
 }
@@ -239,7 +240,7 @@ static enum pv_class read_entry(struct pv_alias_file *f, const struct pv_alias_r
 		return fail_memory(f, e);
 	if (is_pattern)
 		take_pattern(s, len, entry);
-	enum pv_class c = is_pattern ? PV_OK : read_name(f, s, s + len, entry, e);
+	enum pv_class c = is_pattern ? PV_OK : read_name(f, raw, s, s + len, entry, e);
 	if (c == PV_OK && !is_pattern && is_empty(entry->targets, entry->targets_len))
 		c = pv_alias_fail(f, raw->line, e, "%.*s leads nowhere: write a target behind the `:`",
 				  (int)(entry->name_len < 60 ? entry->name_len : 60), entry->name);
@@ -270,13 +271,7 @@ enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t le
 	enum pv_class c = pv_alias_raw_find(f, folded, len, &raw, found_r, e);
 	if (c != PV_OK)
 		return c;
-	if (!*found_r)
-		return check_undamaged(f, e);
-	c = read_entry(f, &raw, entry, e);
-	/* The name may go on in the next line. */
-	if (c == PV_OK && entry->name_len != len)
-		c = fail_name(f, raw.line, PV_ALIAS_NO_COLON, folded, len, e);
-	return c;
+	return *found_r ? read_entry(f, &raw, entry, e) : check_undamaged(f, e);
 }
 
 enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias_entry *entry,

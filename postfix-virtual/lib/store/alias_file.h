@@ -1,7 +1,7 @@
 /*
  * alias_file.h: one file of aliases, as in sendmail's aliases(5): entries `name: target, target`, of which
  * each may go on in lines that begin with white space, or behind a line that ends in a backslash; `#` begins
- * a comment line. A name may be quoted.
+ * a comment line. A name may be quoted; it and its colon stand in one line.
  *
  * Comments that begin with `#:` and stand right above an entry belong to it; where they have the word
  * `expires=2026-12-31` that is the entry's last day:

@@ -135,7 +135,7 @@ enum pv_alias_name pv_alias_name_read(const char *s, const char *end, char out[P
 	*behind_r = s;
 	if (quoted)
 		return PV_ALIAS_UNCLOSED;
-	return s == end ? PV_ALIAS_NO_COLON : is;
+	return s == end && is != PV_ALIAS_BACKSLASH ? PV_ALIAS_NO_COLON : is;
 }
 
 /* Is it by its first bytes that anybody would write so? What has a quote in it is read as a whole. */

@@ -25,17 +25,19 @@ enum kind {
 	LANGUAGE,
 	LOGINS, /* which logins are logged */
 	TLS,
-	UNKNOWN, /* refuse or postmaster */
-	NUMBER,	 /* of sessions, 1 or more */
-	SECONDS, /* 0 or more */
-	IDLE,	 /* seconds, as many as RFC 1939 wants or more */
-	LISTEN,	 /* ADDRESS:PORT, a list, or nothing */
-	SERVERS, /* ADDRESS=DOMAIN, a list, or nothing */
+	UNKNOWN,    /* refuse or postmaster */
+	NUMBER,	    /* of sessions, 1 or more */
+	SECONDS,    /* 0 or more */
+	SHORT_TIME, /* seconds, as many as a delivery can give away */
+	IDLE,	    /* seconds, as many as RFC 1939 wants or more */
+	LISTEN,	    /* ADDRESS:PORT, a list, or nothing */
+	SERVERS,    /* ADDRESS=DOMAIN, a list, or nothing */
 };
 
 /* [i] of items[] and of places[] is the same setting. */
 static const struct pv_conf_item items[] = {
 	{ "apop", "no", "Take APOP from users who have a second secret for it." },
+	{ "command_time_limit", "300", "The seconds that a program of a domain may take in a delivery." },
 	{ "default_domain", "", "The domain of a user who logs in without one." },
 	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
 	{ "dovecot_group", "dovecot", "Who reads the files for Dovecot; empty: none are written." },
@@ -80,6 +82,7 @@ static const struct place {
 	size_t offset;
 } places[] = {
 	{ SWITCH, offsetof(struct pv_conf, apop) },
+	{ SHORT_TIME, offsetof(struct pv_conf, command_time_limit) },
 	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
 	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
 	{ GROUP, offsetof(struct pv_conf, dovecot_group) },
@@ -348,6 +351,8 @@ static const char *fault(enum kind kind, const char *value)
 		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
 	case SECONDS:
 		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
+	case SHORT_TIME:
+		return is_in(value, 1, 400) ? NULL : "write a number of seconds, 1 to 400";
 	case IDLE:
 		return is_in(value, 600, 86400)
 			       ? NULL

@@ -106,16 +106,23 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 	return check_folder(f, &st, e);
 }
 
-enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
-			     struct pv_error *e)
+const struct pv_buf *pv_folder_instead(const struct pv_folder *f, const char *name)
 {
 	const struct pv_instead *i = f->instead;
 
 	while (i != NULL && strcmp(i->name, name) != 0)
 		i = i->next;
-	if (i == NULL)
+	return i != NULL ? i->text : NULL;
+}
+
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+			     struct pv_error *e)
+{
+	const struct pv_buf *instead = pv_folder_instead(f, name);
+
+	if (instead == NULL)
 		return pv_file_load(f->fd, name, &f->trust, text, found_r, e);
-	pv_buf_add(text, i->text->s, i->text->len);
+	pv_buf_add(text, instead->s, instead->len);
 	*found_r = text->len > 0;
 	return pv_buf_check(text, name, e);
 }

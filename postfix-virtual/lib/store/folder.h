@@ -44,7 +44,9 @@ enum pv_class pv_folder_open_to_list(const struct pv_store *s, const struct pv_d
 enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
 			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
-/* pv_file_load() of a file of the domain's, with the text that it counts as. */
+/* The text that a file of the domain's counts as having; NULL: the one that it has. */
+const struct pv_buf *pv_folder_instead(const struct pv_folder *f, const char *name);
+/* pv_file_load() of a file of the domain's, with that. */
 enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
 			     struct pv_error *e);
 /* Which of names[] (at most 32) are in the folder? *holds_r: bit i for names[i]. Returns false where one look

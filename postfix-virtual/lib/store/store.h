@@ -27,6 +27,7 @@ struct pv_conf {
 	const char *delivery_program;	      /* /usr/local/bin/virtual-deliver, as installed */
 	const char *sendmail_program;	      /* /usr/sbin/sendmail */
 	const char *default_domain;	      /* empty */
+	const char *command_time_limit;	      /* 300; seconds, digits */
 	const char *dovecot_group;	      /* dovecot; may be empty */
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
 	const char *recipient_delimiter;       /* +; one character or more, each of them one */

@@ -97,8 +97,10 @@ static void add_word(struct pv_buf *out, const char *word)
 		pv_buf_addc(out, (unsigned char)*word < 0x20 || *word == 0x7f ? '?' : *word);
 }
 
-static void add_text(struct pv_buf *out, const char *text, const struct pv_text_words *w)
+static void add_text(struct pv_buf *out, const char *text, const struct pv_text_words *words)
 {
+	static const struct pv_text_words none = { NULL, NULL, NULL };
+	const struct pv_text_words *w = words != NULL ? words : &none;
 	const char *percent;
 
 	for (; (percent = strchr(text, '%')) != NULL; text = percent + 2) {
@@ -125,17 +127,26 @@ static void add_text(struct pv_buf *out, const char *text, const struct pv_text_
 	pv_buf_adds(out, text);
 }
 
-bool pv_text_load(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
-		  const struct pv_text_words *words, struct pv_buf *out)
+bool pv_text_load_raw(const struct pv_store *s, const struct pv_folder *f, enum pv_text t,
+		      const char *language, struct pv_buf *out)
 {
-	static const struct pv_text_words none = { NULL, NULL, NULL };
 	struct pv_buf own = PV_BUF_INIT(PV_TEXT_MAX);
 
 	bool found = (f != NULL && load(f->fd, &f->trust, t, language, &own)) ||
 		     (s != NULL && load(s->dirfd, &s->trust, t, language, &own));
-	const char *built_in = strcmp(language, "da") == 0 ? texts[t].da : texts[t].en;
-	add_text(out, found ? own.s : built_in, words != NULL ? words : &none);
+	pv_buf_adds(out, found ? own.s : strcmp(language, "da") == 0 ? texts[t].da : texts[t].en);
 	pv_buf_free(&own);
+	return found;
+}
+
+bool pv_text_load(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
+		  const struct pv_text_words *words, struct pv_buf *out)
+{
+	struct pv_buf raw = PV_BUF_INIT(PV_TEXT_MAX);
+
+	bool found = pv_text_load_raw(s, f, t, language, &raw);
+	add_text(out, raw.s, words);
+	pv_buf_free(&raw);
 	return found;
 }
 
@@ -182,12 +193,21 @@ static void put_line(const char *text, char *line, size_t size)
 	pv_printable(line, at);
 }
 
-void pv_text_line(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
-		  const struct pv_text_words *words, char *line, size_t size)
+void pv_text_raw_line(const char *raw, const struct pv_text_words *words, char *line, size_t size)
 {
 	struct pv_buf text = PV_BUF_INIT(2 * PV_TEXT_MAX);
 
-	(void)pv_text_load(s, f, t, language, words, &text);
+	add_text(&text, raw, words);
 	put_line(text.s, line, size);
 	pv_buf_free(&text);
+}
+
+void pv_text_line(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
+		  const struct pv_text_words *words, char *line, size_t size)
+{
+	struct pv_buf raw = PV_BUF_INIT(PV_TEXT_MAX);
+
+	(void)pv_text_load_raw(s, f, t, language, &raw);
+	pv_text_raw_line(raw.s, words, line, size);
+	pv_buf_free(&raw);
 }
