@@ -90,7 +90,8 @@ static struct {
 	bool ok;
 	struct pv_error error;
 	size_t passwd, aliases; /* bytes; SIZE_MAX: no such file */
-	char text[256];		/* passwd|domain.conf|aliases|the users' files, each cut off */
+	char text[512]; /* passwd|domain.conf|aliases|the users' files, each cut off; then what else came */
+	char doubts[1024];
 } got[2];
 
 static void add_slice(char *to, size_t size, const struct pv_slice *s)
@@ -117,16 +118,31 @@ static enum pv_class take(void *ctx, size_t account, size_t domain, const struct
 	if (!f->ok)
 		pv_files_error(f, &got[domain].error);
 	got[domain].passwd = f->passwd.s == NULL ? SIZE_MAX : f->passwd.len;
-	got[domain].aliases = f->aliases.s == NULL ? SIZE_MAX : f->aliases.len;
+	got[domain].aliases = f->aliases[0].s == NULL ? SIZE_MAX : f->aliases[0].len;
 	char *to = got[domain].text;
 	*to = '\0';
 	add_slice(to, sizeof got->text, &f->passwd);
 	add_slice(to, sizeof got->text, &f->conf);
-	add_slice(to, sizeof got->text, &f->aliases);
+	add_slice(to, sizeof got->text, &f->aliases[0]);
 	while (pv_files_next_user(f, &at, &u, &text)) {
 		size_t n = strlen(to);
 		(void)snprintf(to + n, sizeof got->text - n, "%s=", u.s);
 		add_slice(to, sizeof got->text, &text);
+	}
+	for (size_t i = 0; i < 5; i++) {
+		const struct pv_slice *more[] = { &f->aliases[1], &f->aliases[2], &f->responders,
+						  &f->texts[0], &f->texts[1] };
+		if (more[i]->s != NULL) {
+			size_t n = strlen(to);
+			(void)snprintf(to + n, sizeof got->text - n, "%zu:", i);
+			add_slice(to, sizeof got->text, more[i]);
+		}
+	}
+	got[domain].doubts[0] = '\0';
+	for (size_t i = 0; i < f->doubt_count; i++) {
+		size_t n = strlen(got[domain].doubts);
+		(void)snprintf(got[domain].doubts + n, sizeof got->doubts - n, "%.*s|", (int)f->doubts[i].len,
+			       f->doubts[i].s);
 	}
 	return PV_OK;
 }
@@ -165,6 +181,72 @@ static void every_file_of_every_domain_arrives_whole(void **state)
 			assert_string_equal(got[1].text, other);
 		assert_int_equal(i == 0 ? nanosleep(&pause, NULL) : 0, 0);
 	}
+}
+
+/* The spool of b.dk, with .files in it. */
+static void put_spool(void)
+{
+	static char spool[PATH_MAX];
+
+	(void)snprintf(spool, sizeof spool, "%.500s/spool", store.dir);
+	assert_int_equal(mkdir(spool, 0755), 0);
+	store.conf.spool_directory = spool;
+	(void)snprintf(folder[0], sizeof folder[0], "%.600s/b.dk", spool);
+	put_folder(folder[0]);
+	put_folder(in(0, ".files"));
+}
+
+static void files_that_others_name_arrive_too(void **state)
+{
+	(void)state;
+	put_spool();
+	put(1, "domain.conf", "extra_aliases = more, all\nlanguage = da\n");
+	put(1, "more", "more");
+	put(1, "all", "all");
+	put_folder(in(1, "messages"));
+	put(1, "messages/no-mail.da", "not %u");
+	put(1, "messages/expired.en", "in another language");
+	put(0, ".files/joe.auto", "x");
+	put(0, ".files/joe.auto.db", "x");
+	put(0, ".files/Upper.auto", "x");
+	put(0, ".files/.auto", "x");
+	put(0, ".files/a+b.auto", "x");
+	read_both();
+	assert_true(got[1].ok);
+	assert_string_equal(got[1].text,
+			    "second\n|extra_aliases = more, all\nlanguage = da\n|-|0:more|1:all|"
+			    "2:joe|3:not %u|");
+	assert_string_equal(got[1].doubts, "");
+}
+
+static void what_is_named_and_cannot_be_read_is_a_doubt(void **state)
+{
+	static const struct {
+		const char *conf, *doubt;
+	} rows[] = {
+		{ "extra_aliases = nothing\n", "there is no file nothing" },
+		{ "extra_aliases = foreign\n", "foreign" },
+		{ "extra_aliases = folder\n", "folder" },
+		{ "extra_aliases = /etc/shadow\n", "/etc/shadow" },
+	};
+	(void)state;
+	put_spool();
+	put(1, "aliases", "good");
+	put(1, "foreign", "x");
+	assert_int_equal(chown(in(1, "foreign"), STRANGER, STRANGER), 0);
+	put_folder(in(1, "folder"));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		put(1, "domain.conf", rows[i].conf);
+		read_both();
+		if (!got[1].ok || strstr(got[1].doubts, rows[i].doubt) == NULL ||
+		    strstr(got[1].text, "|good|") == NULL)
+			fail_msg("%s: %s %s", rows[i].conf, got[1].doubts, got[1].text);
+	}
+	put(1, "domain.conf", "");
+	assert_int_equal(chmod(in(0, ".files"), 0777), 0);
+	read_both();
+	assert_true(got[1].ok);
+	assert_non_null(strstr(got[1].doubts, ".files"));
 }
 
 static void hashes_stay_with_the_child(void **state)
@@ -279,9 +361,10 @@ static void bad_aliases_are_reported(void **state)
 	put(1, "aliases", "");
 	assert_int_equal(truncate(in(1, "aliases"), (off_t)PV_READER_ALIASES_MAX + 1), 0);
 	read_both();
-	assert_false(got[0].ok || got[1].ok);
-	assert_non_null(strstr(got[0].error.text, "aliases is not a regular file"));
-	assert_non_null(strstr(got[1].error.text, "aliases is larger than 8388608 bytes"));
+	/* All else is read. */
+	assert_true(got[0].ok && got[1].ok);
+	assert_non_null(strstr(got[0].doubts, "aliases is not a regular file"));
+	assert_non_null(strstr(got[1].doubts, "aliases is larger than 8388608 bytes"));
 	assert_int_equal(remove(in(0, "aliases")), 0);
 	assert_int_equal(truncate(in(1, "aliases"), (off_t)PV_READER_ALIASES_MAX), 0);
 	read_both();
@@ -476,6 +559,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		READER_TEST(every_file_of_every_domain_arrives_whole),
+		READER_TEST(files_that_others_name_arrive_too),
+		READER_TEST(what_is_named_and_cannot_be_read_is_a_doubt),
 		READER_TEST(hashes_stay_with_the_child),
 		READER_TEST(a_bad_passwd_is_reported_and_the_next_domain_is_read_all_the_same),
 		READER_TEST(bad_aliases_are_reported),

@@ -157,9 +157,13 @@ def addresses():
     host = "root, desk@example.org"
     want = {"own.dk": {"postmaster@own.dk": f"{ONE.pw_name}+postmaster--own.dk{TARGET}"}}
     for d in ("a.dk", "alias.dk"):
-        want[d] = {f"u@{d}": u, f"@{d}": star, f"postmaster@{d}": host, f"abuse@{d}": "root"}
+        # off takes no mail, and the fallback must not get it
+        want[d] = {f"u@{d}": u, f"off@{d}": u.replace("+u--", "+off--"), f"@{d}": star, f"postmaster@{d}": host, f"abuse@{d}": "root"}
     for d, keys in want.items():
         equal(f"{d} has exactly its keys", {k: v for k, v in t.table().items() if k.endswith("@" + d)}, keys)
+    equal("who takes no mail stands in virtual_refused, in alias domains too",
+          {k: v for k, v in t.table("virtual_refused").items() if k[-1] != "@"},
+          {f"off@{d}": "550 5.2.1 this mailbox takes no mail" for d in ("a.dk", "alias.dk")})
     equal("an alias domain stands in virtual_domains", t.table("virtual_domains"),
           {d: ONE.pw_name for d in ("a.dk", "alias.dk", "own.dk")})
     t.domain("a.dk", ["u", "postmaster", "off", "new"])

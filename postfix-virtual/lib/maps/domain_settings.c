@@ -36,34 +36,33 @@ static enum pv_class parse_user(const char *path, const struct pv_user *u, const
 	return c;
 }
 
-static enum pv_class add(struct pv_some_users *some, const struct pv_user *u, struct pv_error *e)
+static enum pv_class add(struct pv_some_users *some, const struct pv_user *u, int what, struct pv_error *e)
 {
 	size_t n = some->count;
 
 	/* Full at each power of two. */
 	if ((n & (n - 1)) == 0) {
-		struct pv_user *v = reallocarray(some->list, n == 0 ? 1 : n * 2, sizeof *v);
+		struct pv_some_user *v = reallocarray(some->list, n == 0 ? 1 : n * 2, sizeof *v);
 		if (v == NULL)
 			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu users", n + 1);
 		some->list = v;
 	}
-	some->list[some->count++] = *u;
+	some->list[some->count++] = (struct pv_some_user){ *u, what };
 	return PV_OK;
 }
 
 static int compare(const void *a, const void *b)
 {
-	const struct pv_user *x = a, *y = b;
+	const struct pv_some_user *x = a, *y = b;
 
-	return strcmp(x->s, y->s);
+	return strcmp(x->user.s, y->user.s);
 }
 
-enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
-				       bool (*is)(const struct pv_user_conf *conf,
-						  const struct pv_day *today),
-				       struct pv_some_users *some, struct pv_error *e)
+enum pv_class
+pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
+			 int (*what)(const struct pv_user_conf *conf, const struct pv_day *today),
+			 const struct pv_day *today, struct pv_some_users *some, struct pv_error *e)
 {
-	const struct pv_day today = pv_day_today();
 	struct pv_user_conf conf;
 	enum pv_class c = PV_OK;
 	struct pv_slice text;
@@ -73,8 +72,9 @@ enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, cons
 	*some = (struct pv_some_users){ .count = 0 };
 	while (c == PV_OK && pv_files_next_user(files, &at, &u, &text)) {
 		c = parse_user(path, &u, &text, &conf, e);
-		if (c == PV_OK && is(&conf, &today))
-			c = add(some, &u, e);
+		int it = c == PV_OK ? what(&conf, today) : 0;
+		if (it != 0)
+			c = add(some, &u, it, e);
 		pv_user_conf_free(&conf);
 	}
 	if (some->count > 1)
@@ -82,9 +82,14 @@ enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, cons
 	return c;
 }
 
-bool pv_some_users_have(const struct pv_some_users *some, const struct pv_user *u)
+int pv_some_users_get(const struct pv_some_users *some, const struct pv_user *u)
 {
-	return some->count > 0 && bsearch(u, some->list, some->count, sizeof *u, compare) != NULL;
+	const struct pv_some_user wanted = { .user = *u };
+
+	if (some->count == 0)
+		return 0;
+	const struct pv_some_user *found = bsearch(&wanted, some->list, some->count, sizeof wanted, compare);
+	return found != NULL ? found->what : 0;
 }
 
 void pv_some_users_free(struct pv_some_users *some)

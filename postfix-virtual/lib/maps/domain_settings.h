@@ -7,9 +7,14 @@
 #include "maps/reader.h"
 #include "store/mail_conf.h"
 
-/* Some users of a domain, sorted. */
+/* Some users of a domain, sorted, and what it is about each. */
+struct pv_some_user {
+	struct pv_user user;
+	int what; /* not 0 */
+};
+
 struct pv_some_users {
-	struct pv_user *list;
+	struct pv_some_user *list;
 	size_t count;
 };
 
@@ -18,13 +23,14 @@ struct pv_some_users {
 enum pv_class pv_domain_settings_conf(const struct pv_domain_files *files, const char *path,
 				      struct pv_domain_conf *conf, struct pv_error *e);
 
-/* The users of whose settings is() is true, which is told what day it is. Free *some in any case.
+/* The users of whose settings what() is not 0, which is told what day it is. Free *some in any case.
  * PV_TEMPORARY: a file cannot be parsed, or no memory. */
-enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
-				       bool (*is)(const struct pv_user_conf *conf,
-						  const struct pv_day *today),
-				       struct pv_some_users *some, struct pv_error *e);
-bool pv_some_users_have(const struct pv_some_users *some, const struct pv_user *u);
+enum pv_class
+pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
+			 int (*what)(const struct pv_user_conf *conf, const struct pv_day *today),
+			 const struct pv_day *today, struct pv_some_users *some, struct pv_error *e);
+/* What it is about u; 0: nothing. */
+int pv_some_users_get(const struct pv_some_users *some, const struct pv_user *u);
 void pv_some_users_free(struct pv_some_users *some);
 
 #endif

@@ -107,7 +107,7 @@ static enum pv_class add_user(void *ctx, const struct pv_passwd_entry *p, unsign
 			       "the child that read the domain's files sent nonsense");
 	char place = l->places->s[l->users++];
 	const char *scheme = scheme_of(l->w->store, p->hash);
-	if (scheme == NULL || pv_some_users_have(&l->closed, &p->user))
+	if (scheme == NULL || pv_some_users_get(&l->closed, &p->user) != 0)
 		return PV_OK;
 	if (strcmp(scheme, "{CRYPT}") == 0 && !pv_password_is_light(p->hash))
 		return complain(l, &p->user,
@@ -125,7 +125,7 @@ static enum pv_class add_user(void *ctx, const struct pv_passwd_entry *p, unsign
 	return PV_OK;
 }
 
-static bool is_closed(const struct pv_user_conf *conf, const struct pv_day *today)
+static int is_closed(const struct pv_user_conf *conf, const struct pv_day *today)
 {
 	return !pv_user_conf_retrieves(conf, today);
 }
@@ -135,7 +135,9 @@ static enum pv_class add_users(struct lines *l, const struct pv_domain_files *fi
 	char file[PATH_MAX + 8];
 
 	(void)snprintf(file, sizeof file, "%s/passwd", l->path);
-	enum pv_class c = pv_domain_settings_users(files, l->path, is_closed, &l->closed, e);
+	const struct pv_day today = pv_day_today();
+
+	enum pv_class c = pv_domain_settings_users(files, l->path, is_closed, &today, &l->closed, e);
 	if (c == PV_OK)
 		c = pv_passwd_scan(files->passwd.s, files->passwd.len, file, l->d->uid, false, add_user, l,
 				   e);

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 
-#define KEY_MAX (PV_USER_MAX + 1 + PV_DOMAIN_MAX)
 #define TARGET_MAX (PV_ACCOUNT_MAX + 1 + PV_EXTENSION_MAX + 1 + sizeof PV_MAP_TARGET_DOMAIN)
 
 /* What is looked at, and whether that is enough. */
@@ -20,14 +19,14 @@ struct few {
 	bool fit;
 };
 
-static enum pv_class add_difference(struct few *f, const char *key, const char *value, bool is_change,
-				    struct pv_error *e)
+static enum pv_class add_difference(struct few *f, enum pv_map m, const char *key, const char *value,
+				    bool is_change, struct pv_error *e)
 {
 	const char *copy = pv_arena_add(&f->w->arena, key, strlen(key));
 
 	if (copy == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "hold the keys of %s", f->domain->s);
-	return pv_differences_add(&f->w->differences[PV_MAP_ADDRESSES], copy, value, is_change, e);
+	return pv_differences_add(&f->w->differences[m], copy, value, is_change, e);
 }
 
 /* All domains that are looked at have their keys, and lead to one account. */
@@ -48,7 +47,7 @@ static void look_at_domains(struct few *f)
 static enum pv_class remove_key(struct few *f, const struct pv_user *u, const struct pv_domain *d,
 				struct pv_error *e)
 {
-	char key[KEY_MAX + 1], target[TARGET_MAX + 1], extension[PV_EXTENSION_SIZE];
+	char key[PV_MAP_KEY_SIZE], target[TARGET_MAX + 1], extension[PV_EXTENSION_SIZE];
 
 	(void)snprintf(key, sizeof key, "%s@%s", u->s, d->s);
 	const char *old = pv_old_find(&f->w->old, PV_MAP_ADDRESSES, key);
@@ -60,47 +59,40 @@ static enum pv_class remove_key(struct few *f, const struct pv_user *u, const st
 	(void)snprintf(target, sizeof target, "%s%c%s@" PV_MAP_TARGET_DOMAIN, f->account, PV_DELIMITER,
 		       extension);
 	f->fit = strcmp(old, target) == 0;
-	return f->fit ? add_difference(f, key, NULL, false, e) : PV_OK;
+	return f->fit ? add_difference(f, PV_MAP_ADDRESSES, key, NULL, false, e) : PV_OK;
 }
 
-static enum pv_class remove_users(struct few *f, struct pv_error *e)
+/* What the files give now, and the table m does not. */
+static enum pv_class add_keys(struct few *f, enum pv_map m, const struct pv_keys *keys, struct pv_error *e)
 {
-	const struct pv_maps_options *o = f->w->options;
+	struct pv_differences *to = &f->w->differences[m];
 	enum pv_class c = PV_OK;
 
-	for (size_t i = 0; i < f->w->plan.count; i++)
-		for (size_t j = 0; c == PV_OK && f->fit && j < o->without_user_count; j++)
-			c = remove_key(f, &o->without_users[j].user, &f->w->plan.domains[i].domain, e);
-	return c;
-}
-
-/* What the files give now, and the tables do not. */
-static enum pv_class add_keys(struct few *f, const struct pv_plan_domain *d, struct pv_error *e)
-{
-	struct pv_differences *to = &f->w->differences[PV_MAP_ADDRESSES];
-	enum pv_class c = PV_OK;
-
-	for (size_t i = 0; c == PV_OK && i < d->keys.count; i++) {
-		const struct pv_key *k = &d->keys.v[i];
-		const char *old = pv_old_find(&f->w->old, PV_MAP_ADDRESSES, k->key);
+	for (size_t i = 0; c == PV_OK && i < keys->count; i++) {
+		const struct pv_key *k = &keys->v[i];
+		const char *old = pv_old_find(&f->w->old, m, k->key);
 		if (old == NULL || strcmp(old, k->value) != 0)
 			c = pv_differences_add(to, k->key, k->value, old != NULL, e);
 	}
 	return c;
 }
 
-/* Of the users in question: what the tables have and the files do not give. */
-static enum pv_class drop_keys(struct few *f, const struct pv_plan_domain *d, struct pv_error *e)
+/* Of the users in question: what the table has and the files do not give. Where a line cannot be read that
+ * may be about one of them, his address stays, unless it is known to take no mail. */
+static enum pv_class drop_keys(struct few *f, enum pv_map m, const struct pv_plan_domain *d,
+			       struct pv_error *e)
 {
+	const struct pv_keys *keys = m == PV_MAP_ADDRESSES ? &d->keys : &d->refused;
 	const struct pv_maps_options *o = f->w->options;
-	char key[KEY_MAX + 1];
+	char key[PV_MAP_KEY_SIZE];
 	enum pv_class c = PV_OK;
 
 	for (size_t i = 0; c == PV_OK && i < o->only_user_count; i++) {
 		(void)snprintf(key, sizeof key, "%s@%s", o->only_users[i].s, d->domain.s);
-		if (pv_keys_find(&d->keys, key) == NULL &&
-		    pv_old_find(&f->w->old, PV_MAP_ADDRESSES, key) != NULL)
-			c = add_difference(f, key, NULL, false, e);
+		if (pv_keys_find(keys, key) != NULL || pv_old_find(&f->w->old, m, key) == NULL)
+			continue;
+		if (m == PV_MAP_REFUSED || !d->grows_only || pv_keys_find(&d->refused, key) != NULL)
+			c = add_difference(f, m, key, NULL, false, e);
 	}
 	return c;
 }
@@ -117,15 +109,48 @@ static enum pv_class read_files(struct few *f, struct pv_error *e)
 	if (c == PV_OK)
 		c = pv_gather_aliases(w, e);
 	f->fit = !w->old.doubtful;
+	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++)
+		f->fit = f->fit && !w->plan.domains[i].is_wide;
+	return c;
+}
+
+static enum pv_class compare_files(struct few *f, struct pv_error *e)
+{
+	static const enum pv_map maps[] = { PV_MAP_ADDRESSES, PV_MAP_REFUSED };
+	struct pv_maps_work *w = f->w;
+
+	enum pv_class c = read_files(f, e);
 	for (size_t i = 0; c == PV_OK && f->fit && i < w->plan.count; i++) {
 		const struct pv_plan_domain *d = &w->plan.domains[i];
 		if (d->state != PV_PLAN_READ)
 			continue;
-		f->fit = f->fit && strcmp(d->account, f->account) == 0 && pv_regexp_keeps(w, d);
-		c = add_keys(f, d, e);
-		if (c == PV_OK)
-			c = drop_keys(f, d, e);
+		f->fit = strcmp(d->account, f->account) == 0 && pv_regexp_keeps(w, d);
+		for (size_t m = 0; c == PV_OK && m < 2; m++) {
+			c = add_keys(f, maps[m], maps[m] == PV_MAP_ADDRESSES ? &d->keys : &d->refused, e);
+			if (c == PV_OK)
+				c = drop_keys(f, maps[m], d, e);
+		}
 	}
+	return c;
+}
+
+/* Whatever is wrong with the files, who is deleted goes; but an alias of that name, if there is one, stays.
+ */
+static enum pv_class remove_users(struct few *f, struct pv_error *e)
+{
+	const struct pv_maps_options *o = f->w->options;
+	size_t complaints = f->w->report->complaint_count;
+	char key[PV_MAP_KEY_SIZE];
+
+	enum pv_class c = read_files(f, e);
+	f->w->report->complaint_count = complaints;
+	for (size_t i = 0; i < f->w->plan.count; i++)
+		for (size_t j = 0; c == PV_OK && f->fit && j < o->without_user_count; j++) {
+			const struct pv_plan_domain *d = &f->w->plan.domains[i];
+			(void)snprintf(key, sizeof key, "%s@%s", o->without_users[j].user.s, d->domain.s);
+			if (d->state != PV_PLAN_READ || pv_keys_find(&d->keys, key) == NULL)
+				c = remove_key(f, &o->without_users[j].user, &d->domain, e);
+		}
 	return c;
 }
 
@@ -143,12 +168,13 @@ static enum pv_class find_differences(struct few *f, struct pv_error *e)
 		return c;
 	look_at_domains(f);
 	if (f->fit)
-		c = w->options->without_user_count > 0 ? remove_users(f, e) : read_files(f, e);
+		c = w->options->without_user_count > 0 ? remove_users(f, e) : compare_files(f, e);
 	for (enum pv_map m = 0; c == PV_OK && m < PV_MAP_COUNT; m++) {
 		c = pv_table_judge(w->old.table[m], &state, e);
 		f->fit = f->fit && state == PV_TABLE_GOOD;
 	}
 	pv_differences_sort(&w->differences[PV_MAP_ADDRESSES]);
+	pv_differences_sort(&w->differences[PV_MAP_REFUSED]);
 	return c;
 }
 

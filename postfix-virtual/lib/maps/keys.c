@@ -3,6 +3,8 @@
 #include "base/sort.h"
 
 #include <errno.h>
+
+enum { MERGE_FEW = 8 };
 #include <stdint.h>
 
 void pv_keys_free(struct pv_keys *k)
@@ -32,9 +34,51 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
+static bool is_sorted(const struct pv_keys *k)
+{
+	for (size_t i = 1; i < k->count; i++)
+		if (strcmp(k->v[i - 1].key, k->v[i].key) > 0)
+			return false;
+	return true;
+}
+
 void pv_keys_sort(struct pv_keys *k)
 {
-	pv_sort(k->v, k->count, sizeof *k->v, compare);
+	/* So is what comes from a file that is. */
+	if (!is_sorted(k))
+		pv_sort(k->v, k->count, sizeof *k->v, compare);
+}
+
+/* Put the last pair where it belongs among those in front of it, which are sorted. */
+static void place_last(struct pv_keys *k)
+{
+	const struct pv_key last = k->v[k->count - 1];
+	size_t low = 0, high = k->count - 1;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(last.key, k->v[middle].key) < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	memmove(k->v + low + 1, k->v + low, (k->count - 1 - low) * sizeof *k->v);
+	k->v[low] = last;
+}
+
+enum pv_class pv_keys_merge(struct pv_keys *k, const struct pv_keys *more, struct pv_error *e)
+{
+	const bool few = more->count <= MERGE_FEW;
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < more->count; i++) {
+		c = pv_keys_add(k, more->v[i].key, more->v[i].value, e);
+		if (c == PV_OK && few)
+			place_last(k);
+	}
+	if (c == PV_OK && !few)
+		pv_keys_sort(k);
+	return c;
 }
 
 const struct pv_key *pv_keys_find(const struct pv_keys *k, const char *key)

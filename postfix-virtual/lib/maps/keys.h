@@ -28,6 +28,8 @@ void pv_keys_free(struct pv_keys *k);
 enum pv_class pv_keys_add(struct pv_keys *k, const char *key, const char *value, struct pv_error *e);
 /* By the bytes of the key, as `LC_ALL=C sort` and LMDB do. */
 void pv_keys_sort(struct pv_keys *k);
+/* Add all of `more` to a sorted set, which stays so. PV_TEMPORARY: no memory. */
+enum pv_class pv_keys_merge(struct pv_keys *k, const struct pv_keys *more, struct pv_error *e);
 /* In a sorted set: the pair, or NULL. */
 const struct pv_key *pv_keys_find(const struct pv_keys *k, const char *key);
 /* Remove every pair of a sorted set whose value is NULL; the order stays. */

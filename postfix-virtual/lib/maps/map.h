@@ -21,6 +21,8 @@ enum pv_map { PV_MAP_ADDRESSES, PV_MAP_DOMAINS, PV_MAP_SENDERS, PV_MAP_REFUSED, 
 /* Behind the `@` of every target: transport_maps sends it to our own local(8) service. */
 #define PV_MAP_TARGET_DOMAIN "virtual.invalid"
 
+#define PV_MAP_KEY_SIZE (PV_USER_MAX + 1 + PV_DOMAIN_MAX + 1) /* bytes of local@domain, the NUL included */
+
 /* The name of its text in map_directory: `virtual`, `virtual_domains`, `virtual_senders`, `virtual_refused`.
  */
 const char *pv_map_name(enum pv_map m);

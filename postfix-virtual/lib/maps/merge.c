@@ -16,16 +16,27 @@ static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char
 	return d != NULL ? d : pv_plan_get(&w->strays, name);
 }
 
+/* Does the key stay although nothing gives it any more? */
+static bool stays(const struct pv_maps_work *w, enum pv_map m, const struct pv_plan_domain *d,
+		  const char *key)
+{
+	if (d == NULL)
+		return !w->plan.all;
+	if (m == PV_MAP_SENDERS)
+		return false;
+	if (d->state == PV_PLAN_KEEP)
+		return true;
+	/* A refusal that goes lets a message in to be judged anew, and who is known to take no mail goes in
+	 * any case. */
+	return m != PV_MAP_REFUSED && d->grows_only && pv_keys_find(&d->refused, key) == NULL;
+}
+
 /* An old key in whose place no new one came. */
 static enum pv_class lose(struct pv_maps_work *w, enum pv_map m, const char *key, struct pv_error *e)
 {
 	const struct pv_plan_domain *d = domain_of(w, key);
-	/* A refusal that goes lets a message in to be judged anew: that needs no fact. */
-	bool stays = d == NULL ? !w->plan.all
-			       : m != PV_MAP_SENDERS &&
-					 (d->state == PV_PLAN_KEEP || (d->grows_only && m != PV_MAP_REFUSED));
 
-	if (stays)
+	if (stays(w, m, d, key))
 		return PV_OK;
 	const char *copy = pv_arena_add(&w->arena, key, strlen(key));
 	if (copy == NULL)
@@ -74,7 +85,7 @@ static enum pv_class limit_vanishing(struct pv_maps_work *w, struct pv_plan_doma
 {
 	struct pv_error why;
 
-	if (w->options->force || d->meant || d->grows_only || d->vanishing <= VANISH_KEYS ||
+	if (w->options->force || d->meant || d->vanishing <= VANISH_KEYS ||
 	    d->vanishing * 100 <= d->had * VANISH_PERCENT)
 		return PV_OK;
 	d->grows_only = d->is_limited = true;
@@ -105,6 +116,12 @@ static enum pv_class find_strays(struct pv_maps_work *w, const struct pv_differe
 	return c;
 }
 
+/* That its day is over was read, like no other reason for a key to go. */
+static bool has_expired(const struct pv_plan_domain *d, const char *key)
+{
+	return pv_keys_find(&d->expired, key) != NULL;
+}
+
 /* Of domains that may only grow nothing goes. */
 static void drop_losses(struct pv_maps_work *w, struct pv_differences *of)
 {
@@ -112,7 +129,7 @@ static void drop_losses(struct pv_maps_work *w, struct pv_differences *of)
 
 	for (size_t i = 0; i < of->count; i++) {
 		const struct pv_plan_domain *d = of->v[i].value != NULL ? NULL : domain_of(w, of->v[i].key);
-		if (d == NULL || !d->grows_only)
+		if (d == NULL || !d->is_limited || has_expired(d, of->v[i].key))
 			of->v[to++] = of->v[i];
 	}
 	of->count = to;
@@ -125,7 +142,7 @@ static void count_losses(struct pv_maps_work *w, const struct pv_differences *of
 		if (d == NULL)
 			continue;
 		d->had++;
-		d->vanishing++;
+		d->vanishing += !has_expired(d, of->v[i].key);
 	}
 }
 

@@ -280,6 +280,7 @@ void pv_plan_free(struct pv_plan *p)
 	for (size_t i = 0; i < p->count; i++) {
 		pv_keys_free(&p->domains[i].keys);
 		pv_keys_free(&p->domains[i].refused);
+		pv_keys_free(&p->domains[i].expired);
 		pv_strings_free(&p->domains[i].patterns);
 	}
 	free(p->domains);

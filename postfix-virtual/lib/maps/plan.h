@@ -26,10 +26,12 @@ struct pv_plan_domain {
 	const char *account;	    /* the name of uid; NULL: not known (yet) */
 	struct pv_keys keys;	    /* of `virtual`; sorted */
 	struct pv_keys refused;	    /* of `virtual_refused`; sorted */
+	struct pv_keys expired;	    /* those of them whose day is over; sorted */
 	struct pv_strings patterns; /* pattern aliases; not for an alias */
 	size_t had, vanishing;	    /* old keys, and those of them that are not in keys */
 	bool meant;		    /* the caller is about to delete it: it may lose all keys */
 	bool grows_only; /* old keys stay beside the new ones: a line that may name one is unreadable, or */
+	bool is_wide;	 /* one user's change may change keys of other names (few.h) */
 	bool is_limited; /* too many would vanish */
 };
 

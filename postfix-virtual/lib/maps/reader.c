@@ -24,48 +24,75 @@ static bool frame_at(const char *s, size_t len, size_t at, struct frame *f)
 	return true;
 }
 
+void pv_slice_error(const struct pv_slice *said, struct pv_error *e)
+{
+	int len = said->len < PV_ERROR_TEXT ? (int)said->len : PV_ERROR_TEXT - 1;
+
+	(void)pv_fail(e, PV_TEMPORARY, "4.3.5", "%.*s", len, said->s);
+}
+
 void pv_files_error(const struct pv_domain_files *d, struct pv_error *e)
 {
-	int len = d->why.len < PV_ERROR_TEXT ? (int)d->why.len : PV_ERROR_TEXT - 1;
+	pv_slice_error(&d->why, e);
+}
 
-	(void)pv_fail(e, PV_TEMPORARY, "4.3.5", "%.*s", len, d->why.s);
+/* Where a file of this type belongs; NULL: it is none. */
+static struct pv_slice *place_of(struct pv_domain_files *d, char type)
+{
+	switch (type) {
+	case PV_FRAME_STANDARD:
+		return &d->standard;
+	case PV_FRAME_PASSWD:
+		return &d->passwd;
+	case PV_FRAME_CONF:
+		return &d->conf;
+	case PV_FRAME_PLACES:
+		return &d->places;
+	case PV_FRAME_ALIASES:
+		return &d->aliases[0];
+	case PV_FRAME_EXTRA_1:
+		return &d->aliases[1];
+	case PV_FRAME_EXTRA_2:
+		return &d->aliases[2];
+	case PV_FRAME_RESPONDERS:
+		return &d->responders;
+	case PV_FRAME_NO_MAIL:
+		return &d->texts[PV_READER_NO_MAIL];
+	case PV_FRAME_EXPIRED:
+		return &d->texts[PV_READER_EXPIRED];
+	default:
+		return NULL;
+	}
+}
+
+static bool take_user(struct pv_domain_files *d, const struct frame *f, size_t begin)
+{
+	if (d->users.s == NULL)
+		d->users.s = f->data.s - (f->next - begin - f->data.len);
+	else if (d->users.s + d->users.len + sizeof(struct pv_frame_head) != f->data.s)
+		return false;
+	d->users.len += f->next - begin;
+	return true;
 }
 
 /* A file comes once at most; users' files come together. Returns false for a child that keeps no rules. */
 static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 {
+	struct pv_slice *place = place_of(d, f->type);
+
+	if (place != NULL) {
+		if (place->s != NULL)
+			return false;
+		*place = f->data;
+		return true;
+	}
 	switch (f->type) {
-	case PV_FRAME_STANDARD:
-		if (d->standard.s != NULL)
-			return false;
-		d->standard = f->data;
-		return true;
-	case PV_FRAME_PASSWD:
-		if (d->passwd.s != NULL)
-			return false;
-		d->passwd = f->data;
-		return true;
-	case PV_FRAME_CONF:
-		if (d->conf.s != NULL)
-			return false;
-		d->conf = f->data;
-		return true;
-	case PV_FRAME_PLACES:
-		if (d->places.s != NULL)
-			return false;
-		d->places = f->data;
-		return true;
-	case PV_FRAME_ALIASES:
-		if (d->aliases.s != NULL)
-			return false;
-		d->aliases = f->data;
-		return true;
 	case PV_FRAME_USER:
-		if (d->users.s == NULL)
-			d->users.s = f->data.s - (f->next - begin - f->data.len);
-		else if (d->users.s + d->users.len + sizeof(struct pv_frame_head) != f->data.s)
+		return take_user(d, f, begin);
+	case PV_FRAME_DOUBT:
+		if (d->doubt_count == PV_READER_DOUBTS)
 			return false;
-		d->users.len += f->next - begin;
+		d->doubts[d->doubt_count++] = f->data;
 		return true;
 	case PV_FRAME_ERROR:
 		d->why = f->data;

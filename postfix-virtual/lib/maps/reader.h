@@ -18,9 +18,11 @@
 
 /* Limits of one domain. */
 #define PV_READER_PASSWD_MAX ((size_t)32 << 20) /* bytes of passwd, hashes included */
-#define PV_READER_ALIASES_MAX ((size_t)8 << 20)
+#define PV_READER_ALIASES_MAX ((size_t)8 << 20) /* bytes of each file of aliases */
+#define PV_READER_ALIASES_LINES 20000		/* entries of all of them */
 #define PV_READER_CONF_MAX ((size_t)64 << 10)	/* of domain.conf, and of a file in users/ */
 #define PV_READER_USERS_MAX 200000		/* files in users/ */
+#define PV_READER_RESPONDERS_MAX 20000		/* names in .files/ */
 #define PV_READER_DOMAIN_MAX ((size_t)11 << 20) /* bytes of all that is sent */
 #define PV_READER_LOGINS_MAX ((size_t)40 << 20) /* the same for PV_READER_LOGINS */
 
@@ -35,6 +37,11 @@ enum pv_reader_purpose {
 	PV_READER_LOGINS, /* passwd with its hashes, settings, and where each mailbox is; no aliases */
 };
 
+/* Files of aliases, in the order in which they are searched: `aliases`, and those of extra_aliases. */
+enum { PV_READER_ALIAS_FILES = 3, PV_READER_DOUBTS = 4 };
+/* Texts of the domain's own for those who write to an address that takes no mail. */
+enum pv_reader_text { PV_READER_NO_MAIL, PV_READER_EXPIRED, PV_READER_TEXTS };
+
 struct pv_slice {
 	const char *s; /* into struct pv_files; NULL: no such file */
 	size_t len;
@@ -47,8 +54,14 @@ struct pv_domain_files {
 	struct pv_slice standard; /* of a standard domain: `virtual`, and none of the others */
 	struct pv_slice passwd;	  /* the whole file, but for PV_READER_LOGINS with `*` for each hash */
 	struct pv_slice conf;	  /* domain.conf; s NULL: none */
-	struct pv_slice aliases;  /* s NULL: none */
-	struct pv_slice users;	  /* frames: go through them with pv_files_next_user() */
+	struct pv_slice aliases[PV_READER_ALIAS_FILES]; /* s NULL: none */
+	struct pv_slice responders;			/* names, each with a NUL behind it; s NULL: none */
+	struct pv_slice texts[PV_READER_TEXTS];		/* as they are written; s NULL: the host's */
+	/* What of the files of aliases and the responders could not be read, and why: there may be names in
+	 * it that are not known. pv_slice_error() */
+	struct pv_slice doubts[PV_READER_DOUBTS];
+	size_t doubt_count;
+	struct pv_slice users; /* frames: go through them with pv_files_next_user() */
 	/* PV_READER_LOGINS: a letter for each user of passwd, in its order: where the mailbox is. h: the
 	 * home, m: mail_directory, s: the spool; the capital where it is a Maildir; ?: it cannot be said. */
 	struct pv_slice places;
@@ -67,8 +80,9 @@ struct pv_reader_account {
 	gid_t gid;
 };
 
-/* Why it is not ok: what the child said, made presentable; always PV_TEMPORARY. */
+/* Why it is not ok, or one of its doubts: what the child said, made presentable; always PV_TEMPORARY. */
 void pv_files_error(const struct pv_domain_files *d, struct pv_error *e);
+void pv_slice_error(const struct pv_slice *said, struct pv_error *e);
 
 /* The next file of users/: *u whose it is, *text its content. Start with *at = 0. Returns false at the end.
  */

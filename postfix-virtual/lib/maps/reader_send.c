@@ -15,23 +15,12 @@
 /* Kept back of a domain's bytes: the heads of frames, a user's name, an error. */
 enum { FRAMES_ROOM = 4096, READY_MAX = 65536 };
 
-struct sender {
-	struct pv_store store; /* opened anew: the parent's descriptors are closed here */
-	uid_t uid;
-	int out;
-	enum pv_reader_purpose purpose;
-	size_t domain;
-	size_t sent, sent_before; /* bytes in all, and up to the last domain's end */
-	struct pv_buf text;	  /* of one file */
-	struct pv_buf ready;	  /* to be written: a domain's small files go out together */
-};
-
 static enum pv_class fail_write(struct pv_error *e)
 {
 	return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "send the domain's files");
 }
 
-static enum pv_class write_ready(struct sender *s, struct pv_error *e)
+static enum pv_class write_ready(struct pv_sender *s, struct pv_error *e)
 {
 	enum pv_class c = pv_buf_check(&s->ready, "what is to be sent", e);
 
@@ -41,8 +30,8 @@ static enum pv_class write_ready(struct sender *s, struct pv_error *e)
 	return c;
 }
 
-static enum pv_class send_frame(struct sender *s, char type, const char *name, const char *data, size_t len,
-				struct pv_error *e)
+static enum pv_class send_frame(struct pv_sender *s, char type, const char *name, const char *data,
+				size_t len, struct pv_error *e)
 {
 	size_t name_len = name == NULL ? 0 : strlen(name) + 1;
 	struct pv_frame_head head = { .len = (uint32_t)(name_len + len),
@@ -62,6 +51,31 @@ static enum pv_class send_frame(struct sender *s, char type, const char *name, c
 	return c;
 }
 
+enum pv_class pv_send_text(struct pv_sender *s, char type, const char *name, const char *where,
+			   const char *file, struct pv_error *e)
+{
+	const bool has_hashes = s->purpose == PV_READER_LOGINS;
+	const size_t max = has_hashes ? PV_READER_LOGINS_MAX : PV_READER_DOMAIN_MAX;
+
+	if (s->text.len > max - FRAMES_ROOM || s->sent - s->sent_before > max - FRAMES_ROOM - s->text.len)
+		return pv_fail(
+			e, PV_TEMPORARY, "4.3.5",
+			"%s%s%s: with it the domain's files, %s the hashes, are larger than %zu bytes: "
+			"make them smaller, or divide the domain",
+			where != NULL ? where : "", where != NULL ? "/" : "", file,
+			has_hashes ? "with" : "without", max);
+	return send_frame(s, type, name, s->text.s, s->text.len, e);
+}
+
+enum pv_class pv_send_doubt(struct pv_sender *s, const struct pv_error *why, struct pv_error *e)
+{
+	if (s->doubts++ == PV_READER_DOUBTS) {
+		*e = *why;
+		return PV_TEMPORARY;
+	}
+	return send_frame(s, PV_FRAME_DOUBT, NULL, why->text, strlen(why->text), e);
+}
+
 /* One of the files that the child reads. */
 struct wanted {
 	const char *file;
@@ -71,7 +85,7 @@ struct wanted {
 };
 
 /* Send a file of a folder, if there is one. */
-static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trust *trust,
+static enum pv_class send_file(struct pv_sender *s, int dirfd, const struct pv_trust *trust,
 			       const struct wanted *w, bool *found_r, struct pv_error *e)
 {
 	struct stat st;
@@ -92,20 +106,13 @@ static enum pv_class send_file(struct sender *s, int dirfd, const struct pv_trus
 	(void)close(fd);
 	if (c != PV_OK)
 		return c;
-	bool has_hashes = s->purpose == PV_READER_LOGINS;
-	if (w->type == PV_FRAME_PASSWD && !has_hashes)
+	if (w->type == PV_FRAME_PASSWD && s->purpose != PV_READER_LOGINS)
 		pv_passwd_drop_hashes(&s->text);
-	const size_t max = has_hashes ? PV_READER_LOGINS_MAX : PV_READER_DOMAIN_MAX;
-	if (s->text.len > max - FRAMES_ROOM || s->sent - s->sent_before > max - FRAMES_ROOM - s->text.len)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "%s/%s: with it the domain's files, %s the hashes, are larger than %zu bytes: "
-			       "make them smaller, or divide the domain",
-			       trust->where, w->file, has_hashes ? "with" : "without", max);
-	return send_frame(s, w->type, w->name, s->text.s, s->text.len, e);
+	return pv_send_text(s, w->type, w->name, trust->where, w->file, e);
 }
 
 /* Names that are no user's (temporary files, what an editor left) are passed over. */
-static enum pv_class send_each_user(struct sender *s, DIR *dir, const struct pv_trust *trust,
+static enum pv_class send_each_user(struct pv_sender *s, DIR *dir, const struct pv_trust *trust,
 				    struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
@@ -131,7 +138,7 @@ static enum pv_class send_each_user(struct sender *s, DIR *dir, const struct pv_
 	return c;
 }
 
-static enum pv_class send_users(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+static enum pv_class send_users(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
 {
 	char path[sizeof f->path + sizeof "/users"];
 	int o_path;
@@ -156,7 +163,7 @@ static enum pv_class send_users(struct sender *s, const struct pv_folder *f, str
 }
 
 /* Send a file without which there is no domain. */
-static enum pv_class send_main_file(struct sender *s, const struct pv_folder *f, const struct wanted *w,
+static enum pv_class send_main_file(struct pv_sender *s, const struct pv_folder *f, const struct wanted *w,
 				    const char *mend, struct pv_error *e)
 {
 	bool found;
@@ -168,7 +175,7 @@ static enum pv_class send_main_file(struct sender *s, const struct pv_folder *f,
 }
 
 /* Behind passwd, whose text is still there. */
-static enum pv_class send_places(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+static enum pv_class send_places(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
 {
 	struct pv_buf places = PV_BUF_INIT(PV_READER_PASSWD_MAX);
 
@@ -179,28 +186,40 @@ static enum pv_class send_places(struct sender *s, const struct pv_folder *f, st
 	return c;
 }
 
-/* What most domains have none of. To find each missing takes longer than to read `passwd`. */
-static enum pv_class send_optional(struct sender *s, const struct pv_folder *f, struct pv_error *e)
+/* domain.conf, which is kept: it names other files. */
+static enum pv_class send_conf(struct pv_sender *s, const struct pv_folder *f, struct pv_buf *conf,
+			       struct pv_error *e)
 {
-	static const struct wanted files[] = {
-		{ "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL },
-		{ "aliases", PV_FRAME_ALIASES, PV_READER_ALIASES_MAX, NULL },
-	};
-	enum { CONF, ALIASES, USERS, COUNT };
-	static const char *const names[COUNT] = { "domain.conf", "aliases", "users" };
+	static const struct wanted wanted = { "domain.conf", PV_FRAME_CONF, PV_READER_CONF_MAX, NULL };
+	bool found;
+
+	enum pv_class c = send_file(s, f->fd, &f->trust, &wanted, &found, e);
+	if (c == PV_OK && found)
+		pv_buf_add(conf, s->text.s, s->text.len);
+	return c;
+}
+
+/* What most domains have none of. To find each missing takes longer than to read `passwd`. */
+static enum pv_class send_optional(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	enum { CONF, ALIASES, USERS, MESSAGES, COUNT };
+	static const char *const names[COUNT] = { "domain.conf", "aliases", "users", "messages" };
+	struct pv_buf conf = PV_BUF_INIT(PV_READER_CONF_MAX);
 	enum pv_class c = PV_OK;
 	unsigned holds;
-	bool found;
 
 	if (!pv_folder_holds(f, names, COUNT, &holds))
 		holds = ~0U;
-	for (unsigned i = CONF; c == PV_OK && i <= ALIASES; i++)
-		if ((holds & 1U << i) != 0 && (i != ALIASES || s->purpose == PV_READER_KEYS))
-			c = send_file(s, f->fd, &f->trust, &files[i], &found, e);
+	if ((holds & 1U << CONF) != 0)
+		c = send_conf(s, f, &conf, e);
+	if (c == PV_OK && s->purpose != PV_READER_LOGINS)
+		c = pv_send_mail_files(s, f, &conf, (holds & 1U << ALIASES) != 0,
+				       (holds & 1U << MESSAGES) != 0, e);
+	pv_buf_free(&conf);
 	return c == PV_OK && (holds & 1U << USERS) != 0 ? send_users(s, f, e) : c;
 }
 
-static enum pv_class send_files(struct sender *s, const struct pv_folder *f, bool standard,
+static enum pv_class send_files(struct pv_sender *s, const struct pv_folder *f, bool standard,
 				struct pv_error *e)
 {
 	static const struct wanted addresses = { PV_STANDARD_FILE, PV_FRAME_STANDARD, PV_STANDARD_FILE_MAX,
@@ -217,7 +236,7 @@ static enum pv_class send_files(struct sender *s, const struct pv_folder *f, boo
 }
 
 /* The folder may have changed since root looked at it. */
-static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, bool standard,
+static enum pv_class send_folder(struct pv_sender *s, const struct pv_domain *d, bool standard,
 				 struct pv_error *e)
 {
 	struct pv_folder f;
@@ -236,13 +255,14 @@ static enum pv_class send_folder(struct sender *s, const struct pv_domain *d, bo
 }
 
 /* One domain: its files, or why not, and its end. */
-static enum pv_class send_domain(struct sender *s, const struct pv_domain *d, bool standard,
+static enum pv_class send_domain(struct pv_sender *s, const struct pv_domain *d, bool standard,
 				 struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
 	struct pv_error why;
 
 	s->sent_before = s->sent;
+	s->doubts = 0;
 	if (send_folder(s, d, standard, &why) != PV_OK)
 		c = send_frame(s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
 	if (c == PV_OK)
@@ -253,12 +273,13 @@ static enum pv_class send_domain(struct sender *s, const struct pv_domain *d, bo
 
 enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, struct pv_error *e)
 {
-	struct sender s = { .store = *order->store,
-			    .uid = order->uid,
-			    .out = out_fd,
-			    .purpose = order->purpose,
-			    .text = PV_BUF_INIT(PV_READER_PASSWD_MAX),
-			    .ready = PV_BUF_INIT(READY_MAX + FRAMES_ROOM) };
+	struct pv_sender s = { .store = *order->store,
+			       .uid = order->uid,
+			       .out = out_fd,
+			       .purpose = order->purpose,
+			       .spool = -2,
+			       .text = PV_BUF_INIT(PV_READER_PASSWD_MAX),
+			       .ready = PV_BUF_INIT(READY_MAX + FRAMES_ROOM) };
 	const int64_t end = pv_now_ms() + PV_READER_ENOUGH_MS;
 	enum pv_class c = PV_OK;
 
@@ -274,5 +295,7 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 	pv_buf_free_zero(&s.text);
 	pv_buf_free_zero(&s.ready);
 	(void)close(s.store.dirfd);
+	if (s.spool >= 0)
+		(void)close(s.spool);
 	return c;
 }

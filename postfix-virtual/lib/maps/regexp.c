@@ -172,7 +172,8 @@ static void free_text(struct pv_regexp_text *t)
 	pv_buf_free(&t->blocks);
 	pv_buf_free(&t->lines);
 	free(t->starts);
-	*t = (struct pv_regexp_text){ .blocks = PV_BUF_INIT(PV_MAP_TEXT_MAX), .lines = PV_BUF_INIT(PV_MAP_TEXT_MAX) };
+	*t = (struct pv_regexp_text){ .blocks = PV_BUF_INIT(PV_MAP_TEXT_MAX),
+				      .lines = PV_BUF_INIT(PV_MAP_TEXT_MAX) };
 }
 
 /* The lines of all blocks, nested. */
@@ -296,7 +297,8 @@ static bool is_as_before(const struct pv_maps_work *w)
 enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e)
 {
 	struct pv_expressions l = { 0 };
-	struct pv_regexp_text t = { .blocks = PV_BUF_INIT(PV_MAP_TEXT_MAX), .lines = PV_BUF_INIT(PV_MAP_TEXT_MAX) };
+	struct pv_regexp_text t = { .blocks = PV_BUF_INIT(PV_MAP_TEXT_MAX),
+				    .lines = PV_BUF_INIT(PV_MAP_TEXT_MAX) };
 
 	w->regexp = (struct pv_buf)PV_BUF_INIT(PV_MAP_TEXT_MAX);
 	enum pv_class c = find_names(w, &l, e);

@@ -1,0 +1,111 @@
+/*
+ * making.h: inside of maps/, for the files domain_*.c: one domain on its way from its files to its keys.
+ */
+#ifndef PV_MAPS_MAKING_H
+#define PV_MAPS_MAKING_H
+
+#include "maps/domain_settings.h"
+#include "maps/plan.h"
+#include "maps/reader.h"
+#include "store/passwd.h"
+
+#include <limits.h>
+
+/* A user's full name, as an address. */
+struct pv_full_name {
+	const char *local;
+	struct pv_user user;
+	unsigned line;
+	const char *target;
+	int closed; /* as in pv_some_users */
+};
+
+/* An address that is the domain's and takes no mail. */
+struct pv_shut {
+	const char *key;
+	const char *target; /* where a key would lead; NULL: none can */
+	enum pv_reader_text why;
+};
+
+struct pv_making {
+	struct pv_maps_work *w;
+	struct pv_plan_domain *d;
+	const struct pv_domain_files *files;
+	const struct pv_registry_entry *says; /* `domains`, or its defaults */
+	/* In the arena: `account+`, `--domain@virtual.invalid` and `@domain`; what is between them is a name.
+	 */
+	const char *before, *behind, *at;
+	struct pv_domain_conf conf;
+	struct pv_day today;
+	struct pv_some_users closed; /* users whose mail is not taken */
+	struct pv_keys fresh;	     /* not yet in d->keys, none of them twice */
+	struct pv_shut *shut;
+	size_t shut_count;
+	bool catches_all;  /* there is a key for all other names */
+	size_t complaints; /* about lines: pv_making_blame() */
+	size_t patterns, bad_patterns;
+	bool patterns_over; /* no more of them are looked at */
+	struct pv_full_name *full_names;
+	size_t full_name_count;
+	char path[PATH_MAX]; /* of the folder */
+};
+
+enum { PV_MAKING_COMPLAINTS_MAX = 10 }; /* more is no mistake of somebody's hand */
+
+/* --- making.c. All: PV_TEMPORARY: no memory. --- */
+
+/* Fill in before, behind and at; w and d are there. */
+enum pv_class pv_making_start(struct pv_making *m, struct pv_error *e);
+
+/* Where something stands, for complaints. */
+struct pv_place {
+	const char *file;
+	unsigned line;
+};
+
+/* The target account+user--domain+tag, in the arena; tag: a delimiter and what stands behind it, or "". NULL
+ * in *target_r, with a complaint: user and domain are too long. */
+enum pv_class pv_making_target(struct pv_making *m, const struct pv_user *u, const char *tag,
+			       const struct pv_place *at, const char **target_r, struct pv_error *e);
+/* Add local@domain, which is not there yet; value lives as long as the run. */
+enum pv_class pv_making_add(struct pv_making *m, const char *local, const char *value, struct pv_error *e);
+/* local@domain is the domain's, and takes no mail. An address that is added goes before one that is shut. */
+enum pv_class pv_making_shut(struct pv_making *m, const char *local, const char *target,
+			     enum pv_reader_text why, struct pv_error *e);
+/* Something about local is wrong: it keeps the key that it had, if it had one. */
+enum pv_class pv_making_keep(struct pv_making *m, const char *local, struct pv_error *e);
+/* What was added comes into d->keys, sorted. */
+enum pv_class pv_making_settle(struct pv_making *m, struct pv_error *e);
+/* The value of local@domain in d->keys, or NULL. */
+const char *pv_making_get(const struct pv_making *m, const char *local);
+/* Is it shut? */
+const struct pv_shut *pv_making_find_shut(const struct pv_making *m, const char *local);
+/* Is the address the host's in this domain? Then nobody of that name gets its mail. */
+bool pv_making_is_hosts(const struct pv_making *m, const struct pv_user *u);
+/* A complaint about the domain. */
+enum pv_class pv_making_complain(struct pv_making *m, struct pv_error *why, struct pv_error *e);
+/* One about a line: where there are very many only the first are said, but for a run that checks. */
+enum pv_class pv_making_blame(struct pv_making *m, struct pv_error *why, struct pv_error *e);
+void pv_making_free(struct pv_making *m);
+
+/* domain_patterns.c: a pattern alias, as one line. One that is refused is left out, with a complaint that
+ * names file, line and column; of too many the rest is not looked at. */
+enum pv_class pv_making_pattern(struct pv_making *m, const struct pv_place *at, const char *pattern,
+				struct pv_error *e);
+/* domain_names.c: remember the full name of a user, who has that target. */
+enum pv_class pv_making_note_name(struct pv_making *m, const struct pv_passwd_entry *p, unsigned line,
+				  const char *target, int closed, struct pv_error *e);
+
+/* --- the names, in this order --- */
+
+/* domain_aliases.c: of the files of aliases. d->keys: the users. */
+enum pv_class pv_making_aliases(struct pv_making *m, struct pv_error *e);
+/* domain_names.c: full names, and responders with neither user nor alias. */
+enum pv_class pv_making_full_names(struct pv_making *m, struct pv_error *e);
+enum pv_class pv_making_responders(struct pv_making *m, struct pv_error *e);
+/* domain_fallback.c: all others. */
+enum pv_class pv_making_fallback(struct pv_making *m, struct pv_error *e);
+/* domain_refused.c: those that take no mail: d->refused, and keys where others get all that is unknown. */
+enum pv_class pv_making_refused(struct pv_making *m, struct pv_error *e);
+
+#endif
