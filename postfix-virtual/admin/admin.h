@@ -55,10 +55,16 @@ enum option_id {
 	OPT_ZONES,
 	OPT_SMTP_PORT,
 	OPT_POP3_PORT,
+	OPT_COMMENT,
+	OPT_EXPIRES,
+	OPT_FILE,
 	OPT_COUNT
 };
 
 #define OPT(id) (1ull << (id))
+
+/* Words of a command line: an alias may have many targets. */
+enum { WORDS_MAX = 600 };
 
 struct admin;
 
@@ -77,7 +83,7 @@ struct admin {
 	const char *dir; /* -c */
 	bool dry, json;
 	const char *options[OPT_COUNT]; /* a value, "" for a switch, NULL: not given */
-	char *objects[18];
+	char *objects[WORDS_MAX];
 	int object_count;
 
 	struct pv_store store;	 /* NEED_STORE */
@@ -94,6 +100,8 @@ struct admin {
 
 /* json_string() of a text that may be no UTF-8: what is none becomes `?`. */
 json_t *json_text(const char *s);
+/* Append s[0..len), which may be anybody's work, without what speaks to a terminal. */
+void put_silent(struct pv_buf *out, const char *s, size_t len);
 /* Add a field to an object; never fails: without memory, printing fails. */
 void put_text(json_t *object, const char *name, const char *value);
 void put_bool(json_t *object, const char *name, bool value);
@@ -143,6 +151,15 @@ enum pv_class user_rename(struct admin *a, struct pv_error *e);
 enum pv_class user_disable(struct admin *a, struct pv_error *e);
 enum pv_class user_enable(struct admin *a, struct pv_error *e);
 enum pv_class user_delete(struct admin *a, struct pv_error *e);
+enum pv_class user_set(struct admin *a, struct pv_error *e);
+enum pv_class alias_add(struct admin *a, struct pv_error *e);
+enum pv_class alias_set(struct admin *a, struct pv_error *e);
+enum pv_class alias_list(struct admin *a, struct pv_error *e);
+enum pv_class alias_delete(struct admin *a, struct pv_error *e);
+enum pv_class mailbox_show(struct admin *a, struct pv_error *e);
+enum pv_class mailbox_verify(struct admin *a, struct pv_error *e);
+enum pv_class mailbox_repair(struct admin *a, struct pv_error *e);
+enum pv_class mailbox_convert(struct admin *a, struct pv_error *e);
 enum pv_class nightly_run(struct admin *a, struct pv_error *e);
 enum pv_class config_run(struct admin *a, struct pv_error *e);
 enum pv_class dovecot_config_run(struct admin *a, struct pv_error *e);

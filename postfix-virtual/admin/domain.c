@@ -3,6 +3,7 @@
 #include "address/idn.h"
 #include "change/account.h"
 #include "change/read.h"
+#include "settings.h"
 #include "store/folder.h"
 #include "store/registry.h"
 
@@ -207,32 +208,35 @@ static void put_registry(json_t *o, const struct pv_registry_entry *entry)
 		put_number(o, "max_quota", entry->max_quota);
 }
 
-static enum pv_class show_folder(struct admin *a, const struct pv_folder *f, struct pv_error *e)
+static enum pv_class show_folder(struct admin *a, const struct pv_domain *d,
+				 const struct pv_registry_entry *entry, struct pv_error *e)
 {
-	struct pv_account account;
 	struct pv_users users;
-	bool found;
+	struct place p;
 
-	put_text(a->result, "settings", f->path);
-	enum pv_class c = pv_account_by_uid(f->uid, &account, &found, e);
-	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s belongs to uid %lu, which has no account", f->path,
-			    (unsigned long)f->uid);
-	if (c != PV_OK)
+	enum pv_class c = open_place(a, d, &p, e);
+	if (c != PV_OK) {
+		close_place(&p);
 		return c;
-	put_text(a->result, "account", account.name);
-	put_text(a->result, "home", account.home);
-	c = pv_users_read(f, &account, &users, e);
+	}
+	put_text(a->result, "settings", p.folder.path);
+	put_text(a->result, "account", p.account.name);
+	put_text(a->result, "home", p.account.home);
+	c = pv_users_read(&p.folder, &p.account, &users, e);
 	if (c == PV_OK)
 		put_number(a->result, "users", users.count);
 	pv_users_free(&users);
+	if (c == PV_OK) {
+		put_registry(a->result, entry);
+		c = put_settings(a, &p, NULL, e);
+	}
+	close_place(&p);
 	return c;
 }
 
 enum pv_class domain_show(struct admin *a, struct pv_error *e)
 {
 	struct pv_registry_entry entry;
-	struct pv_folder f;
 	struct pv_domain d;
 	bool found;
 
@@ -247,16 +251,6 @@ enum pv_class domain_show(struct admin *a, struct pv_error *e)
 		put_text(a->result, "alias_of", entry.alias_of.s);
 		return PV_OK;
 	}
-	c = pv_folder_open(&a->store, &d, &f, e);
-	if (c == PV_OK && f.fd < 0)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s is no domain here: postfix-virtual domain add %s", d.s,
-			    d.s);
-	if (c == PV_OK)
-		c = show_folder(a, &f, e);
-	if (c == PV_OK)
-		put_registry(a->result, &entry);
-	if (c == PV_OK)
-		c = put_aliases(a, &d, e);
-	pv_folder_close(&f);
-	return c;
+	c = show_folder(a, &d, &entry, e);
+	return c == PV_OK ? put_aliases(a, &d, e) : c;
 }

@@ -45,6 +45,9 @@ static const struct {
 	[OPT_ZONES] = { "--zones", "FILE", "look for zones that are no domain: a list, or named.conf" },
 	[OPT_SMTP_PORT] = { "--smtp-port", "PORT", "where SMTP answers (25); 0: not asked" },
 	[OPT_POP3_PORT] = { "--pop3-port", "PORT", "where POP3 answers (110); 0: not asked" },
+	[OPT_COMMENT] = { "--comment", "TEXT", "what the alias is for" },
+	[OPT_EXPIRES] = { "--expires", "DATE", "the last day of it, as 2026-12-31; empty: none" },
+	[OPT_FILE] = { "--file", "1|2", "in the first or second of extra_aliases, not in aliases" },
 };
 
 #define PASSWORD_OPTIONS (OPT(OPT_PASSWORD_STDIN) | OPT(OPT_RANDOM) | OPT(OPT_HASH))
@@ -52,6 +55,7 @@ static const struct {
 	(OPT(OPT_ALL) | OPT(OPT_FIX) | OPT(OPT_CHANGES) | OPT(OPT_MAIL) | OPT(OPT_PLUGIN) |                  \
 	 OPT(OPT_RESOLVER) | OPT(OPT_ADDRESSES) | OPT(OPT_SELECTOR) | OPT(OPT_ZONES) | OPT(OPT_SMTP_PORT) |  \
 	 OPT(OPT_POP3_PORT))
+#define ALIAS_OPTIONS (OPT(OPT_COMMENT) | OPT(OPT_EXPIRES) | OPT(OPT_FILE))
 #define AS_ROOT (NEED_ROOT | NEED_STORE | NEED_TIDY)
 
 static const struct command commands[] = {
@@ -68,7 +72,7 @@ static const struct command commands[] = {
 	{ "domain", "delete", domain_delete, AS_ROOT, 1, OPT(OPT_YES), "NAME",
 	  "delete a domain; settings and mail stay in the trash for 30 days" },
 	{ "domain", "set", domain_set, AS_ROOT, -2, 0, "DOMAIN NAME=VALUE ...",
-	  "change what the file domains says of a domain; nothing behind `=`: the default" },
+	  "change what domains and domain.conf say of a domain; nothing behind `=`: the default" },
 	{ "domain", "alias", domain_alias, AS_ROOT, 2, 0, "NAME DOMAIN",
 	  "make a name another name of a domain" },
 	{ "host-addresses", "list", host_addresses_list, NEED_STORE, 0, 0, "",
@@ -82,6 +86,8 @@ static const struct command commands[] = {
 	{ "user", "list", user_list, AS_ROOT, 1, OPT(OPT_LAST) | OPT(OPT_UNUSED), "DOMAIN",
 	  "print all users of a domain" },
 	{ "user", "show", user_show, AS_ROOT, 1, 0, "ADDRESS", "print what is known of a user" },
+	{ "user", "set", user_set, AS_ROOT, -2, 0, "ADDRESS NAME=VALUE ...",
+	  "change a user's own settings; nothing behind `=`: the default" },
 	{ "user", "password", user_password, AS_ROOT, 1,
 	  PASSWORD_OPTIONS | OPT(OPT_HASH_ALL) | OPT(OPT_PLAIN), "ADDRESS|DOMAIN",
 	  "give a user another password, or hash those of a domain" },
@@ -94,6 +100,12 @@ static const struct command commands[] = {
 	{ "user", "enable", user_enable, AS_ROOT, 1, 0, "ADDRESS", "take a user's mail and login again" },
 	{ "user", "delete", user_delete, AS_ROOT, 1, OPT(OPT_YES), "ADDRESS",
 	  "delete a user; the mailbox stays in the trash for 30 days" },
+	{ "alias", "add", alias_add, AS_ROOT, -2, ALIAS_OPTIONS, "NAME@DOMAIN TARGET ...",
+	  "make an alias: mail for NAME goes to each TARGET" },
+	{ "alias", "set", alias_set, AS_ROOT, -1, ALIAS_OPTIONS, "NAME@DOMAIN [TARGET ...]",
+	  "give an alias other targets, another comment or last day; make it where it is missing" },
+	{ "alias", "list", alias_list, AS_ROOT, 1, 0, "DOMAIN", "print all aliases of a domain" },
+	{ "alias", "delete", alias_delete, AS_ROOT, 1, OPT(OPT_FILE), "NAME@DOMAIN", "delete an alias" },
 	{ "nightly", NULL, nightly_run, AS_ROOT, 0, 0, "",
 	  "do what is due each night: trash, history, tables, unfinished changes" },
 	{ "config", NULL, config_run, NEED_STORE, 0, 0, "",
@@ -226,7 +238,7 @@ static bool take_global(struct admin *a, char **words, int *at, bool *help, bool
 }
 
 struct line {
-	char *words[18]; /* noun, verb, objects */
+	char *words[WORDS_MAX]; /* noun, verb, objects */
 	int count;
 	unsigned long long given;
 	bool help, version;

@@ -3,9 +3,9 @@
 #include "address/idn.h"
 #include "auth/session.h"
 #include "base/table.h"
-#include "change/account.h"
 #include "change/read.h"
 #include "maps/dovecot.h"
+#include "settings.h"
 #include "store/password.h"
 
 #include <unistd.h>
@@ -222,32 +222,22 @@ enum pv_class user_delete(struct admin *a, struct pv_error *e)
 }
 
 struct domain_view {
-	struct pv_folder folder;
-	struct pv_account account;
+	struct place place;
 	struct pv_users users;
 };
 
 static void close_view(struct domain_view *v)
 {
 	pv_users_free(&v->users);
-	pv_folder_close(&v->folder);
+	close_place(&v->place);
 }
 
 static enum pv_class open_view(const struct admin *a, const struct pv_domain *d, struct domain_view *v,
 			       struct pv_error *e)
 {
-	bool found;
-
 	v->users = (struct pv_users){ .text = PV_BUF_INIT(0) };
-	enum pv_class c = pv_folder_open(&a->store, d, &v->folder, e);
-	if (c == PV_OK && v->folder.fd < 0)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s is no domain here: postfix-virtual domain list", d->s);
-	if (c == PV_OK)
-		c = pv_account_by_uid(v->folder.uid, &v->account, &found, e);
-	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s belongs to uid %lu, which has no account",
-			    v->folder.path, (unsigned long)v->folder.uid);
-	return c == PV_OK ? pv_users_read(&v->folder, &v->account, &v->users, e) : c;
+	enum pv_class c = open_place(a, d, &v->place, e);
+	return c == PV_OK ? pv_users_read(&v->place.folder, &v->place.account, &v->users, e) : c;
 }
 
 /* Who is listed, and how. */
@@ -365,10 +355,12 @@ enum pv_class user_show(struct admin *a, struct pv_error *e)
 		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
 			    address.user.s, address.domain.s, address.domain.s);
 	if (c == PV_OK)
-		c = pv_mailbox_look(&a->store, &v.folder, &v.account, u, &m, e);
+		c = pv_mailbox_look(&a->store, &v.place.folder, &v.place.account, u, &m, e);
 	a->result = json_object();
-	if (c == PV_OK)
+	if (c == PV_OK) {
 		describe(a, &address.domain, u, &m);
+		c = put_settings(a, &v.place, &u->user, e);
+	}
 	close_view(&v);
 	return c;
 }

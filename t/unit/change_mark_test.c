@@ -19,6 +19,13 @@ static struct pv_mark a_mark(void)
 		       "2026-11-20T09:56:12Z root local user rename abc@kvt.dk def");
 	(void)snprintf(m.words, sizeof m.words, "max_users=50 own=");
 	(void)snprintf(m.event, sizeof m.event, "1795168572-000000001-42");
+	(void)snprintf(m.settings, sizeof m.settings,
+		       "filter=/bin/x -a \"b c\" = # d\nquota=\nforward=x@y.dk\n");
+	(void)snprintf(m.alias.name, sizeof m.alias.name, "o'br: \"ien # = \\");
+	(void)snprintf(m.alias.file, sizeof m.alias.file, "more");
+	(void)snprintf(m.alias.targets, sizeof m.alias.targets, "abc, \"|/bin/x -y\", \\def");
+	(void)snprintf(m.alias.comment, sizeof m.alias.comment, "# 1 = 2");
+	(void)snprintf(m.alias.expires, sizeof m.alias.expires, "2026-12-31");
 	return m;
 }
 
@@ -30,10 +37,11 @@ static void a_mark_is_read_back(void **state)
 	struct stat st;
 	bool found;
 
-	for (int kind = 0; kind <= PV_MARK_HOST_DELETE; kind++) {
+	for (int kind = 0; kind < PV_MARK_KINDS; kind++) {
 		m.kind = (enum pv_mark_kind)kind;
 		m.sub_domains = kind % 2 == 0;
 		m.unclear = kind % 3 == 0;
+		m.no_key = kind % 5 == 0;
 		assert_int_equal(pv_mark_write(s->fd, &m, &e), PV_OK);
 		assert_int_equal(pv_mark_read(s->fd, &m.domain, &back, &found, &e), PV_OK);
 		assert_true(found);
@@ -48,6 +56,13 @@ static void a_mark_is_read_back(void **state)
 		assert_string_equal(back.hash, m.hash);
 		assert_string_equal(back.words, m.words);
 		assert_string_equal(back.event, m.event);
+		assert_int_equal(back.no_key, m.no_key);
+		assert_string_equal(back.settings, m.settings);
+		assert_string_equal(back.alias.name, m.alias.name);
+		assert_string_equal(back.alias.file, m.alias.file);
+		assert_string_equal(back.alias.targets, m.alias.targets);
+		assert_string_equal(back.alias.comment, m.alias.comment);
+		assert_string_equal(back.alias.expires, m.alias.expires);
 		assert_string_equal(back.history, m.history);
 	}
 	assert_int_equal(fstatat(s->fd, "kvt.dk", &st, 0), 0);
@@ -71,6 +86,9 @@ static void a_damaged_mark_is_an_error(void **state)
 		"change = user add\nevent = ../x\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = domain set\nuid = 0\nwhen = 1\nhistory = x\n",
 		"change = user add\nuser = ../x\nuid = 1\nwhen = 1\nhistory = x\n",
+		"change = alias set\nfile = ../x\nuid = 1\nwhen = 1\nhistory = x\n",
+		"change = alias set\nfile = .x\nuid = 1\nwhen = 1\nhistory = x\n",
+		"change = alias set\nno_key = maybe\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = user add\nuid = 1\nwhen = 1\nhistory = x\nmore = x\n",
 		"change\n",
 	};

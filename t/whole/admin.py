@@ -25,7 +25,9 @@ OTHER = HASH[:-1] + "."
 ELSEWHERE = {"doctor": "postfix/doctor.py", "user apop": "whole/logins.py", "dovecot-config": "whole/logins.py", "setup": "postfix/setup.py", "domain set": "whole/domain.py", "domain alias": "whole/domain.py",
              "host-addresses list": "whole/domain.py", "host-addresses set": "whole/domain.py",
              "host-addresses delete": "whole/domain.py",
-             "nightly": "whole/nightly.py"}
+             "nightly": "whole/nightly.py", "user set": "whole/user_set.py", "alias add": "whole/alias.py", "alias set": "whole/alias.py",
+             "alias list": "whole/alias.py", "alias delete": "whole/alias.py", "mailbox show": "whole/mailbox.py",
+             "mailbox verify": "whole/mailbox.py", "mailbox repair": "whole/mailbox.py", "mailbox convert": "whole/mailbox.py"}
 
 exercised = set()
 
@@ -159,7 +161,7 @@ def walk(h):
     write(f"{home}/.forward+a--kvt.dk.eu", "/home/account/x\n", 0o600, a)
     table(h, [("domain|delete|kvt.dk|--yes", (0, "domain kvt.dk deleted\n", lambda e: e.count("for 30 days") == 2)),
               ("domain|delete|kvt.dk|--yes", (1, "", said("kvt.dk is no domain here"))),
-              ("domain|show|kvt.dk", (1, "", said("kvt.dk is no domain here: postfix-virtual domain add kvt.dk")))])
+              ("domain|show|kvt.dk", (1, "", said("kvt.dk is no domain here: postfix-virtual domain list")))])
     equal("no key is left", keys(h), [])
     equal("settings and mail are in the trash", [len(os.listdir(f"{p}/.trash")) for p in (h.etc, h.spool)], [2, 2])
     equal("the line in domains is gone", read(f"{h.etc}/domains"), b"")
@@ -250,8 +252,8 @@ def refusals(h):
 
 
 def command_line(h):
-    words = "setup, adopt, domain, host-addresses, user, nightly, config, dovecot-config, explain, doctor"
-    verbs = "add, list, show, password, apop, rename, disable, enable, delete"
+    words = "setup, adopt, domain, host-addresses, user, alias, nightly, config, dovecot-config, explain, doctor"
+    verbs = "add, list, show, set, password, apop, rename, disable, enable, delete"
     table(h, [
         ("frob", (2, "", usage(f"`frob` is no command; possible are: {words}"))),
         ("user", (2, "", usage(f"a command is missing; possible are: {verbs}"))),

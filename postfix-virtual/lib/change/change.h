@@ -60,8 +60,8 @@ enum pv_class pv_domain_add(struct pv_change *c, const struct pv_domain *d, cons
  * line in `domains` goes. */
 enum pv_class pv_domain_delete(struct pv_change *c, const struct pv_domain *d, struct pv_error *e);
 
-/* Change what `domains` says of d: words `name=value`, nothing behind the `=` for the default. All or none.
- */
+/* Change what `domains` and domain.conf say of d: words `name=value`, nothing behind the `=` for the default.
+ * All or none. */
 enum pv_class pv_domain_set(struct pv_change *c, const struct pv_domain *d, char *const words[], size_t count,
 			    struct pv_error *e);
 
@@ -130,5 +130,28 @@ enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, co
 /* on = false: mail is refused and no login possible; the mailbox stays. */
 enum pv_class pv_user_enable(struct pv_change *c, const struct pv_address *a, bool on, struct pv_error *e);
 enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e);
+
+/* Change the user's own settings, users/USER: words `name=value`, nothing behind the `=` for the default. All
+ * or none. */
+enum pv_class pv_user_set(struct pv_change *c, const struct pv_address *a, char *const words[], size_t count,
+			  struct pv_error *e);
+
+/* Aliases. */
+
+struct pv_alias_set {
+	bool must_be_new;     /* refuse one that is there */
+	char *const *targets; /* as typed, see change/alias_words.h */
+	size_t target_count;  /* 0: those that it has */
+	const char *comment;  /* NULL: the one that it has */
+	const char *expires;  /* likewise; "": never */
+	unsigned file;	      /* 0: the domain's own; 1, 2: of extra_aliases */
+};
+
+struct pv_alias_key;
+
+enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
+			   const struct pv_alias_set *o, struct pv_error *e);
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
+			      unsigned file, struct pv_error *e);
 
 #endif

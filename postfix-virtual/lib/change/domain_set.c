@@ -1,11 +1,16 @@
 #include "change/change.h"
 
 #include "base/table.h"
+#include "change/conf_check.h"
+#include "change/conf_words.h"
+#include "change/domain_conf.h"
 #include "change/read.h"
 #include "change/settings.h"
 #include "change/work.h"
 #include "maps/postfix.h"
 #include "store/conf.h"
+#include "store/mail_conf.h"
+#include "store/size.h"
 
 #include <limits.h>
 
@@ -17,6 +22,12 @@ struct view {
 	struct pv_registry_entry before, after;
 };
 
+/* A word of domain.conf? All others are `domains`', whose table says what is none. */
+static bool is_conf(const char *word)
+{
+	return pv_conf_has(PV_CONF_OF_DOMAIN, word, strcspn(word, "="));
+}
+
 static bool same_name(const char *a, const char *b)
 {
 	size_t n = strcspn(a, "=");
@@ -24,12 +35,34 @@ static bool same_name(const char *a, const char *b)
 	return n == strcspn(b, "=") && strncmp(a, b, n) == 0;
 }
 
-/* The words of the command line as one text. None has a blank in it, since no value may. */
+/* There is no such word in either file. */
+static enum pv_class refuse_word(const char *word, struct pv_error *e)
+{
+	struct pv_registry_entry any = { .commands = true };
+	struct pv_buf known = PV_BUF_INIT(PV_ERROR_TEXT);
+	char *name = strndup(word, strcspn(word, "="));
+	struct pv_error why = { .text = "" };
+
+	enum pv_class c = name != NULL ? pv_registry_set(&any, name, "", &why) : PV_OK;
+	free(name);
+	if (c == PV_OK)
+		return PV_OK;
+	for (const struct pv_mail_setting *s = pv_mail_settings(); s->name != NULL; s++)
+		if (s->of_domain)
+			pv_buf_addf(&known, ", %s", s->name);
+	(void)pv_fail(e, PV_PERMANENT, "5.3.5", "%s%s", why.text, known.s);
+	pv_buf_free(&known);
+	return PV_PERMANENT;
+}
+
+/* The words of `domains` as one text. None has a blank in it, since no value may. */
 static enum pv_class join(char *const words[], size_t count, char *out, size_t size, struct pv_error *e)
 {
 	size_t len = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		if (is_conf(words[i]))
+			continue;
 		for (size_t j = 0; j < i; j++)
 			if (same_name(words[i], words[j]))
 				return pv_fail(e, PV_PERMANENT, "5.3.5", "%.*s is given twice: name it once",
@@ -37,12 +70,26 @@ static enum pv_class join(char *const words[], size_t count, char *out, size_t s
 		if (strpbrk(words[i], " \t\r\n\v\f") != NULL)
 			return pv_fail(e, PV_PERMANENT, "5.3.5",
 				       "`%.60s` has a blank in it: write NAME=VALUE", words[i]);
-		size_t n = (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "", words[i]);
+		if (strchr(words[i], '=') != NULL && refuse_word(words[i], e) != PV_OK)
+			return PV_PERMANENT;
+		size_t n = (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? " " : "", words[i]);
 		if (n >= size - len)
 			return pv_fail(e, PV_PERMANENT, "5.3.5", "too many settings at once");
 		len += n;
 	}
 	return PV_OK;
+}
+
+/* The others, as lines. */
+static enum pv_class take_conf(struct pv_work *w, char *const words[], size_t count, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < count; i++)
+		if (is_conf(words[i]))
+			c = pv_conf_words_add(w->mark.settings, sizeof w->mark.settings, PV_CONF_OF_DOMAIN,
+					      words[i], e);
+	return c;
 }
 
 static enum pv_class refuse_account(const struct view *v, struct pv_error *e)
@@ -67,7 +114,25 @@ static enum pv_class refuse_account(const struct view *v, struct pv_error *e)
 	return c;
 }
 
-/* What depends on how many users there are. */
+/* Does a user have more than he may? */
+static enum pv_class refuse_quotas(const struct view *v, const struct pv_users *users, struct pv_error *e)
+{
+	char memory[64] = "";
+	struct pv_buf quota = PV_BUF_ON(memory, sizeof memory - 1);
+
+	for (size_t i = 0; i < users->count; i++) {
+		if (users->list[i].conf.mail.quota <= v->after.max_quota)
+			continue;
+		pv_quota_format(users->list[i].conf.mail.quota, &quota);
+		return pv_fail(e, PV_PERMANENT, "5.2.2",
+			       "%s@%s has quota=%s: max_quota can be no less, or give him less first, with "
+			       "postfix-virtual user set",
+			       users->list[i].user.s, v->w->domain.s, quota.s);
+	}
+	return PV_OK;
+}
+
+/* What depends on which users there are. */
 static enum pv_class refuse_users(const struct view *v, struct pv_error *e)
 {
 	unsigned long max = v->after.max_users;
@@ -75,9 +140,12 @@ static enum pv_class refuse_users(const struct view *v, struct pv_error *e)
 
 	bool fewer = max != 0 && max != v->before.max_users;
 	bool other_kind = v->after.standard && !v->before.standard;
-	if (!fewer && !other_kind)
+	bool less = v->after.max_quota != 0 && v->after.max_quota != v->before.max_quota;
+	if (!fewer && !other_kind && !less)
 		return PV_OK;
 	enum pv_class c = pv_users_read(&v->w->folder, &v->w->account, &users, e);
+	if (c == PV_OK && less)
+		c = refuse_quotas(v, &users, e);
 	if (c == PV_OK && fewer && users.count > max)
 		c = pv_fail(e, PV_PERMANENT, "5.2.2",
 			    "%s has %zu users: max_users can be no less, or delete some first",
@@ -184,26 +252,39 @@ static void advise(const struct view *v)
 			    v->w->domain.s);
 }
 
+static enum pv_class carry_out(struct pv_work *w, struct pv_error *e)
+{
+	struct pv_buf what = PV_BUF_INIT(PV_MARK_HISTORY_MAX * 8);
+
+	pv_buf_adds(&what, w->domain.s);
+	if (*w->mark.words != '\0')
+		pv_buf_addf(&what, " %s", w->mark.words);
+	pv_conf_words_show(w->mark.settings, &what);
+	enum pv_class c = pv_work_carry_out(w, what.s, e);
+	pv_buf_free(&what);
+	return c;
+}
+
 static enum pv_class set(struct pv_work *w, char *const words[], size_t count, struct pv_error *e)
 {
-	char what[PV_DOMAIN_MAX + PV_MARK_WORDS_MAX + 2];
 	struct view v = { .w = w };
+	bool same = true;
 
 	enum pv_class c = join(words, count, w->mark.words, sizeof w->mark.words, e);
 	if (c == PV_OK)
+		c = take_conf(w, words, count, e);
+	if (c == PV_OK)
 		c = prepare(&v, e);
-	if (c == PV_OK && is_same(&v)) {
-		w->c->already = true;
-		return PV_OK;
-	}
+	w->mark.kind = PV_MARK_DOMAIN_SET;
 	if (c == PV_OK)
 		c = check(&v, e);
-	if (c != PV_OK)
+	if (c == PV_OK && *w->mark.settings != '\0')
+		c = pv_domain_conf_refuse(w, &v.after, &same, e);
+	w->c->already = c == PV_OK && same && is_same(&v);
+	if (c != PV_OK || w->c->already)
 		return c;
 	advise(&v);
-	w->mark.kind = PV_MARK_DOMAIN_SET;
-	(void)snprintf(what, sizeof what, "%s %s", w->domain.s, w->mark.words);
-	return pv_work_carry_out(w, what, e);
+	return carry_out(w, e);
 }
 
 enum pv_class pv_domain_set(struct pv_change *c, const struct pv_domain *d, char *const words[], size_t count,

@@ -38,7 +38,12 @@ static void describe(const struct pv_mark *m, const char *account, struct pv_buf
 
 	event_name(m->kind, name);
 	pv_buf_adds(out, name);
-	if (pv_domain_equal(&m->domain, &pv_domain_host))
+	/* Words have blanks between, so an alias with one in its name is not named. */
+	if (m->alias.name[0] != '\0' && strpbrk(m->alias.name, " \t") == NULL)
+		pv_buf_addf(out, " %s@%s", m->alias.name, m->domain.s);
+	else if (m->alias.name[0] != '\0')
+		pv_buf_addf(out, " %s", m->domain.s);
+	else if (pv_domain_equal(&m->domain, &pv_domain_host))
 		pv_buf_addf(out, " %s", m->user.s);
 	else if (m->user.len > 0)
 		pv_buf_addf(out, " %s@%s", m->user.s, m->domain.s);

@@ -5,9 +5,9 @@
 
 #include <unistd.h>
 
-enum { FILE_MAX = 32 * 1024 };
+enum { FILE_MAX = 64 * 1024 };
 
-static const char *const words[] = {
+static const char *const words[PV_MARK_KINDS] = {
 	[PV_MARK_DOMAIN_ADD] = "domain add",
 	[PV_MARK_DOMAIN_DELETE] = "domain delete",
 	[PV_MARK_ADOPT] = "adopt",
@@ -24,6 +24,11 @@ static const char *const words[] = {
 	[PV_MARK_DOMAIN_UNALIAS] = "domain delete alias",
 	[PV_MARK_HOST_SET] = "host-addresses set",
 	[PV_MARK_HOST_DELETE] = "host-addresses delete",
+	[PV_MARK_USER_SET] = "user set",
+	[PV_MARK_ALIAS_ADD] = "alias add",
+	[PV_MARK_ALIAS_SET] = "alias set",
+	[PV_MARK_ALIAS_DELETE] = "alias delete",
+	[PV_MARK_MAILBOX_CONVERT] = "mailbox convert",
 };
 
 const char *pv_mark_words(enum pv_mark_kind kind)
@@ -43,6 +48,25 @@ static void put(struct pv_buf *b, const char *name, const char *value)
 		pv_buf_addf(b, "%s = %s\n", name, value);
 }
 
+/* One line for each: a value may hold anything but a newline. */
+static void put_settings(struct pv_buf *b, const char *settings)
+{
+	while (*settings != '\0') {
+		size_t n = strcspn(settings, "\n");
+		pv_buf_addf(b, "set = %.*s\n", (int)n, settings);
+		settings += n + (settings[n] == '\n');
+	}
+}
+
+static void put_alias(struct pv_buf *b, const struct pv_mark_alias *a)
+{
+	put(b, "alias", a->name);
+	put(b, "file", a->file);
+	put(b, "targets", a->targets);
+	put(b, "comment", a->comment);
+	put(b, "expires", a->expires);
+}
+
 enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error *e)
 {
 	struct pv_buf b = PV_BUF_INIT(FILE_MAX);
@@ -56,6 +80,9 @@ enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error 
 	put(&b, "line", m->line);
 	put(&b, "hash", m->hash);
 	put(&b, "words", m->words);
+	put_settings(&b, m->settings);
+	put_alias(&b, &m->alias);
+	put(&b, "no_key", m->no_key ? "yes" : "");
 	put(&b, "event", m->event);
 	put(&b, "history", m->history);
 	pv_buf_addf(&b, "uid = %lu\nwhen = %lld\n", (unsigned long)m->uid, (long long)m->when);
@@ -70,7 +97,7 @@ enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error 
 
 static bool take_kind(const char *value, enum pv_mark_kind *kind_r)
 {
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+	for (size_t i = 0; i < PV_MARK_KINDS; i++) {
 		if (strcmp(words[i], value) == 0) {
 			*kind_r = (enum pv_mark_kind)i;
 			return true;
@@ -95,33 +122,79 @@ static bool take_number(const char *value, unsigned long *to)
 	return pv_parse_number(value, strlen(value), (unsigned long)-1 >> 1, to);
 }
 
+static bool take_setting(const char *value, char *to, size_t size)
+{
+	size_t len = strlen(to);
+
+	return take_text(value, to + len, size - len) &&
+	       take_text("\n", to + len + strlen(value), size - len - strlen(value));
+}
+
+/* It is opened in the account's folder. */
+static bool take_file(const char *value, char *to, size_t size)
+{
+	return strchr(value, '/') == NULL && *value != '.' && take_text(value, to, size);
+}
+
+/* The values that are texts, and where they go. */
+static bool take_named(struct pv_mark *m, const char *name, const char *value, bool *taken_r)
+{
+	const struct {
+		const char *name;
+		bool (*take)(const char *value, char *to, size_t size);
+		char *to;
+		size_t size;
+	} texts[] = {
+		{ "account", take_text, m->account, sizeof m->account },
+		{ "line", take_text, m->line, sizeof m->line },
+		{ "hash", take_text, m->hash, sizeof m->hash },
+		{ "words", take_text, m->words, sizeof m->words },
+		{ "set", take_setting, m->settings, sizeof m->settings },
+		{ "alias", take_text, m->alias.name, sizeof m->alias.name },
+		{ "file", take_file, m->alias.file, sizeof m->alias.file },
+		{ "targets", take_text, m->alias.targets, sizeof m->alias.targets },
+		{ "comment", take_text, m->alias.comment, sizeof m->alias.comment },
+		{ "expires", take_text, m->alias.expires, sizeof m->alias.expires },
+		{ "event", take_event, m->event, sizeof m->event },
+		{ "history", take_text, m->history, sizeof m->history },
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		*taken_r = strcmp(name, texts[i].name) == 0;
+		if (*taken_r)
+			return texts[i].take(value, texts[i].to, texts[i].size);
+	}
+	return false;
+}
+
+static bool take_switch(struct pv_mark *m, const char *name, const char *value, bool *taken_r)
+{
+	bool *to = strcmp(name, "sub_domains") == 0 ? &m->sub_domains
+		   : strcmp(name, "unclear") == 0   ? &m->unclear
+		   : strcmp(name, "no_key") == 0    ? &m->no_key
+						    : NULL;
+
+	*taken_r = to != NULL;
+	return to != NULL && pv_parse_bool(value, to);
+}
+
 /* One `name = value`. Returns false where the value is not what we would have written. */
 static bool take(struct pv_mark *m, const char *name, const char *value)
 {
 	unsigned long number;
+	bool taken;
 
+	bool good = take_named(m, name, value, &taken);
+	if (!taken)
+		good = take_switch(m, name, value, &taken);
+	if (taken)
+		return good;
 	if (strcmp(name, "change") == 0)
 		return take_kind(value, &m->kind);
 	if (strcmp(name, "user") == 0)
 		return pv_user_parse(value, strlen(value), &m->user, NULL) == PV_OK;
 	if (strcmp(name, "to") == 0)
 		return pv_user_parse(value, strlen(value), &m->to, NULL) == PV_OK;
-	if (strcmp(name, "account") == 0)
-		return take_text(value, m->account, sizeof m->account);
-	if (strcmp(name, "sub_domains") == 0)
-		return pv_parse_bool(value, &m->sub_domains);
-	if (strcmp(name, "unclear") == 0)
-		return pv_parse_bool(value, &m->unclear);
-	if (strcmp(name, "line") == 0)
-		return take_text(value, m->line, sizeof m->line);
-	if (strcmp(name, "hash") == 0)
-		return take_text(value, m->hash, sizeof m->hash);
-	if (strcmp(name, "words") == 0)
-		return take_text(value, m->words, sizeof m->words);
-	if (strcmp(name, "event") == 0)
-		return take_event(value, m->event, sizeof m->event);
-	if (strcmp(name, "history") == 0)
-		return take_text(value, m->history, sizeof m->history);
 	if (!take_number(value, &number))
 		return false;
 	if (strcmp(name, "uid") == 0)

@@ -11,6 +11,7 @@
 #include "change/account.h"
 #include "store/passwd.h"
 
+#include <limits.h>
 #include <time.h>
 
 enum pv_mark_kind {
@@ -30,12 +31,30 @@ enum pv_mark_kind {
 	PV_MARK_DOMAIN_UNALIAS,
 	PV_MARK_HOST_SET,
 	PV_MARK_HOST_DELETE,
+	PV_MARK_USER_SET,
+	PV_MARK_ALIAS_ADD,
+	PV_MARK_ALIAS_SET,
+	PV_MARK_ALIAS_DELETE,
+	PV_MARK_MAILBOX_CONVERT,
+	PV_MARK_KINDS
 };
 
 #define PV_MARK_LINE_MAX (PV_PASSWD_LINE_MAX - 1)
 #define PV_MARK_HISTORY_MAX 1900
 #define PV_MARK_WORDS_MAX 1400
 #define PV_MARK_EVENT_MAX 60
+#define PV_MARK_SETTINGS_MAX 8000
+#define PV_MARK_TARGETS_MAX 16000
+#define PV_MARK_TEXT_MAX 420
+
+/* An alias as it shall be. */
+struct pv_mark_alias {
+	char name[PV_MARK_TEXT_MAX + 1]; /* without quotes; "": none */
+	char file[NAME_MAX + 1];	 /* in the domain's folder: `aliases` */
+	char targets[PV_MARK_TARGETS_MAX + 1];
+	char comment[PV_MARK_TEXT_MAX + 1];
+	char expires[sizeof "2026-12-31"]; /* "": never */
+};
 
 /* Everything that the steps need, and nothing that may have changed since the checks. */
 struct pv_mark {
@@ -52,7 +71,10 @@ struct pv_mark {
 		  1]; /* the user's line of passwd: the new one (add), else that of before */
 	char hash[PV_MARK_LINE_MAX + 1];   /* a user's new hash; or secret for APOP, empty: none any more */
 	char words[PV_MARK_WORDS_MAX + 1]; /* `name=value ...` of `domains`; or a host address's targets */
-	char event[PV_MARK_EVENT_MAX + 1]; /* its number, for hooks */
+	char settings[PV_MARK_SETTINGS_MAX + 1]; /* `NAME=VALUE` of domain.conf or users/USER, a line each */
+	struct pv_mark_alias alias;
+	bool no_key;			       /* the user or alias is to have no key afterwards */
+	char event[PV_MARK_EVENT_MAX + 1];     /* its number, for hooks */
 	char history[PV_MARK_HISTORY_MAX + 1]; /* its line there */
 };
 

@@ -17,7 +17,10 @@ enum { CONF_MAX = 64 * 1024 };
 
 static const struct pv_child_limits read_limits = { .seconds = 30, .cpu_seconds = 10 };
 
-/* What the child sends: the text of passwd, then for every file of users/ its name and its text. */
+/* What the child sends: domain.conf (whose name here no user has) where it can be read, passwd (name empty),
+ * then for every file of users/ its name and its text. */
+#define DOMAIN_CONF "/"
+
 struct item {
 	uint32_t name_len;
 	uint32_t text_len;
@@ -36,6 +39,19 @@ static enum pv_class send_item(int out_fd, const char *name, const struct pv_buf
 	    pv_write_all(out_fd, text->s, text->len) != 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
 	return PV_OK;
+}
+
+static enum pv_class send_domain_conf(const struct request *r, int folder, int out_fd, struct pv_error *e)
+{
+	const struct pv_trust trust = { .uid = r->uid, .where = r->folder };
+	struct pv_buf text = PV_BUF_INIT(CONF_MAX);
+	enum pv_class c = PV_OK;
+	bool found;
+
+	if (pv_file_load(folder, "domain.conf", &trust, &text, &found, NULL) == PV_OK && found)
+		c = send_item(out_fd, DOMAIN_CONF, &text, e);
+	pv_buf_free(&text);
+	return c;
 }
 
 static enum pv_class send_passwd(const struct request *r, int folder, int out_fd, struct pv_error *e)
@@ -101,6 +117,8 @@ static enum pv_class send_all(void *ctx, int out_fd, struct pv_error *e)
 	if (c == PV_OK && folder < 0)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "the folder %s is gone", r->folder);
 	if (c == PV_OK)
+		c = send_domain_conf(r, folder, out_fd, e);
+	if (c == PV_OK)
 		c = send_passwd(r, folder, out_fd, e);
 	if (c == PV_OK)
 		c = send_confs(r, folder, out_fd, e);
@@ -131,7 +149,7 @@ static enum pv_class take_user(void *ctx, const struct pv_passwd_entry *p, unsig
 	/* As offsets while the text grows; made pointers at the end. */
 	struct pv_user_info *info = &u->list[u->count++];
 	*info = (struct pv_user_info){ .user = p->user };
-	pv_user_conf_defaults(NULL, &info->conf);
+	pv_user_conf_defaults(&u->domain, &info->conf);
 	const char *fields[] = { p->hash, p->name, p->home };
 	const char **to[] = { &info->hash, &info->name, &info->home };
 	for (size_t i = 0; i < 3; i++) {
@@ -194,19 +212,45 @@ static enum pv_class take_conf(struct pv_users *u, const struct pv_folder *f, co
 	(void)snprintf(file, sizeof file, "%s/users/%s", f->path, user.s);
 	enum pv_class c = pv_buf_check(&copy, file, e);
 	if (c == PV_OK)
-		c = pv_user_conf_parse(&copy, file, NULL, &info->conf, e);
+		c = pv_user_conf_parse(&copy, file, &u->domain, &info->conf, e);
 	pv_buf_free(&copy);
 	return c;
+}
+
+static void take_domain_conf(struct pv_users *u, const char *text, size_t len)
+{
+	struct pv_buf copy = PV_BUF_INIT(CONF_MAX);
+
+	pv_buf_add(&copy, text, len);
+	if (pv_buf_check(&copy, DOMAIN_CONF, NULL) != PV_OK ||
+	    pv_domain_conf_parse(&copy, DOMAIN_CONF, &u->domain, NULL) != PV_OK)
+		pv_domain_conf_free(&u->domain);
+	pv_buf_free(&copy);
+}
+
+static enum pv_class take_item(struct pv_users *u, const struct pv_folder *f, uid_t uid, const char *name,
+			       const struct item *item, struct pv_error *e)
+{
+	char file[sizeof f->path + sizeof "/passwd"];
+	const char *text = name + item->name_len;
+
+	if (item->name_len == 1 && *name == *DOMAIN_CONF) {
+		/* Once, and before the users, who hold parts of it. */
+		if (u->count == 0 && u->domain.text.len == 0)
+			take_domain_conf(u, text, item->text_len);
+		return PV_OK;
+	}
+	(void)snprintf(file, sizeof file, "%s/passwd", f->path);
+	return item->name_len == 0 ? take_passwd(u, text, item->text_len, file, uid, e)
+				   : take_conf(u, f, name, item->name_len, text, item->text_len, e);
 }
 
 static enum pv_class take_all(struct pv_users *u, const struct pv_folder *f, uid_t uid,
 			      const struct pv_buf *in, struct pv_error *e)
 {
-	char file[sizeof f->path + sizeof "/passwd"];
 	enum pv_class c = PV_OK;
 	struct item item;
 
-	(void)snprintf(file, sizeof file, "%s/passwd", f->path);
 	for (size_t at = 0; c == PV_OK && at < in->len;) {
 		if (in->len - at < sizeof item)
 			return pv_fail(e, PV_TEMPORARY, "4.3.0", "a child's report is cut short");
@@ -214,9 +258,7 @@ static enum pv_class take_all(struct pv_users *u, const struct pv_folder *f, uid
 		at += sizeof item;
 		if (in->len - at < (size_t)item.name_len + item.text_len)
 			return pv_fail(e, PV_TEMPORARY, "4.3.0", "a child's report is cut short");
-		const char *name = in->s + at, *text = name + item.name_len;
-		c = item.name_len == 0 ? take_passwd(u, text, item.text_len, file, uid, e)
-				       : take_conf(u, f, name, item.name_len, text, item.text_len, e);
+		c = take_item(u, f, uid, in->s + at, &item, e);
 		at += (size_t)item.name_len + item.text_len;
 	}
 	return c;
@@ -229,6 +271,7 @@ enum pv_class pv_users_read(const struct pv_folder *f, const struct pv_account *
 	struct request r = { .folder = f->path, .uid = account->uid };
 
 	*u = (struct pv_users){ .text = PV_BUF_INIT(2 * (size_t)PV_PASSWD_FILE_MAX) };
+	pv_domain_conf_defaults(&u->domain);
 	enum pv_class c = pv_child_run(account->uid, account->gid, &read_limits, send_all, &r, &in, e);
 	if (c == PV_OK)
 		c = take_all(u, f, account->uid, &in, e);
@@ -246,6 +289,7 @@ void pv_users_free(struct pv_users *u)
 	for (size_t i = 0; i < u->count; i++)
 		pv_user_conf_free(&u->list[i].conf);
 	free(u->list);
+	pv_domain_conf_free(&u->domain);
 	pv_buf_free_zero(&u->text);
 	*u = (struct pv_users){ .text = PV_BUF_INIT(0) };
 }

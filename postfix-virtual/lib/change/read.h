@@ -18,6 +18,7 @@ struct pv_user_info {
 struct pv_users {
 	struct pv_user_info *list; /* sorted by name */
 	size_t count;
+	struct pv_domain_conf domain; /* all defaults where it cannot be read: that is no user's fault */
 	struct pv_buf text;
 };
 

@@ -1,27 +1,17 @@
 #include "change/change.h"
 
-#include "address/extension.h"
+#include "change/depend.h"
 #include "change/forward.h"
-#include "change/read.h"
-#include "change/work.h"
-#include "store/hosts.h"
+#include "change/full_names.h"
+#include "change/user_view.h"
 #include "store/passwd_write.h"
 #include "store/standard.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
-/* What all checks look at. */
-struct view {
-	struct pv_work work;
-	const struct pv_address *a;
-	struct pv_users users;
-	struct pv_registry_entry entry;
-	char text[PV_USER_MAX + 1 + PV_DOMAIN_MAX + 1]; /* user@domain, for sentences */
-};
-
-static enum pv_class begin(struct view *v, struct pv_change *c, const struct pv_address *a,
-			   struct pv_error *e)
+enum pv_class pv_user_begin(struct pv_user_view *v, struct pv_change *c, const struct pv_address *a,
+			    struct pv_error *e)
 {
 	bool found;
 
@@ -46,14 +36,13 @@ static enum pv_class begin(struct view *v, struct pv_change *c, const struct pv_
 	return r;
 }
 
-static void end(struct view *v)
+void pv_user_end(struct pv_user_view *v)
 {
 	pv_users_free(&v->users);
 	pv_work_end(&v->work);
 }
 
-/* The user's line of before, which tells where its mailbox is; PV_PERMANENT where there is no such user. */
-static enum pv_class take_line(struct view *v, const struct pv_user_info **info_r, struct pv_error *e)
+enum pv_class pv_user_take(struct pv_user_view *v, const struct pv_user_info **info_r, struct pv_error *e)
 {
 	const struct pv_account *account = &v->work.account;
 	struct pv_buf line = PV_BUF_INIT(PV_MARK_LINE_MAX);
@@ -74,92 +63,20 @@ static enum pv_class take_line(struct view *v, const struct pv_user_info **info_
 	return c;
 }
 
-static enum pv_class carry_out(struct view *v, enum pv_mark_kind kind, const char *what, struct pv_error *e)
+static enum pv_class carry_out(struct pv_user_view *v, enum pv_mark_kind kind, const char *what,
+			       struct pv_error *e)
 {
 	v->work.mark.kind = kind;
 	v->work.mark.user = v->a->user;
 	return pv_work_carry_out(&v->work, what, e);
 }
 
-/* Addresses that the host keeps for itself. */
-static enum pv_class refuse_reserved(struct view *v, const struct pv_user *u, struct pv_error *e)
-{
-	const struct pv_store *s = v->work.c->store;
-	enum pv_class c = PV_OK;
-	struct pv_hosts hosts;
-
-	if ((c = pv_hosts_load(s, &hosts, e)) != PV_OK)
-		return c;
-	const struct pv_host_address *h = pv_hosts_get(&hosts, u);
-	if (h != NULL && (v->entry.own & h->own) == 0) {
-		if (h->own != 0)
-			c = pv_fail(e, PV_PERMANENT, "5.1.3",
-				    "%s@%s goes to the host's %s: to give it to the domain, write `%s "
-				    "own=%s` into "
-				    "%s/domains",
-				    u->s, v->a->domain.s, h->targets, v->a->domain.s, u->s, s->dir);
-		else
-			c = pv_fail(e, PV_PERMANENT, "5.1.3",
-				    "%s@%s goes to the host's %s: see %s/host-addresses", u->s,
-				    v->a->domain.s, h->targets, s->dir);
-	}
-	pv_hosts_free(&hosts);
-	return c;
-}
-
-/* Is r a user of another domain of the same account? */
-static enum pv_class is_taken(struct view *v, const struct pv_extension_reading *r, bool *taken_r,
-			      struct pv_error *e)
-{
-	struct pv_folder f;
-	struct pv_users users;
-
-	*taken_r = false;
-	enum pv_class c = pv_folder_open(v->work.c->store, &r->domain, &f, e);
-	if (c != PV_OK || f.fd < 0)
-		return c;
-	if (f.uid == v->work.folder.uid) {
-		c = pv_users_read(&f, &v->work.account, &users, e);
-		*taken_r = c == PV_OK && pv_users_find(&users, &r->user) != NULL;
-		pv_users_free(&users);
-	}
-	pv_folder_close(&f);
-	return c;
-}
-
-/* `a--b` of c.dk and `a` of b--c.dk would have one .forward file. */
-static enum pv_class refuse_collision(struct view *v, const struct pv_user *u, struct pv_error *e)
-{
-	struct pv_extension_reading r;
-	char extension[PV_EXTENSION_SIZE];
-	bool taken = false;
-	size_t from = 0;
-
-	enum pv_class c = pv_extension_format(u, &v->a->domain, extension, e);
-	if (c != PV_OK)
-		return c;
-	pv_extension_fold(extension, strlen(extension));
-	while (pv_extension_next(extension, strlen(extension), &from, &r)) {
-		if (!r.has_user || pv_domain_equal(&r.domain, &v->a->domain))
-			continue;
-		if ((c = is_taken(v, &r, &taken, e)) != PV_OK)
-			return c;
-		if (taken)
-			return pv_fail(e, PV_PERMANENT, "5.1.3",
-				       "%s@%s and %s@%s, both account %s's, are one name to Postfix (%s): "
-				       "choose another",
-				       u->s, v->a->domain.s, r.user.s, r.domain.s, v->work.account.name,
-				       extension);
-	}
-	return PV_OK;
-}
-
-static enum pv_class refuse_name(struct view *v, const struct pv_user *u, struct pv_error *e)
+static enum pv_class refuse_name(struct pv_user_view *v, const struct pv_user *u, struct pv_error *e)
 {
 	if (pv_users_find(&v->users, u) != NULL)
 		return pv_fail(e, PV_PERMANENT, "5.1.3", "%s@%s is there already", u->s, v->a->domain.s);
-	enum pv_class c = refuse_reserved(v, u, e);
-	return c == PV_OK ? refuse_collision(v, u, e) : c;
+	enum pv_class c = pv_refuse_reserved(v->work.c->store, &v->entry, u, e);
+	return c == PV_OK ? pv_refuse_collision(&v->work, u, e) : c;
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -172,7 +89,7 @@ static bool is_below(const char *path, const char *folder)
 }
 
 /* A home that delivery would pass over is better refused now. */
-static enum pv_class refuse_home(struct view *v, const char *home, struct pv_error *e)
+static enum pv_class refuse_home(struct pv_user_view *v, const char *home, struct pv_error *e)
 {
 	const struct pv_account *account = &v->work.account;
 
@@ -189,7 +106,7 @@ static enum pv_class refuse_home(struct view *v, const char *home, struct pv_err
 	return PV_OK;
 }
 
-static enum pv_class refuse_many(const struct view *v, struct pv_error *e)
+static enum pv_class refuse_many(const struct pv_user_view *v, struct pv_error *e)
 {
 	if (v->entry.max_users != 0 && v->users.count >= v->entry.max_users)
 		return pv_fail(
@@ -219,7 +136,45 @@ static enum pv_class refuse_account_home(const struct pv_account *a, struct pv_e
 	return PV_OK;
 }
 
-static enum pv_class check_add(struct view *v, const char *home, struct pv_error *e)
+/* With match_full_name = yes a name is an address too. */
+static enum pv_class refuse_full_name(const struct pv_user_view *v, const char *name, struct pv_error *e)
+{
+	return v->users.domain.match_full_name ? pv_full_name_refuse(&v->users, &v->a->domain, name, e)
+					       : PV_OK;
+}
+
+/* Does a list of addresses with commas between have the user's? */
+static bool has_address(const char *list, const char *address)
+{
+	size_t n = strlen(address);
+
+	while (*list != '\0') {
+		list += strspn(list, ", \t");
+		size_t len = strcspn(list, ", \t");
+		if (len == n && strncasecmp(list, address, n) == 0)
+			return true;
+		list += len;
+	}
+	return false;
+}
+
+/* What leads to a user who goes must lead somewhere else first. */
+static enum pv_class refuse_needed(const struct pv_user_view *v, struct pv_error *e)
+{
+	for (size_t i = 0; i < v->users.count; i++) {
+		const struct pv_user_info *u = &v->users.list[i];
+		if (has_address(u->conf.forward, v->text) && !pv_user_equal(&u->user, &v->a->user))
+			return pv_fail(e, PV_PERMANENT, "5.3.5",
+				       "%s/users/%s, line %u: mail for %s@%s is sent on to %s, which would "
+				       "lead nowhere "
+				       "then: postfix-virtual user set %s@%s forward= first",
+				       v->work.folder.path, u->user.s, u->conf.forward_line, u->user.s,
+				       v->a->domain.s, v->text, u->user.s, v->a->domain.s);
+	}
+	return pv_depend_refuse(&v->work, v->a->user.s, true, e);
+}
+
+static enum pv_class check_add(struct pv_user_view *v, const char *home, struct pv_error *e)
 {
 	enum pv_class c = refuse_name(v, &v->a->user, e);
 
@@ -237,11 +192,13 @@ enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const
 {
 	const char *home = o->home != NULL ? o->home : ".";
 	struct pv_buf line = PV_BUF_INIT(PV_PASSWD_LINE_MAX);
-	struct view v;
+	struct pv_user_view v;
 
-	enum pv_class r = begin(&v, c, a, e);
+	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
 		r = check_add(&v, home, e);
+	if (r == PV_OK)
+		r = refuse_full_name(&v, o->name, e);
 	if (r == PV_OK)
 		r = pv_passwd_line(&a->user, o->hash, v.work.account.uid, v.work.account.gid, o->name, home,
 				   &line, e);
@@ -250,30 +207,30 @@ enum pv_class pv_user_add(struct pv_change *c, const struct pv_address *a, const
 		r = carry_out(&v, PV_MARK_USER_ADD, v.text, e);
 	}
 	pv_buf_free_zero(&line);
-	end(&v);
+	pv_user_end(&v);
 	return r;
 }
 
 enum pv_class pv_user_password(struct pv_change *c, const struct pv_address *a, const char *hash,
 			       struct pv_error *e)
 {
-	struct view v;
+	struct pv_user_view v;
 
-	enum pv_class r = begin(&v, c, a, e);
+	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
-		r = take_line(&v, NULL, e);
+		r = pv_user_take(&v, NULL, e);
 	if (r == PV_OK && strlen(hash) >= sizeof v.work.mark.hash)
 		r = pv_fail(e, PV_PERMANENT, "5.7.0", "the hash is too long");
 	if (r == PV_OK) {
 		(void)snprintf(v.work.mark.hash, sizeof v.work.mark.hash, "%s", hash);
 		r = carry_out(&v, PV_MARK_USER_PASSWORD, v.text, e);
 	}
-	end(&v);
+	pv_user_end(&v);
 	return r;
 }
 
 /* Now, not half way, is the time to find out that the file of secrets is damaged. */
-static enum pv_class check_apop(const struct view *v, bool *has_r, struct pv_error *e)
+static enum pv_class check_apop(const struct pv_user_view *v, bool *has_r, struct pv_error *e)
 {
 	return pv_apop_has(&v->work.folder, &v->work.account, v->work.c->store, &v->a->user, has_r, e);
 }
@@ -281,13 +238,13 @@ static enum pv_class check_apop(const struct view *v, bool *has_r, struct pv_err
 enum pv_class pv_user_apop(struct pv_change *c, const struct pv_address *a, const char *secret,
 			   struct pv_error *e)
 {
-	char what[sizeof((struct view *)NULL)->text + sizeof " --off"];
-	struct view v;
+	char what[sizeof((struct pv_user_view *)NULL)->text + sizeof " --off"];
+	struct pv_user_view v;
 	bool has = false;
 
-	enum pv_class r = begin(&v, c, a, e);
+	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
-		r = take_line(&v, NULL, e);
+		r = pv_user_take(&v, NULL, e);
 	if (r == PV_OK && secret == NULL)
 		r = check_apop(&v, &has, e);
 	c->already = r == PV_OK && secret == NULL && !has;
@@ -296,22 +253,24 @@ enum pv_class pv_user_apop(struct pv_change *c, const struct pv_address *a, cons
 		(void)snprintf(what, sizeof what, "%s%s", v.text, secret != NULL ? "" : " --off");
 		r = carry_out(&v, PV_MARK_USER_APOP, what, e);
 	}
-	end(&v);
+	pv_user_end(&v);
 	return r;
 }
 
 enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, const struct pv_user *to,
 			     struct pv_error *e)
 {
-	char what[sizeof((struct view *)NULL)->text + 1 + PV_USER_MAX + 1];
-	struct view v;
+	char what[sizeof((struct pv_user_view *)NULL)->text + 1 + PV_USER_MAX + 1];
+	struct pv_user_view v;
 	bool has;
 
-	enum pv_class r = begin(&v, c, a, e);
+	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
-		r = take_line(&v, NULL, e);
+		r = pv_user_take(&v, NULL, e);
 	if (r == PV_OK)
 		r = refuse_name(&v, to, e);
+	if (r == PV_OK)
+		r = refuse_needed(&v, e);
 	if (r == PV_OK)
 		r = check_apop(&v, &has, e);
 	if (r == PV_OK)
@@ -321,38 +280,40 @@ enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, co
 		(void)snprintf(what, sizeof what, "%s %s", v.text, to->s);
 		r = carry_out(&v, PV_MARK_USER_RENAME, what, e);
 	}
-	end(&v);
+	pv_user_end(&v);
 	return r;
 }
 
 enum pv_class pv_user_enable(struct pv_change *c, const struct pv_address *a, bool on, struct pv_error *e)
 {
 	const struct pv_user_info *info;
-	struct view v;
+	struct pv_user_view v;
 
-	enum pv_class r = begin(&v, c, a, e);
+	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
-		r = take_line(&v, &info, e);
+		r = pv_user_take(&v, &info, e);
 	if (r == PV_OK && info->conf.receive == on && info->conf.retrieve == on)
 		c->already = true;
 	else if (r == PV_OK)
 		r = carry_out(&v, on ? PV_MARK_USER_ENABLE : PV_MARK_USER_DISABLE, v.text, e);
-	end(&v);
+	pv_user_end(&v);
 	return r;
 }
 
 enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e)
 {
-	struct view v;
+	struct pv_user_view v;
 	bool has;
 
-	enum pv_class r = begin(&v, c, a, e);
+	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
-		r = take_line(&v, NULL, e);
+		r = pv_user_take(&v, NULL, e);
+	if (r == PV_OK)
+		r = refuse_needed(&v, e);
 	if (r == PV_OK)
 		r = check_apop(&v, &has, e);
 	if (r == PV_OK)
 		r = carry_out(&v, PV_MARK_USER_DELETE, v.text, e);
-	end(&v);
+	pv_user_end(&v);
 	return r;
 }

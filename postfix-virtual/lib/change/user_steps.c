@@ -8,7 +8,6 @@
 #include "change/passwd_place.h"
 #include "mailbox/mailbox.h"
 #include "route/place.h"
-#include "store/mail_conf.h"
 #include "store/passwd_write.h"
 #include "store/trash.h"
 
@@ -17,7 +16,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-enum { CONF_MAX = 64 * 1024, MAILBOX_LOCK_MS = 20000 };
+enum { MAILBOX_LOCK_MS = 20000 };
 
 static const uid_t same_uid = (uid_t)-1;
 static const gid_t same_gid = (gid_t)-1;
@@ -61,94 +60,6 @@ static enum pv_class change_passwd(struct pv_step *s, int folder, const struct p
 		return c;
 	c = edit_passwd(s, &p, edit, e);
 	pv_passwd_place_close(&p);
-	return c;
-}
-
-/* Open users/ in the domain's folder; *fd_r is -1 where there is none and none is made. */
-static enum pv_class open_users(struct pv_step *s, int folder, bool make, int *fd_r, struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = s->account->uid, .where = s->where };
-
-	if (make && !s->edit.dry && mkdirat(folder, "users", 0700) == 0 && pv_dir_sync(folder) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sync %s", s->where);
-	return pv_dir_open(folder, "users", &trust, fd_r, NULL, e);
-}
-
-/* Give users/<user> the text `new` (NULL: none); with `to`, under that name. */
-static enum pv_class put_conf(struct pv_step *s, int users, const char *name, const struct pv_buf *old,
-			      const struct pv_buf *new, struct pv_error *e)
-{
-	char where[PATH_MAX + sizeof "/users"];
-
-	(void)snprintf(where, sizeof where, "%s/users", s->where);
-	return pv_edit_file(&s->edit, users, where, name, old, new, 0600, same_uid, same_gid, e);
-}
-
-static enum pv_class load_conf(struct pv_step *s, int users, const char *name, struct pv_buf *text,
-			       bool *found_r, struct pv_error *e)
-{
-	const struct pv_trust trust = { .uid = s->account->uid, .where = s->where };
-
-	*found_r = false;
-	return users >= 0 ? pv_file_load(users, name, &trust, text, found_r, e) : PV_OK;
-}
-
-/* Off: `receive = no` and `retrieve = no`; on: neither line, which is the default. */
-static enum pv_class change_switches(const struct pv_buf *old, bool on, const char *name, struct pv_buf *new,
-				     struct pv_error *e)
-{
-	struct pv_buf between = PV_BUF_INIT(CONF_MAX);
-	const char *value = on ? NULL : "no";
-
-	pv_mail_conf_change(old->s, old->len, "receive", value, &between);
-	enum pv_class c = pv_buf_check(&between, name, e);
-	if (c == PV_OK) {
-		pv_mail_conf_change(between.s, between.len, "retrieve", value, new);
-		c = pv_buf_check(new, name, e);
-	}
-	pv_buf_free(&between);
-	return c;
-}
-
-static enum pv_class switch_conf(struct pv_step *s, int folder, bool on, struct pv_error *e)
-{
-	struct pv_buf old = PV_BUF_INIT(CONF_MAX), new = PV_BUF_INIT(CONF_MAX);
-	const char *name = s->mark->user.s;
-	bool found = false;
-	int users = -1;
-
-	enum pv_class c = open_users(s, folder, !on, &users, e);
-	if (c == PV_OK)
-		c = load_conf(s, users, name, &old, &found, e);
-	if (c == PV_OK)
-		c = change_switches(&old, on, name, &new, e);
-	if (c == PV_OK)
-		c = put_conf(s, users, name, found ? &old : NULL, new.len > 0 ? &new : NULL, e);
-	pv_buf_free(&old);
-	pv_buf_free(&new);
-	if (users >= 0)
-		(void)close(users);
-	return c;
-}
-
-/* Remove users/<user>, or give it to the user's new name. */
-static enum pv_class move_conf(struct pv_step *s, int folder, struct pv_error *e)
-{
-	struct pv_buf old = PV_BUF_INIT(CONF_MAX);
-	const char *to = s->mark->to.len > 0 ? s->mark->to.s : NULL;
-	bool found = false;
-	int users = -1;
-
-	enum pv_class c = open_users(s, folder, false, &users, e);
-	if (c == PV_OK)
-		c = load_conf(s, users, s->mark->user.s, &old, &found, e);
-	if (c == PV_OK && found && to != NULL)
-		c = put_conf(s, users, to, NULL, &old, e);
-	if (c == PV_OK && found)
-		c = put_conf(s, users, s->mark->user.s, &old, NULL, e);
-	pv_buf_free(&old);
-	if (users >= 0)
-		(void)close(users);
 	return c;
 }
 
@@ -377,7 +288,7 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = change_passwd(s, folder, &edit, e);
 	if (c == PV_OK)
-		c = move_conf(s, folder, e);
+		c = pv_step_conf_move(s, folder, e);
 	if (c == PV_OK)
 		c = pv_step_apop_move(s, folder, e);
 	if (c == PV_OK)
@@ -386,18 +297,6 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 		c = pv_step_imap_folders(s, e);
 	if (c == PV_OK)
 		c = pv_forward_put(&s->edit, s->store, s->account, &to, s->mark->when, e);
-	(void)close(folder);
-	return c;
-}
-
-enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e)
-{
-	int folder;
-
-	enum pv_class c = pv_step_open_folder(s, &folder, e);
-	if (c != PV_OK)
-		return c;
-	c = switch_conf(s, folder, s->mark->kind == PV_MARK_USER_ENABLE, e);
 	(void)close(folder);
 	return c;
 }
@@ -415,7 +314,7 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = change_passwd(s, folder, &edit, e);
 	if (c == PV_OK)
-		c = move_conf(s, folder, e);
+		c = pv_step_conf_move(s, folder, e);
 	if (c == PV_OK)
 		c = pv_step_apop_move(s, folder, e);
 	if (c == PV_OK)

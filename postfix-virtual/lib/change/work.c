@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "change/hooks.h"
+#include "change/next_text.h"
 #include "change/state.h"
 #include "store/history.h"
 
@@ -35,8 +36,8 @@ static const struct recipe {
 				  .as_account = pv_step_user_rename,
 				  .as_root = pv_step_user_seen,
 				  .keys_last = true },
-	[PV_MARK_USER_DISABLE] = { .keys_first = true, .as_account = pv_step_user_switch, .keys_last = true },
-	[PV_MARK_USER_ENABLE] = { .as_account = pv_step_user_switch, .keys_last = true },
+	[PV_MARK_USER_DISABLE] = { .keys_first = true, .as_account = pv_step_text, .keys_last = true },
+	[PV_MARK_USER_ENABLE] = { .as_account = pv_step_text, .keys_last = true },
 	[PV_MARK_USER_DELETE] = { .keys_first = true,
 				  .as_account = pv_step_user_delete,
 				  .as_root = pv_step_user_seen,
@@ -48,11 +49,17 @@ static const struct recipe {
 				    .as_root = pv_step_domain_trash,
 				    .keys_last = true,
 				    .account_may_lack = true },
-	[PV_MARK_DOMAIN_SET] = { .as_root = pv_step_domain_set, .keys_last = true },
+	[PV_MARK_DOMAIN_SET] = { .as_account = pv_step_text,
+				 .as_root = pv_step_domain_set,
+				 .keys_last = true },
 	[PV_MARK_DOMAIN_ALIAS] = { .as_root = pv_step_domain_set, .keys_last = true },
 	[PV_MARK_DOMAIN_UNALIAS] = { .keys_first = true, .as_root = pv_step_domain_set, .keys_last = true },
 	[PV_MARK_HOST_SET] = { .as_root = pv_step_host_address, .keys_last = true },
 	[PV_MARK_HOST_DELETE] = { .as_root = pv_step_host_address, .keys_last = true },
+	[PV_MARK_USER_SET] = { .as_account = pv_step_text, .keys_last = true },
+	[PV_MARK_ALIAS_ADD] = { .as_account = pv_step_text, .keys_last = true },
+	[PV_MARK_ALIAS_SET] = { .as_account = pv_step_text, .keys_last = true },
+	[PV_MARK_ALIAS_DELETE] = { .as_account = pv_step_text, .keys_last = true },
 };
 
 void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where)
@@ -230,6 +237,11 @@ static enum pv_class do_step(struct pv_work *w, step *work, bool in_child, struc
 
 static enum pv_class step_as_account(struct pv_work *w, const struct recipe *r, struct pv_error *e)
 {
+	char file[PV_NEXT_FILE_MAX];
+
+	/* Of a domain set, all of it may be root's. */
+	if (r->as_account == pv_step_text && !pv_next_file(&w->mark, file))
+		return PV_OK;
 	if (w->has_account)
 		return do_step(w, r->as_account, true, e);
 	if (!r->account_may_lack)
@@ -244,7 +256,7 @@ static enum pv_class do_steps(struct pv_work *w, struct pv_error *e)
 	const struct recipe *r = &recipes[w->mark.kind];
 	enum pv_class c = PV_OK;
 
-	if (r->keys_first)
+	if (r->keys_first || w->mark.no_key)
 		c = pv_work_update_maps(w, true, e);
 	if (c == PV_OK && r->as_account != NULL)
 		c = step_as_account(w, r, e);
@@ -252,7 +264,7 @@ static enum pv_class do_steps(struct pv_work *w, struct pv_error *e)
 		c = do_step(w, r->as_root, false, e);
 	if (c == PV_OK && r->keys_last && w->c->dry)
 		pv_work_tell_keys(w);
-	else if (c == PV_OK && r->keys_last)
+	else if (c == PV_OK && r->keys_last && pv_work_wants_maps(&w->mark))
 		c = pv_work_update_maps(w, false, e);
 	if (c == PV_OK && r->logins_last && !w->c->dry)
 		c = pv_work_update_logins(w, e);

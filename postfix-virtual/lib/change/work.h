@@ -56,6 +56,14 @@ enum pv_class pv_alias_of(const struct pv_store *s, const struct pv_domain *d, s
 			  bool *found_r, struct pv_error *e);
 enum pv_class pv_alias_remove(struct pv_work *w, const struct pv_domain *target, struct pv_error *e);
 
+/* PV_PERMANENT, with the mend, where u is a name of entry's domain that the host keeps for itself (names.c).
+ */
+enum pv_class pv_refuse_reserved(const struct pv_store *s, const struct pv_registry_entry *entry,
+				 const struct pv_user *u, struct pv_error *e);
+/* The same where u of w's domain and a name of another one would have one .forward file: `a--b` of c.dk and
+ * `a` of b--c.dk. */
+enum pv_class pv_refuse_collision(const struct pv_work *w, const struct pv_user *u, struct pv_error *e);
+
 /* Carry out the change that w->mark describes; kind, user, to, line and the like are filled in. what: for the
  * history behind the words of its kind: `abc@kvt.dk`. */
 enum pv_class pv_work_carry_out(struct pv_work *w, const char *what, struct pv_error *e);
@@ -67,6 +75,8 @@ bool pv_work_is_hosts(const struct pv_work *w);
 /* Bring the tables up to date with what w changes; `first`: what it takes away is not gone from the files
  * yet. What else is wrong is a note. */
 enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error *e);
+/* Can the change make a difference to any table? */
+bool pv_work_wants_maps(const struct pv_mark *m);
 /* The same for what Dovecot reads, where passwords alone have changed. */
 enum pv_class pv_work_update_logins(struct pv_work *w, struct pv_error *e);
 /* In a dry run nothing is there yet from which the tables could be made: a note must do. */
@@ -92,8 +102,11 @@ enum pv_class pv_step_open_folder(const struct pv_step *s, int *fd_r, struct pv_
 enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e);
-enum pv_class pv_step_user_switch(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e);
+/* As the account (text_steps.c): the file that the mark is about gets its next text; the settings of one who
+ * is renamed or deleted go along. */
+enum pv_class pv_step_text(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_conf_move(struct pv_step *s, int folder, struct pv_error *e);
 /* The secrets for APOP, as the account (apop.c): the one of the mark's user is set, or goes where he goes. */
 enum pv_class pv_step_user_apop(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_apop_move(struct pv_step *s, int folder, struct pv_error *e);

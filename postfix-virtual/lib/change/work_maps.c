@@ -2,6 +2,7 @@
 #include "change/work.h"
 
 #include "address/extension.h"
+#include "change/conf_words.h"
 #include "change/settings.h"
 #include "maps/map.h"
 
@@ -18,8 +19,19 @@ static const struct pv_user *user_of_keys(const struct pv_mark *m, bool first)
 
 static bool wants_key(const struct pv_mark *m, bool first)
 {
-	return !first && m->kind != PV_MARK_USER_DISABLE && m->kind != PV_MARK_USER_DELETE &&
+	return !first && !m->no_key && m->kind != PV_MARK_USER_DISABLE && m->kind != PV_MARK_USER_DELETE &&
 	       m->kind != PV_MARK_DOMAIN_DELETE && m->kind != PV_MARK_DOMAIN_UNALIAS;
+}
+
+bool pv_work_wants_maps(const struct pv_mark *m)
+{
+	static const char *const settings[] = { "receive", "retrieve", "expires" };
+	char value[64];
+
+	for (size_t i = 0; m->kind == PV_MARK_USER_SET && i < sizeof settings / sizeof *settings; i++)
+		if (pv_conf_words_get(m->settings, settings[i], value, sizeof value) != NULL)
+			return true;
+	return m->kind != PV_MARK_USER_SET;
 }
 
 /* Something is wrong with the domain. Where the tables say all the same what this change wants of them, it is
@@ -51,7 +63,7 @@ static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct
 /* Is it one that is done only when an expression is in force? */
 static bool wants_expressions(const struct pv_mark *m)
 {
-	return m->sub_domains || m->kind == PV_MARK_DOMAIN_ALIAS ||
+	return m->sub_domains || m->kind == PV_MARK_DOMAIN_ALIAS || m->alias.name[0] == '/' ||
 	       (m->kind == PV_MARK_DOMAIN_SET && pv_settings_have(m->words, "sub_domains"));
 }
 
@@ -94,6 +106,8 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 	struct pv_maps_report report;
 	size_t count = pv_work_is_hosts(w) ? 0 : 1;
 
+	/* It is meant, and stands in the history, how many addresses so ever a domain refuses from now on. */
+	o.force = *m->settings != '\0' || m->kind == PV_MARK_ALIAS_DELETE;
 	if (m->user.len > 0)
 		o.only_user_count = m->to.len > 0 ? 2 : 1;
 	if (first && m->user.len > 0) {
@@ -133,10 +147,14 @@ void pv_work_tell_keys(struct pv_work *w)
 	char extension[PV_EXTENSION_SIZE];
 	const struct pv_user *u = user_of_keys(m, false);
 
-	if (pv_work_is_hosts(w) || m->kind == PV_MARK_DOMAIN_SET)
+	/* What these make of the tables is more than a line. */
+	bool all = pv_work_is_hosts(w) || m->kind == PV_MARK_DOMAIN_SET || m->kind == PV_MARK_USER_SET ||
+		   m->alias.name[0] != '\0';
+
+	if (all && pv_work_wants_maps(m))
 		pv_buf_addf(&w->c->notes, "the tables in %s would be brought up to date\n",
 			    w->c->store->conf.map_directory);
-	if (!wants_key(m, false) || pv_work_is_hosts(w) || m->kind == PV_MARK_DOMAIN_SET)
+	if (!wants_key(m, false) || all)
 		return;
 	if (m->user.len == 0)
 		pv_buf_addf(&w->c->notes, "%s/virtual_domains gets the line: %s %s\n",

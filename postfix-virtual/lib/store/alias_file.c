@@ -212,7 +212,9 @@ static bool is_empty(const char *s, size_t len)
 
 static void take_pattern(const char *s, size_t len, struct pv_alias_entry *entry)
 {
-	const char *colon = memchr(s, ':', len);
+	/* Within the slashes a colon is part of the expression, and a target has no slash. */
+	const char *slash = memrchr(s, '/', len);
+	const char *colon = memchr(slash, ':', (size_t)(s + len - slash));
 
 	entry->pattern = entry->name = s;
 	entry->name_len = (size_t)(trim_end(s, colon != NULL ? colon : s + len) - s);

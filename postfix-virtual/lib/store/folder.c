@@ -41,6 +41,11 @@ static void note_folder(struct pv_folder *f, const struct stat *st)
 	f->trust = (struct pv_trust){ .uid = st->st_uid, .where = f->path };
 }
 
+static const struct pv_instead *instead_of(const struct pv_store *s, const struct pv_domain *d)
+{
+	return s->instead != NULL && pv_domain_equal(&s->instead->domain, d) ? s->instead : NULL;
+}
+
 /* access: O_PATH, or O_RDONLY where that is allowed. */
 static enum pv_class open_folder(const struct pv_store *s, const struct pv_domain *d, int access,
 				 struct pv_folder *f, struct pv_error *e)
@@ -51,6 +56,7 @@ static enum pv_class open_folder(const struct pv_store *s, const struct pv_domai
 
 	f->domain = *d;
 	f->fd = -1;
+	f->instead = instead_of(s, d);
 	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
 	int fd = openat(s->dirfd, d->s, access | flags);
 	if (fd < 0 && errno == EACCES && access != O_PATH)
@@ -89,6 +95,7 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 
 	f->domain = *d;
 	f->fd = -1;
+	f->instead = instead_of(s, d);
 	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
 	*found_r = fstatat(s->dirfd, d->s, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!*found_r)
@@ -97,6 +104,27 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 		return fail_open(ENOTDIR, f->path, e);
 	note_folder(f, &st);
 	return check_folder(f, &st, e);
+}
+
+const struct pv_buf *pv_folder_instead(const struct pv_folder *f, const char *name)
+{
+	const struct pv_instead *i = f->instead;
+
+	while (i != NULL && strcmp(i->name, name) != 0)
+		i = i->next;
+	return i != NULL ? i->text : NULL;
+}
+
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+			     struct pv_error *e)
+{
+	const struct pv_buf *instead = pv_folder_instead(f, name);
+
+	if (instead == NULL)
+		return pv_file_load(f->fd, name, &f->trust, text, found_r, e);
+	pv_buf_add(text, instead->s, instead->len);
+	*found_r = text->len > 0;
+	return pv_buf_check(text, name, e);
 }
 
 void pv_folder_close(struct pv_folder *f)

@@ -9,6 +9,14 @@
 #include "base/file.h"
 #include "store/store.h"
 
+/* See struct pv_store. */
+struct pv_instead {
+	struct pv_domain domain;
+	const char *name; /* in the domain's folder: `aliases`, `users/abc` */
+	const struct pv_buf *text;
+	const struct pv_instead *next; /* another file of the same domain; NULL: no more */
+};
+
 struct pv_folder {
 	struct pv_domain domain;
 	int fd;			 /* O_PATH; -1: there is no such folder */
@@ -18,6 +26,7 @@ struct pv_folder {
 	struct timespec changed; /* when the folder was changed last, as far as it was looked at */
 	struct pv_trust trust;	 /* uid and path of this folder, for the readers of its files; its `where` is
 				    path[] above, so an open folder must stay where it is in memory */
+	const struct pv_instead *instead; /* the store's, if it is about this domain; else NULL */
 };
 
 /*
@@ -35,6 +44,11 @@ enum pv_class pv_folder_open_to_list(const struct pv_store *s, const struct pv_d
 enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d, struct pv_folder *f,
 			     bool *found_r, struct pv_error *e);
 void pv_folder_close(struct pv_folder *f);
+/* The text that a file of the domain's counts as having; NULL: the one that it has. */
+const struct pv_buf *pv_folder_instead(const struct pv_folder *f, const char *name);
+/* pv_file_load() of a file of the domain's, with that. */
+enum pv_class pv_folder_file(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+			     struct pv_error *e);
 /* Which of names[] (at most 32) are in the folder? *holds_r: bit i for names[i]. Returns false where one look
  * at it cannot tell: it cannot be listed, it is large, or it was changed within the last two seconds or while
  * it was listed (what is replaced just then may be missing in a listing): then each is to be opened. */

@@ -48,6 +48,8 @@ enum pv_class pv_folder_load(const struct pv_folder *f, const char *name, struct
 	int fd;
 
 	*found_r = false;
+	if (pv_folder_instead(f, name) != NULL)
+		return pv_folder_file(f, name, text, found_r, e);
 	if (!pv_path_is_plain(name) || (slash != NULL && slash[1] == '\0'))
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "%.100s is no file below %s: write its name, without `..` or a leading dot",

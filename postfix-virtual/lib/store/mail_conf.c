@@ -146,7 +146,7 @@ enum pv_class pv_domain_conf_load(const struct pv_folder *f, struct pv_domain_co
 	bool found;
 
 	pv_domain_conf_defaults(c);
-	enum pv_class class = pv_file_load(f->fd, "domain.conf", &f->trust, &text, &found, e);
+	enum pv_class class = pv_folder_file(f, "domain.conf", &text, &found, e);
 	if (class == PV_OK && found) {
 		(void)snprintf(file, sizeof file, "%s/domain.conf", f->path);
 		class = pv_domain_conf_parse(&text, file, c, e);
@@ -177,7 +177,7 @@ enum pv_class pv_user_conf_load(const struct pv_folder *f, const struct pv_user 
 
 	pv_user_conf_defaults(domain, c);
 	(void)snprintf(name, sizeof name, "users/%s", u->s);
-	enum pv_class class = pv_file_load(f->fd, name, &f->trust, &text, &found, e);
+	enum pv_class class = pv_folder_file(f, name, &text, &found, e);
 	if (class == PV_OK && found)
 		class = check_users(f, e);
 	if (class == PV_OK && found) {

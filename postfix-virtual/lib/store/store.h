@@ -61,6 +61,9 @@ struct pv_store {
 	int dirfd;	       /* O_PATH */
 	struct pv_trust trust; /* dir's owner (root, or who asks) and path: for the readers of its files */
 	struct pv_conf conf;
+	/* Files of a domain that count as if they had other texts: to ask what a change would do before it is
+	 * made. NULL: none; set by whoever asks, after opening. */
+	const struct pv_instead *instead;
 };
 
 /*

@@ -1,0 +1,21 @@
+/*
+ * place.h: a domain that a command only shows: its folder, and the account that owns it.
+ */
+#ifndef ADMIN_PLACE_H
+#define ADMIN_PLACE_H
+
+#include "admin.h"
+#include "change/account.h"
+#include "store/folder.h"
+
+struct place {
+	struct pv_folder folder;
+	struct pv_account account;
+};
+
+/* PV_PERMANENT: it is no domain here, or an alias, or nobody's. close_place() must follow in any case. */
+enum pv_class open_place(const struct admin *a, const struct pv_domain *d, struct place *p,
+			 struct pv_error *e);
+void close_place(struct place *p);
+
+#endif

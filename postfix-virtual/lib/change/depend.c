@@ -1,0 +1,218 @@
+#include "change/depend.h"
+
+#include "base/child.h"
+#include "base/file.h"
+#include "change/inside.h"
+#include "store/alias_file.h"
+#include "store/folder_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 20 };
+
+#define INCLUDE_FOLDER "include"
+
+enum { FILES = 3 };
+
+struct search {
+	const struct pv_work *w;
+	const char *name;
+	bool as_user;
+	bool is_alias;	     /* of a user who goes: an alias of his name stays, and takes his place */
+	struct pv_inside in; /* in the child, from here on */
+	struct pv_alias_file files[FILES];
+	char paths[FILES][PATH_MAX * 2];
+};
+
+/* Is it name@ of this domain? */
+static bool is_address(const struct search *s, const struct pv_target *t)
+{
+	size_t n = strlen(s->name);
+
+	return t->len == n + 1 + s->w->domain.len && t->text[n] == '@' &&
+	       strncasecmp(t->text, s->name, n) == 0 && strcasecmp(t->text + n + 1, s->w->domain.s) == 0;
+}
+
+static bool leads_there(const struct search *s, const struct pv_target *t)
+{
+	switch (t->kind) {
+	case PV_TARGET_NAME:
+		return !s->is_alias && strcasecmp(t->text, s->name) == 0;
+	case PV_TARGET_USER:
+		return s->as_user && strcasecmp(t->text, s->name) == 0;
+	case PV_TARGET_ADDRESS:
+		return !s->is_alias && is_address(s, t);
+	case PV_TARGET_INCLUDE:
+	case PV_TARGET_COMMAND:
+	case PV_TARGET_FILE:
+		break;
+	}
+	return false;
+}
+
+static enum pv_class refuse(const struct search *s, const char *file, unsigned line, struct pv_error *e)
+{
+	return pv_fail(e, PV_PERMANENT, "5.3.5",
+		       "%s, line %u leads to %s, which would lead nowhere then: take it out there first",
+		       file, line, s->name);
+}
+
+/* The members of include/FILE. What is wrong with the list is found by who reads it for a delivery. */
+static enum pv_class search_list(const struct search *s, const char *name, struct pv_error *e)
+{
+	char file[sizeof s->in.folder.path + PATH_MAX], path[PATH_MAX];
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX), memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	enum pv_class c, found_class = PV_OK;
+	struct pv_target t;
+	unsigned line = 0;
+	bool found = false;
+
+	if (*name == '/' || (size_t)snprintf(path, sizeof path, INCLUDE_FOLDER "/%s", name) >= sizeof path)
+		return PV_OK;
+	(void)snprintf(file, sizeof file, "%s/%s", s->in.folder.path, path);
+	if (pv_folder_load(&s->in.folder, path, &text, &found, NULL) != PV_OK)
+		found = false;
+	for (const char *at = text.s, *end = text.s + text.len;
+	     found && found_class == PV_OK && pv_include_next(&at, end, &line, &memory, &t, &c, NULL);)
+		if (c == PV_OK && leads_there(s, &t))
+			found_class = refuse(s, file, line, e);
+	pv_buf_free(&text);
+	pv_buf_free(&memory);
+	return found_class;
+}
+
+static enum pv_class search_entry(const struct search *s, const char *file,
+				  const struct pv_alias_entry *entry, struct pv_error *e)
+{
+	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	const char *at = entry->targets, *end = at + entry->targets_len;
+	enum pv_class c, r = PV_OK;
+	struct pv_target t;
+
+	/* Its own targets go with it. */
+	bool itself = !s->as_user && entry->name_len == strlen(s->name) &&
+		      strncasecmp(entry->name, s->name, entry->name_len) == 0;
+	while (r == PV_OK && !itself && pv_target_next(&at, end, &memory, &t, &c, NULL)) {
+		if (c == PV_OK && leads_there(s, &t))
+			r = refuse(s, file, entry->line, e);
+		else if (c == PV_OK && t.kind == PV_TARGET_INCLUDE)
+			r = search_list(s, t.text, e);
+	}
+	pv_buf_free(&memory);
+	return r;
+}
+
+static enum pv_class load_file(struct search *s, size_t i, const char *name, struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	bool is_path = *name == '/', found;
+	enum pv_class c = PV_OK;
+
+	(void)snprintf(s->paths[i], sizeof s->paths[i], "%s%s%s", is_path ? "" : s->in.folder.path,
+		       is_path ? "" : "/", name);
+	if (*name != '\0')
+		c = pv_folder_load_any(&s->in.folder, name, &text, &found, e);
+	pv_alias_file_start(&s->files[i], s->paths[i], &text);
+	return c;
+}
+
+static enum pv_class search_file(struct search *s, size_t i, struct pv_error *e)
+{
+	struct pv_alias_entry entry;
+	enum pv_class c = PV_OK;
+	size_t at = 0;
+
+	while (c == PV_OK) {
+		/* A wrong entry leads nowhere already. */
+		enum pv_class next = pv_alias_next(&s->files[i], &at, &entry, NULL);
+		if (next == PV_OK && entry.name == NULL)
+			break;
+		if (next == PV_OK)
+			c = search_entry(s, s->paths[i], &entry, e);
+	}
+	return c;
+}
+
+/* The files as they are; is there an alias of the name? */
+static enum pv_class load_files(struct search *s, const struct pv_domain_conf *conf, struct pv_error *e)
+{
+	struct pv_alias_entry entry;
+	enum pv_class c = PV_OK;
+	bool found = false;
+
+	for (size_t i = 0; c == PV_OK && i < FILES; i++) {
+		c = load_file(s, i, i == 0 ? "aliases" : conf->extra_aliases[i - 1], e);
+		if (c == PV_OK && s->as_user && !s->is_alias)
+			c = pv_alias_find(&s->files[i], s->name, strlen(s->name), &entry, &found, e);
+		s->is_alias = s->is_alias || found;
+	}
+	return c;
+}
+
+static enum pv_class search_fallback(const struct search *s, const struct pv_domain_conf *conf,
+				     struct pv_error *e)
+{
+	const struct pv_target as_name = { .kind = strchr(conf->fallback, '@') != NULL ? PV_TARGET_ADDRESS
+										       : PV_TARGET_NAME,
+					   .text = conf->fallback,
+					   .len = strlen(conf->fallback) };
+
+	if (as_name.len == 0 || !leads_there(s, &as_name))
+		return PV_OK;
+	return pv_fail(
+		e, PV_PERMANENT, "5.3.5",
+		"%s is the fallback of %s (%s/domain.conf, line %u): give that to somebody else first, with "
+		"postfix-virtual domain set %s fallback=NAME",
+		s->name, s->w->domain.s, s->in.folder.path, conf->fallback_line, s->w->domain.s);
+}
+
+static enum pv_class search_all(void *ctx, int out_fd, struct pv_error *e)
+{
+	struct search *s = ctx;
+	struct pv_domain_conf conf;
+
+	(void)out_fd;
+	pv_domain_conf_defaults(&conf);
+	enum pv_class c = pv_inside_open(s->w->c->store->dir, &s->w->domain, &s->w->account, &s->in, e);
+	if (c == PV_OK)
+		c = pv_domain_conf_load(&s->in.folder, &conf, e);
+	if (c == PV_OK)
+		c = load_files(s, &conf, e);
+	if (c == PV_OK)
+		c = search_fallback(s, &conf, e);
+	for (size_t i = 0; c == PV_OK && i < FILES; i++)
+		c = search_file(s, i, e);
+	/* The process ends here, and so does what it holds. */
+	pv_domain_conf_free(&conf);
+	pv_inside_close(&s->in);
+	return c;
+}
+
+/* Most domains have neither of the files. */
+static bool has(const struct pv_work *w, const char *name)
+{
+	return faccessat(w->folder.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool as_user, struct pv_error *e)
+{
+	static struct search s;
+	struct pv_buf out = PV_BUF_INIT(0);
+	struct pv_error why;
+
+	s = (struct search){ .w = w, .name = name, .as_user = as_user };
+	if (!has(w, "aliases") && !has(w, "domain.conf"))
+		return PV_OK;
+	enum pv_class c = pv_child_run(w->account.uid, w->account.gid, &limits, search_all, &s, &out, &why);
+	pv_buf_free(&out);
+	if (c == PV_PERMANENT && e != NULL)
+		*e = why;
+	/* A damaged file is no reason to keep a name. */
+	if (c != PV_OK && c != PV_PERMANENT)
+		pv_buf_addf(&w->c->notes, "whether something leads to %s could not be found out: %s\n", name,
+			    why.text);
+	return c == PV_PERMANENT ? c : PV_OK;
+}

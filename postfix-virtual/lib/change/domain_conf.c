@@ -1,0 +1,81 @@
+#include "change/domain_conf.h"
+
+#include "base/table.h"
+#include "change/conf_check.h"
+#include "change/conf_words.h"
+#include "change/follow.h"
+#include "change/full_names.h"
+#include "change/programs.h"
+
+/* Settings that say where mail goes: then all of that must be right. */
+static bool leads_on(const char *lines)
+{
+	static const char *const names[] = { "fallback", "extra_aliases", "unknown_to", "forward_outside",
+					     "match_full_name" };
+	char value[PV_MARK_SETTINGS_MAX + 1];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (pv_conf_words_get(lines, names[i], value, sizeof value) != NULL)
+			return true;
+	return false;
+}
+
+static enum pv_class refuse_fallback(const struct pv_work *w, struct pv_error *e)
+{
+	char value[PV_MARK_SETTINGS_MAX + 1];
+	const char *fallback = pv_conf_words_get(w->mark.settings, "fallback", value, sizeof value);
+
+	if (fallback == NULL || *fallback != '|')
+		return PV_OK;
+	return pv_program_refuse(w, "fallback", fallback + 1, strlen(fallback + 1), e);
+}
+
+static enum pv_class refuse_full_names(const struct pv_work *w, struct pv_error *e)
+{
+	char value[PV_MARK_SETTINGS_MAX + 1];
+	bool on = false;
+	struct pv_users users;
+
+	if (pv_conf_words_get(w->mark.settings, "match_full_name", value, sizeof value) == NULL ||
+	    !pv_parse_bool(value, &on) || !on)
+		return PV_OK;
+	enum pv_class c = pv_users_read(&w->folder, &w->account, &users, e);
+	if (c == PV_OK)
+		c = pv_full_names_refuse(&users, &w->domain, e);
+	pv_users_free(&users);
+	return c;
+}
+
+static enum pv_class follow(struct pv_work *w, bool *same_r, struct pv_error *e)
+{
+	struct pv_followed r = { .same = false };
+	struct pv_error why;
+
+	enum pv_class c = pv_follow(w, PV_NOBODY, &r, &why);
+	*same_r = r.same;
+	if (c == PV_PERMANENT && !r.is_wrong && !leads_on(w->mark.settings)) {
+		pv_buf_addf(&w->c->notes, "%s\n", why.text);
+		return PV_OK;
+	}
+	if (c != PV_OK)
+		*e = why;
+	return c;
+}
+
+enum pv_class pv_domain_conf_refuse(struct pv_work *w, const struct pv_registry_entry *entry, bool *same_r,
+				    struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	if (entry->standard)
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "%s is a standard domain of Postfix's, without mailboxes: domain.conf says "
+			       "nothing of it",
+			       w->domain.s);
+	c = pv_conf_refuse(w, entry, w->mark.settings, e);
+	if (c == PV_OK)
+		c = refuse_fallback(w, e);
+	if (c == PV_OK)
+		c = refuse_full_names(w, e);
+	return c == PV_OK ? follow(w, same_r, e) : c;
+}
