@@ -221,9 +221,9 @@ static const struct world worlds[] = {
 	    { "joe", .ends = ">x@example.org, vacation:joe" },
 	    { "team", .ends = "abc, bob, >x@example.org, vacation:abc, vacation:joe" },
 	    { "off", .refused = "5.2.1" } } },
-	{ "an index without a text is none",
+	{ "an index is enough: who writes no text is answered for with a built-in one",
 	  { { "spool/kvt.dk/.files/abc.vacation.db", "" } },
-	  { { "abc", .ends = "abc" } } },
+	  { { "abc", .ends = "abc, vacation:abc" } } },
 	{ "vacations in a home: his own, inside the account's",
 	  { { "kvt.dk/passwd", "abc:x:60001:60001:n:TOP/home/abc:\nbob:x:60001:60001:n:TOP/home/two:\n"
 			       "joe:x:60001:60001:n:TOP/home/two/:\nout:x:60001:60001:n:TOP/outside:\n" },
