@@ -223,7 +223,7 @@ static enum pv_class turn_off(struct pv_step *s, int dirfd, const char *where, c
 static enum pv_class open_home(const struct pv_step *s, char home[PATH_MAX], int *fd_r, struct pv_error *e)
 {
 	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
-	struct pv_passwd_entry p;
+	struct pv_passwd_entry p = { .home = "" };
 	struct pv_inside in;
 	bool own = false;
 
@@ -297,13 +297,13 @@ enum pv_class pv_step_vacation(struct pv_step *s, struct pv_error *e)
 
 enum pv_class pv_step_vacation_move(struct pv_step *s, struct pv_error *e)
 {
-	static const char *const ends[] = { PV_ANSWER_VACATION, PV_ANSWER_VACATION PV_ANSWER_INDEX };
+	/* The switch first: a text without it does nothing. */
+	static const char *const ends[] = { PV_ANSWER_VACATION PV_ANSWER_INDEX, PV_ANSWER_VACATION };
 	char from[FILE_NAME_MAX], to[FILE_NAME_MAX];
 	struct files f;
 
 	enum pv_class c = open_files(s, false, &f, e);
-	/* The switch first: a text without it does nothing. */
-	for (size_t i = sizeof ends / sizeof *ends; c == PV_OK && f.fd >= 0 && i-- > 0;) {
+	for (size_t i = 0; c == PV_OK && f.fd >= 0 && i < sizeof ends / sizeof *ends; i++) {
 		(void)snprintf(from, sizeof from, "%s%s", s->mark->user.s, ends[i]);
 		(void)snprintf(to, sizeof to, "%s%s", s->mark->to.s, ends[i]);
 		c = s->mark->to.len > 0 ? move(s, &f, from, to, e) : discard(s, &f, from, e);
