@@ -70,17 +70,13 @@ static enum pv_class complete(const struct pv_maildir_box *b, struct pv_error *e
 	return all || pv_dir_sync(b->top) == 0 ? PV_OK : fail_io(b, "sync", e);
 }
 
-/* Make it beside its place, so that nobody ever sees a part of one. */
-static int make_maildir(const struct pv_maildir_box *b)
+int pv_maildir_make(int dirfd, const char *name)
 {
-	char making[NAME_MAX + 1];
-	int n = snprintf(making, sizeof making, ".%s.making", b->where->name);
-
-	errno = ENAMETOOLONG;
-	if (n < 0 || (size_t)n >= sizeof making || make_folder(b->where->dirfd, making) != 0)
-		return -1;
-	int fd = openat(b->where->dirfd, making, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = make_folder(dirfd, name) == 0
+			 ? openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+			 : -1;
 	int r = fd < 0 ? -1 : 0;
+
 	for (size_t i = 0; r == 0 && i < PARTS; i++)
 		r = make_folder(fd, parts[i]);
 	if (r == 0)
@@ -89,8 +85,20 @@ static int make_maildir(const struct pv_maildir_box *b)
 	if (fd >= 0)
 		(void)close(fd);
 	errno = err;
+	return r;
+}
+
+/* Make it beside its place, so that nobody ever sees a part of one. */
+static int make_maildir(const struct pv_maildir_box *b)
+{
+	char making[NAME_MAX + 1];
+	int n = snprintf(making, sizeof making, ".%s.making", b->where->name);
+
+	errno = ENAMETOOLONG;
+	if (n < 0 || (size_t)n >= sizeof making || pv_maildir_make(b->where->dirfd, making) != 0)
+		return -1;
 	/* Nothing but an empty folder gives way. */
-	if (r != 0 || renameat(b->where->dirfd, making, b->where->dirfd, b->where->name) != 0)
+	if (renameat(b->where->dirfd, making, b->where->dirfd, b->where->name) != 0)
 		return -1;
 	return pv_dir_sync(b->where->dirfd);
 }

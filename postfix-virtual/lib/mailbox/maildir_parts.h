@@ -11,6 +11,10 @@
 /* Open top, tmp and new of b->where. Returns as pv_maildir_box_open(), but nothing is locked or repaired. */
 enum pv_class pv_maildir_open_folders(struct pv_maildir_box *b, bool make, bool *there_r, struct pv_error *e);
 
+/* Make the folder `name` in dirfd, and tmp, new and cur in it, 0700, synced; what is there already is taken.
+ * Returns 0, or -1 and errno. */
+int pv_maildir_make(int dirfd, const char *name);
+
 /* Take the times of new/ and cur/ anew. Returns 0, or -1 and errno. */
 int pv_maildir_take_times(struct pv_maildir_box *b);
 
