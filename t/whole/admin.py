@@ -254,7 +254,7 @@ def refusals(h):
 
 
 def command_line(h):
-    words = "setup, adopt, domain, host-addresses, user, alias, responder, vacation, nightly, config, dovecot-config, explain, doctor"
+    words = "setup, adopt, domain, host-addresses, user, alias, mailbox, responder, vacation, nightly, config, dovecot-config, explain, doctor"
     verbs = "add, list, show, set, password, apop, rename, disable, enable, delete"
     table(h, [
         ("frob", (2, "", usage(f"`frob` is no command; possible are: {words}"))),

@@ -14,6 +14,7 @@
 #include "address/address.h"
 #include "base/buffer.h"
 #include "store/folder.h"
+#include "store/mail_conf.h"
 #include "store/password.h"
 #include "store/registry.h"
 #include "store/store.h"
@@ -169,11 +170,18 @@ struct pv_alias_set {
 	unsigned file;	      /* 0: the domain's own; 1, 2: of extra_aliases */
 };
 
-struct pv_alias_key;
+struct pv_alias_word;
 
-enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
+enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
 			   const struct pv_alias_set *o, struct pv_error *e);
-enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
-			      unsigned file, struct pv_error *e);
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
+			      const struct pv_alias_word *name, unsigned file, struct pv_error *e);
+
+/* Mailboxes. */
+
+/* Make the user's mailbox a Maildir or an mbox, and note that in his settings; the old one goes to the trash.
+ * c->already: it is one, and they say so. PV_TEMPORARY also while a POP3 session of his is open. */
+enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a,
+				    enum pv_mailbox_format format, struct pv_error *e);
 
 #endif
