@@ -27,7 +27,9 @@ ELSEWHERE = {"doctor": "postfix/doctor.py", "user apop": "whole/logins.py", "dov
              "host-addresses delete": "whole/domain.py",
              "nightly": "whole/nightly.py", "user set": "whole/user_set.py", "alias add": "whole/alias.py", "alias set": "whole/alias.py",
              "alias list": "whole/alias.py", "alias delete": "whole/alias.py", "mailbox show": "whole/mailbox.py",
-             "mailbox verify": "whole/mailbox.py", "mailbox repair": "whole/mailbox.py", "mailbox convert": "whole/mailbox.py"}
+             "mailbox verify": "whole/mailbox.py", "mailbox repair": "whole/mailbox.py", "mailbox convert": "whole/mailbox.py",
+             **{f"{n} {v}": "whole/answers.py" for n, v in (("responder", "set"), ("responder", "list"), ("responder", "show"), ("responder", "delete"),
+                                                            ("vacation", "on"), ("vacation", "set"), ("vacation", "off"), ("vacation", "show"))}}
 
 exercised = set()
 
