@@ -8,7 +8,7 @@
 
 #include <sys/wait.h>
 
-static const unsigned char one[PV_ID_BYTES] = "1 message", two[PV_ID_BYTES] = "2 messages";
+static const unsigned char one[PV_ID_BYTES] = "message one", two[PV_ID_BYTES] = "another";
 
 static enum pv_class open_for(const struct scratch *s, const unsigned char *id, unsigned ms,
 			      struct records *r, struct pv_error *e)
