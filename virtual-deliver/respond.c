@@ -76,7 +76,7 @@ static enum pv_class list_own(struct attempt *t, struct pv_error *e)
 {
 	const struct pv_domain *d = &t->r->folder->domain;
 	struct pv_registry aliases;
-	size_t at[OWN_MAX];
+	size_t at[OWN_MAX] = { 0 };
 
 	enum pv_class c = pv_registry_load_about(t->r->store, d, &aliases, e);
 	if (c != PV_OK)

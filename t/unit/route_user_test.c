@@ -183,7 +183,8 @@ static const struct world worlds[] = {
 	  { { "nosuch", .ends = "bob" } } },
 	{ "responders: of a user, an alias, another name for one, and of nobody else",
 	  { { "kvt.dk/aliases",
-	      "sales: bob\ninfo: sales\nall: sales, abc\nmany: info, joe\nsupport: x@example.org\n" },
+	      "sales: bob\ninfo: sales\nall: sales, abc\nmany: info, joe\nsupport: x@example.org\n"
+	      "two: only\nboth: bob, only+t\n" },
 	    { "kvt.dk/domain.conf", "fallback = bob\nmatch_full_name = yes\n" },
 	    { "spool/kvt.dk/.files/abc.auto", "x" },
 	    { "spool/kvt.dk/.files/sales.auto", "x" },
@@ -202,6 +203,8 @@ static const struct world worlds[] = {
 	    { "off", .refused = "5.2.1" },
 	    { "only", .ends = "auto:only" },
 	    { "only+t", .ends = "auto:only" },
+	    { "two", .ends = "auto:only" },
+	    { "both", .ends = "bob, auto:only" },
 	    { "support", .ends = ">x@example.org, auto:support" },
 	    { "nosuch", .ends = "bob" },
 	    { "../kvt.dk/.files/abc", .ends = "bob" },

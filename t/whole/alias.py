@@ -84,7 +84,7 @@ def good(p):
     for line, out, text in [
             ("o\"'\"brien@kvt.dk abc", "o'brien@kvt.dk", "o'brien: abc\n"),
             ("søren@kvt.dk abc", "søren@kvt.dk", "søren: abc\n"),
-            ("'a b'@kvt.dk abc", "a b@kvt.dk", "\"a b\": abc\n"),
+            ("'a{b'@kvt.dk abc", "a{b@kvt.dk", "a{b: abc\n"),
             ("abc+tag@kvt.dk def", "abc+tag@kvt.dk", "abc+tag: def\n"),
             ("list@kvt.dk :include:guests", "list@kvt.dk", "list: :include:guests\n"),
             ("prog@kvt.dk '|/bin/cat -u'", "prog@kvt.dk", "prog: \"|/bin/cat -u\"\n"),
@@ -137,6 +137,11 @@ def bad(p):
             ("add new@kvt.dk abc --file 1", "kvt.dk has no such file of aliases: name it first, with postfix-virtual domain set kvt.dk extra_aliases=FILE"),
             ("delete nosuch@kvt.dk", "nosuch@kvt.dk is no alias: postfix-virtual alias list kvt.dk"),
             ("add " + "x" * 201 + "@kvt.dk abc", "the name of an alias has at most 200 bytes"),
+            ("add " + "x" * 65 + "@kvt.dk abc", "`" + "x" * 65 + "` has 65 bytes, and an address 1 to 64 in front of the `@`: write a shorter name"),
+            ("add 'a b@kvt.dk' abc", "`a b`: it holds a character that stands in addresses in quotes only: write another name"),
+            ("add SØREN@kvt.dk abc", "`s\\u00d8ren` is looked up in other letters: write `s\\u00f8ren`"),
+            ("add o\"'\"brien@kvt.dk x@example.org", "`x@example.org`: a name of other characters than a user's leads to users and such aliases of its domain alone: "
+                                                    "let it lead to an alias that leads there"),
     ]:
         if why is not None:
             p.refused(line, why)

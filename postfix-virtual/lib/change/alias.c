@@ -7,19 +7,21 @@
 #include "change/follow.h"
 #include "change/programs.h"
 #include "change/user_view.h"
+#include "maps/alias_key.h"
 #include "maps/pattern_judge.h"
+#include "store/conf.h"
 
 struct view {
 	struct pv_user_view users; /* of the domain; its work is ours */
 	struct pv_address address; /* user len 0: the name could be no user's */
-	const struct pv_alias_key *name;
+	const struct pv_alias_word *name;
 	struct pv_aliases aliases;
 	unsigned file;
 	char text[PV_ALIAS_NAME_MAX + PV_DOMAIN_MAX + 2]; /* NAME@DOMAIN, for sentences */
 };
 
 static enum pv_class begin(struct view *v, struct pv_change *c, const struct pv_domain *d,
-			   const struct pv_alias_key *name, unsigned file, struct pv_error *e)
+			   const struct pv_alias_word *name, unsigned file, struct pv_error *e)
 {
 	v->address = (struct pv_address){ .user = name->user, .domain = *d };
 	v->name = name;
@@ -67,7 +69,7 @@ static enum pv_class refuse_file(const struct view *v, struct pv_error *e)
 }
 
 /* The pattern that is written so. */
-static bool is_pattern(const struct pv_alias_entry *entry, const struct pv_alias_key *name)
+static bool is_pattern(const struct pv_alias_entry *entry, const struct pv_alias_word *name)
 {
 	if (entry->pattern == NULL || strncmp(entry->pattern, name->s, name->len) != 0)
 		return false;
@@ -228,6 +230,51 @@ static enum pv_class refuse_name(const struct view *v, struct pv_error *e)
 	return c;
 }
 
+/* A name that is no user's, as o'brien, is led by Postfix's table to where the alias leads; so that must be
+ * users and aliases that travel by their own name. */
+static enum pv_class refuse_rich(const struct view *v, struct pv_error *e)
+{
+	const struct pv_mark_alias *a = &v->users.work.mark.alias;
+	struct pv_buf memory = PV_BUF_INIT(PV_MARK_TARGETS_MAX + 1);
+	const char *at = a->targets, *stop = at + strlen(at);
+	enum pv_class c = PV_OK, wrong;
+	struct pv_target t;
+	struct pv_user u;
+	size_t count = 0;
+
+	while (c == PV_OK && pv_target_next(&at, stop, &memory, &t, &wrong, NULL)) {
+		const char *domain = t.kind == PV_TARGET_ADDRESS ? strrchr(t.text, '@') : NULL;
+		size_t len = domain != NULL ? (size_t)(domain - t.text) : t.len;
+		bool plain = (t.kind == PV_TARGET_NAME || t.kind == PV_TARGET_USER || domain != NULL) &&
+			     (domain == NULL || strcasecmp(domain + 1, v->address.domain.s) == 0) &&
+			     pv_user_parse(t.text, len, &u, NULL) == PV_OK;
+		if (!plain)
+			c = pv_fail(
+				e, PV_PERMANENT, "5.1.3",
+				"`%.80s`: a name of other characters than a user's leads to users and such "
+				"aliases of its domain alone: let it lead to an alias that leads there",
+				t.text);
+		else if (++count > PV_RICH_TARGETS_MAX)
+			c = pv_fail(e, PV_PERMANENT, "5.1.3",
+				    "a name of other characters than a user's has at most %d targets: let it "
+				    "lead to an "
+				    "alias that has more",
+				    PV_RICH_TARGETS_MAX);
+	}
+	pv_buf_free(&memory);
+	return c;
+}
+
+/* Can an address have the name, and a key lead to it? */
+static enum pv_class refuse_key(const struct view *v, struct pv_error *e)
+{
+	const char *delimiters = v->users.work.c->store->conf.recipient_delimiter;
+	struct pv_alias_key k;
+
+	enum pv_class c = pv_alias_key_read(v->name->s, delimiters, &k, e);
+	return c == PV_OK && k.kind == PV_ALIAS_RICH ? refuse_rich(v, e) : c;
+}
+
 static enum pv_class refuse_commands(const struct view *v, struct pv_error *e)
 {
 	const struct pv_mark_alias *a = &v->users.work.mark.alias;
@@ -291,6 +338,8 @@ static enum pv_class judge(struct view *v, bool *same_r, struct pv_error *e)
 	struct pv_followed r = { .same = false };
 
 	enum pv_class c = refuse_name(v, e);
+	if (c == PV_OK && !v->name->is_pattern)
+		c = refuse_key(v, e);
 	if (c == PV_OK)
 		c = v->name->is_pattern ? refuse_pattern(v, e) : refuse_commands(v, e);
 	/* A pattern is no address: what its file becomes is asked about a name that nobody has. */
@@ -334,7 +383,7 @@ static enum pv_class set(struct view *v, const struct pv_alias_set *o, struct pv
 	return carry_out(v, o->must_be_new ? PV_MARK_ALIAS_ADD : PV_MARK_ALIAS_SET, e);
 }
 
-enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
+enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
 			   const struct pv_alias_set *o, struct pv_error *e)
 {
 	struct view v;
@@ -385,8 +434,8 @@ static enum pv_class refuse_needed(struct view *v, struct pv_error *e)
 	return gone ? pv_depend_refuse(w, v->name->s, false, e) : PV_OK;
 }
 
-enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
-			      unsigned file, struct pv_error *e)
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
+			      const struct pv_alias_word *name, unsigned file, struct pv_error *e)
 {
 	struct view v;
 
