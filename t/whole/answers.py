@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from answers import put  # noqa: E402
 from house import House  # noqa: E402
-from scratch import CLEAN_ENV, read, write  # noqa: E402
+from scratch import CLEAN_ENV, TOP, read, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
 AUTO = "Subject: Price list\nReply-To: boss@kvt.dk\n\nSee below.\n"
@@ -233,6 +233,13 @@ def domains(h):
     equal("into the trash", read(os.path.join(h.spool, ".trash", kept[0], ".files", "info.auto")).decode(), AUTO)
 
 
+def samples(h):
+    for args, name, path in ((("responder", "set", "sample@kvt.dk"), "responder.auto", "sample.auto"), (("vacation", "set", "kvt@kvt.dk"), "user.vacation", "kvt.vacation")):
+        data = read(os.path.join(TOP, "samples", name))
+        r = admin(h, *args, "--text-file", os.path.join(TOP, "samples", name))
+        equal(f"samples/{name} is taken as it is, and all of it is sent", (r[0], r[2], text(h, path)), (0, "", data.decode()))
+
+
 def at_once(h):
     running = [subprocess.Popen([f"{h.bin}/postfix-virtual", "-c", h.etc, "responder", "set", f"r{i}@kvt.dk", "--subject", str(i), "--text-file",
                                  h.path("message")], env=CLEAN_ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(6)]
@@ -258,7 +265,7 @@ def main():
         h.must_admin("user", "add", f"{user}@kvt.dk", "--name", f"{user}name", "--random")
     h.before = history(h)
     responders(h, a)
-    for part in (refused, vacations, refused_vacations, damaged, users, domains, at_once, hooks):
+    for part in (refused, vacations, refused_vacations, damaged, users, domains, samples, at_once, hooks):
         part(h)
     done()
 
