@@ -69,6 +69,13 @@ enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t le
 enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias_entry *entry,
 			    struct pv_error *e);
 
+/*
+ * Has every entry a name that can be read? PV_TEMPORARY with file and line where one has none (a quote that
+ * is not closed, a line that continues nothing): of a name that was not found it cannot be said then that it
+ * is not there. One pass over the file.
+ */
+enum pv_class pv_alias_file_check_names(const struct pv_alias_file *f, struct pv_error *e);
+
 /* --- targets --- */
 
 enum pv_target_kind {
