@@ -58,6 +58,7 @@ enum option_id {
 	OPT_COMMENT,
 	OPT_EXPIRES,
 	OPT_FILE,
+	OPT_REMOVE_NULS,
 	OPT_COUNT
 };
 

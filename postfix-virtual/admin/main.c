@@ -47,6 +47,7 @@ static const struct {
 	[OPT_POP3_PORT] = { "--pop3-port", "PORT", "where POP3 answers (110); 0: not asked" },
 	[OPT_COMMENT] = { "--comment", "TEXT", "what the alias is for" },
 	[OPT_EXPIRES] = { "--expires", "DATE", "the last day of it, as 2026-12-31; empty: none" },
+	[OPT_REMOVE_NULS] = { "--remove-nuls", NULL, "take out bytes that are NUL, as a crash leaves them" },
 	[OPT_FILE] = { "--file", "1|2", "in the first or second of extra_aliases, not in aliases" },
 };
 
@@ -108,6 +109,10 @@ static const struct command commands[] = {
 	{ "alias", "delete", alias_delete, AS_ROOT, 1, OPT(OPT_FILE), "NAME@DOMAIN", "delete an alias" },
 	{ "mailbox", "show", mailbox_show, AS_ROOT, 1, 0, "ADDRESS",
 	  "print where a mailbox is, its format, how many messages it has and how full it is" },
+	{ "mailbox", "verify", mailbox_verify, AS_ROOT, 1, OPT(OPT_REMOVE_NULS), "ADDRESS|DOMAIN",
+	  "look for damage in a mailbox, or in all of a domain" },
+	{ "mailbox", "repair", mailbox_repair, AS_ROOT, 1, OPT(OPT_REMOVE_NULS), "ADDRESS",
+	  "mend what verify finds; the mailbox of before stays in the trash for 30 days" },
 	{ "mailbox", "convert", mailbox_convert, AS_ROOT, 2, 0, "ADDRESS maildir|mbox",
 	  "make a Maildir of an mbox or the other way; the old one stays in the trash for 30 days" },
 	{ "nightly", NULL, nightly_run, AS_ROOT, 0, 0, "",

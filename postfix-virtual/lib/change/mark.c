@@ -29,6 +29,7 @@ static const char *const words[PV_MARK_KINDS] = {
 	[PV_MARK_ALIAS_SET] = "alias set",
 	[PV_MARK_ALIAS_DELETE] = "alias delete",
 	[PV_MARK_MAILBOX_CONVERT] = "mailbox convert",
+	[PV_MARK_MAILBOX_REPAIR] = "mailbox repair",
 };
 
 const char *pv_mark_words(enum pv_mark_kind kind)

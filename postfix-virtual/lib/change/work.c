@@ -66,6 +66,7 @@ static const struct recipe {
 				      .logins_last = true,
 				      .slow = true,
 				      .alone = true },
+	[PV_MARK_MAILBOX_REPAIR] = { .as_account = pv_step_mailbox_repair, .slow = true, .alone = true },
 };
 
 void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where)
