@@ -24,11 +24,17 @@ LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 class Domain:
     """users: name → mailbox; off: names of those who get no mail; patterns: [(line of the file, the same in Python, its
-    target)]; lines: of a standard domain, name → (targets in the file, mailboxes), "" stands for the catch-all."""
+    target)]; lines: of a standard domain, name → (targets in the file, mailboxes), "" stands for the catch-all; aliases: name →
+    (targets in the file, mailboxes); expired: names of aliases that were; full_names: users answer to them; responders: names
+    that are nothing else; receive: False: nobody gets mail. Where nothing is stored here, the mailboxes are ()."""
 
-    def __init__(self, name, users=None, off=(), fallback=None, sub_domains=False, patterns=(), alias_of=None, own=(), lines=None):
+    def __init__(self, name, users=None, off=(), fallback=None, sub_domains=False, patterns=(), alias_of=None, own=(), lines=None,
+                 aliases=None, expired=(), full_names=False, responders=(), settings="", receive=True):
         self.name, self.users, self.fallback = name, {u: (box,) for u, box in (users or {}).items() if u not in off}, fallback
         self.off, self.sub_domains, self.alias_of, self.own = off, sub_domains, alias_of, own
+        self.aliases, self.expired, self.full_names, self.responders = aliases or {}, expired, full_names, responders
+        self.receive = receive
+        self.settings = settings + ("" if receive else "receive = no\n") + ("match_full_name = yes\n" if full_names else "")
         self.patterns = [(re.compile(p), target) for _, p, target in patterns]
         self.lines = None if lines is None else {local: boxes for local, (_, boxes) in lines.items()}
         self.texts = [text for text, *_ in patterns] if lines is None else {local: text for local, (text, _) in lines.items()}
@@ -93,7 +99,21 @@ class World:
             return self.host[local]
         if d.lines is not None:
             return d.lines.get(local) if local else None
-        return d.users.get(local)
+        if not d.receive:
+            return None
+        if local in d.aliases:
+            return d.aliases[local][1]
+        if local in d.users:
+            return d.users[local]
+        if local in d.off or (local in d.expired and USER.fullmatch(local.partition("+")[0])):
+            return () if self.catches_all(d) else None  # taken to be refused: the fallback must not get it
+        if d.full_names and local.endswith("name") and local[:-4] in (*d.users, *d.off):
+            return d.users.get(local[:-4], () if self.catches_all(d) else None)
+        return () if local in d.responders else None
+
+    @staticmethod
+    def catches_all(d):
+        return d.receive and bool(d.fallback or "unknown_to" in d.settings)
 
     def by_pattern(self, local, name):
         d = self.domains[self.domains[name].alias_of or name]
@@ -105,13 +125,18 @@ class World:
 
     def catch_all(self, name):
         d = self.domains[self.domains[name].alias_of or name]
-        return d.lines.get("") if d.lines is not None else d.users.get(d.fallback)
+        if d.lines is not None:
+            return d.lines.get("")
+        return self.exact(d.fallback, name) or () if self.catches_all(d) else None
 
     def inside(self, local, name):
         """An address at the domain itself: the whole one, a pattern, without its tag, the catch-all."""
         base, plus, _ = local.partition("+")
-        return (self.exact(local, name) or self.by_pattern(local, name) or (plus and base and self.exact(base, name))
-                or self.catch_all(name) or None)
+        for boxes in (self.exact(local, name), self.by_pattern(local, name), self.exact(base, name) if plus and base else None):
+            if boxes is not None:
+                return boxes
+        d = self.domains[self.domains[name].alias_of or name]
+        return () if local in d.expired and self.catches_all(d) else self.catch_all(name)
 
     def below(self, local, name):
         """An address at a sub-domain of the domain: its users, with or without a tag, and no letters in that which somebody could take for more."""
@@ -148,4 +173,4 @@ class World:
             boxes = self.below(local, above)
         else:
             return FOREIGN
-        return Answer("250", boxes) if boxes else NOBODY
+        return Answer("250", boxes) if boxes is not None else NOBODY

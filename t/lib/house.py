@@ -139,7 +139,8 @@ class House:
         """path → bytes of every mailbox: in the spool and in the homes."""
         found = {}
         for top in (self.spool, self.path("home")):
-            for folder, _, names in os.walk(top):
+            for folder, folders, names in os.walk(top):
+                folders[:] = [f for f in folders if not f.startswith(".")]
                 for n in names:
                     if not n.startswith(".") and not n.endswith(".lock"):
                         path = os.path.join(folder, n)

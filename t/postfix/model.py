@@ -40,6 +40,15 @@ GONE = ("/^gone-.+$/: nosuch", r"gone-[a-z0-9._-]+", "nosuch")
 OFF = ("/^off-[a-z]+$/: off", r"off-[a-z]+", "off")
 
 
+# Aliases whose names are no user's.
+RICH = {"o'c": "abc", "bl\u00e5b\u00e6r": "abc", "abc+vip": "abc", "news+x": "abc", "a$=c{}": "abc"}
+
+
+def aliases(domain, **names):
+    """name → (targets, mailboxes), all of users of the domain."""
+    return {name: (targets, tuple(f"spool/{domain}/{t}" for t in targets.split(", "))) for name, targets in names.items()}
+
+
 def all_domains(homes, host):
     """Every kind of domain: [(Domain, account)]; an alias has no account. homes: account → where the mail of a user of its home lies;
     host: the same for the host's postmaster, and his name."""
@@ -47,7 +56,8 @@ def all_domains(homes, host):
     name, box = host
     return [
         # sub-domains and patterns, and the same account's second and third one
-        (Domain("kvt.dk", first | {"athome": homes["a"]}, off=["off"], sub_domains=True, patterns=[SALES, TEAM, TO, GONE, OFF]), "a"),
+        (Domain("kvt.dk", first | {"athome": homes["a"]}, off=["off"], sub_domains=True, patterns=[SALES, TEAM, TO, GONE, OFF],
+                aliases=aliases("kvt.dk", info="abc", list="abc, kvt", kvt="kvt", **RICH), expired=["old", "abc+old", "x'y"]), "a"),
         (Domain("plain.dk", spool("plain.dk", "abc", "kvt", "sales", "postmaster"), off=["off"]), "a"),
         (Domain("second.dk", spool("second.dk", "abc", "only2")), "a"),
         # domains inside another, and below one that is not there
@@ -64,9 +74,20 @@ def all_domains(homes, host):
         (Domain("al.kvt.dk", alias_of="shop.kvt.dk"), None),
         (Domain("in.kvt.org", spool("in.kvt.org", "abc", "inorg")), "b"),
         # a fallback, without and with sub-domains and patterns
-        (Domain("catch.dk", spool("catch.dk", "all", "real"), fallback="all"), "b"),
+        (Domain("catch.dk", spool("catch.dk", "all", "real", "abc"), fallback="all", off=["off"], full_names=True,
+                aliases=aliases("catch.dk", info="abc", list="abc, real", **RICH), expired=["old", "abc+old", "x'y"]), "b"),
         (Domain("catch.org", alias_of="catch.dk"), None),
-        (Domain("wild.dk", spool("wild.dk", "all", "real", "sales"), fallback="all", sub_domains=True, patterns=[SALES, GONE]), "b"),
+        (Domain("wild.dk", spool("wild.dk", "all", "real", "sales"), fallback="every", sub_domains=True, patterns=[SALES, GONE],
+                off=["off"], aliases=aliases("wild.dk", every="all, real")), "b"),
+        # other fallbacks, full names, responders, a domain that takes no mail
+        (Domain("delete.dk", spool("delete.dk", "abc"), fallback="delete", sub_domains=True), "a"),
+        (Domain("same.dk", spool("same.dk", "abc"), fallback="@kvt.dk"), "a"),
+        (Domain("command.dk", spool("command.dk", "abc"), fallback="|/bin/true %u"), "a"),
+        (Domain("unknown.dk", spool("unknown.dk", "abc"), settings="unknown_to = postmaster\n"), "a"),
+        (Domain("names.dk", spool("names.dk", "abc", "kvt"), off=["off"], sub_domains=True, full_names=True, responders=["auto"],
+                aliases=aliases("names.dk", kvtname="abc")), "a"),
+        (Domain("closed.dk", spool("closed.dk", "abc"), fallback="abc", sub_domains=True, receive=False, responders=["auto"],
+                aliases=aliases("closed.dk", info="abc", **RICH)), "b"),
         # patterns alone
         (Domain("pat.dk", spool("pat.dk", "abc", "sales", "team"), patterns=[SALES, TEAM]), "a"),
         # root gave the host's addresses away
@@ -98,6 +119,9 @@ FORMS = [
     "{kelvin}@{d}", "{u}@{dkelvin}", "{u}\u200b@{d}", "{u}=x@{d}", "{u}#@{d}", "owner-{u}@{d}", "{u}-request@{d}", "{u}--{d}@{d}",
     "sales-77@{d}", "Sales-7A@{d}", "sales-@{d}", "sales-7@{d}", "sales-77+x@{d}", "sales-7.7@{d}", "xsales-7@{d}", '"sales-7 7"@{d}', '"sales-77"@{d}',
     "team-x-7@{d}", "team-y-777@{d}", "team-z-7@{d}", "team-x-7777@{d}", "to-abc-now@{d}", "to-nosuch-later@{d}", "to-postmaster-now@{d}", "gone-1@{d}", "gone-a.b@{d}",
+    "off@{d}", "Off+x@{d}", "info+t@{d}", "list@{d}", "LIST+a@{d}", "o'c@{d}", "O'C+x@{d}", '"o\'c"@{d}', "o'c'@{d}", "bl\u00e5b\u00e6r@{d}",
+    "BL\u00c5B\u00c6R+x@{d}", "bl\u00e5baer@{d}", "abc+vip@{d}", "ABC+ViP@{d}", "abc+vip+x@{d}", "news+x@{d}", "news+y@{d}", "news@{d}", "a$=c{{}}@{d}",
+    "old@{d}", "old+t@{d}", "abc+old@{d}", "x'y@{d}", "abcname@{d}", "ABCNAME+x@{d}", "kvtname@{d}", "offname@{d}", "auto@{d}", "Auto+t@{d}", "every@{d}",
     "off-x@{d}", "sales-\u00e9@{d}", "info@{d}", "two@{d}", "two+x@{d}", "chain@{d}", "INFO@{D}",
     "postmaster@{d}", "POSTMASTER+x@{d}", "abuse@{d}", "webmaster@{d}", "hostmaster@{d}", "root@{d}", "mailer-daemon@{d}", "double-bounce@{d}", "nosuch@{d}",
     "@@{d}", "anything@{d}", "{long}@{d}", "0@{d}", "_@{d}", "-{u}@{d}", '"-{u}"@{d}', "{u}+x--{d}@{d}", "{u}+--{d}@{d}", "{u}+x--second.dk@{d}", "{u}+x--catch.dk@{d}", "x--{d}@{d}", "{u}--second.dk@{d}",
@@ -220,11 +244,21 @@ def make_domain(h, d, account):
     if d.lines is not None:
         put("".join(f"{local or '@'}  {text}\n" for local, text in d.texts.items()), "virtual")
         return
-    h.domain(d.name, account, users | {u: "." for u in d.off}, d.fallback)
+    h.domain(d.name, account, users | {u: "." for u in d.off})
+    fallback = f"fallback = {d.fallback}\n" if d.fallback else ""
+    if d.settings or fallback:
+        put(d.settings + fallback, "domain.conf")
     for user in d.off:
         put("receive = no\n", "users", user)
-    if d.patterns:
-        put("# pattern aliases\n" + "".join(p + "\n" for p in d.texts), "aliases")
+    text = "".join(p + "\n" for p in d.texts) + "".join(f"{name}: {targets}\n" for name, (targets, _) in d.aliases.items())
+    text += "".join(f"#: expires=2001-01-01\n{name}: {next(iter(users))}\n" for name in d.expired)
+    if text:
+        put("# by hand\n" + text, "aliases")
+    for name in d.responders:
+        folder = os.path.join(h.spool, d.name, ".files")
+        os.makedirs(folder, 0o700, exist_ok=True)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        write(os.path.join(folder, name + ".auto"), "Subject: x\n\nx\n", 0o600, account)
 
 
 def settings(h):

@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import check, done, equal  # noqa: E402
 from house import House, messages  # noqa: E402
-from scratch import write  # noqa: E402
+from scratch import read, run, write  # noqa: E402
 
 FORWARD, COMMAND = ".forward+", "mailbox_command"  # by which way a message comes to virtual-deliver
 OWN = "home/{a}/Mail/mailbox"                      # a mailbox in a home
@@ -39,6 +39,21 @@ TABLE = [
     # a domain alias
     ("abc@kvt.org", "250", "spool/kvt.dk/abc", FORWARD),
     ("plain+t@kvt.org", "250", "spool/kvt.dk/plain", COMMAND),
+    # aliases: plain ones travel by their own name, tagged ones too, others lead to their targets
+    ("info@kvt.dk", "250", "spool/kvt.dk/plain", COMMAND),
+    ("Info+t@kvt.org", "250", "spool/kvt.dk/plain", COMMAND),
+    ("plain+vip@kvt.dk", "250", "spool/kvt.dk/abc", COMMAND),
+    ("PLAIN+VIP@kvt.dk", "250", "spool/kvt.dk/abc", COMMAND),
+    ("plain+vip+x@kvt.dk", "250", "spool/kvt.dk/plain", COMMAND),
+    ("news+x@kvt.dk", "250", "spool/kvt.dk/plain", COMMAND),
+    ("o'c@kvt.dk", "250", "spool/kvt.dk/abc", FORWARD),
+    ("O'C+t@kvt.org", "250", "spool/kvt.dk/abc", COMMAND),
+    ("bl\u00e5b\u00e6r@kvt.dk", "250", "spool/kvt.dk/plain", COMMAND),
+    ("BL\u00c5B\u00c6R@kvt.dk", "250", "spool/kvt.dk/plain", COMMAND),
+    ("more@kvt.dk", "250", "spool/kvt.dk/plain", COMMAND),
+    # full names, and a responder
+    ("joe.who@names.dk", "250", "spool/names.dk/joe", COMMAND),
+    ("Joe.Who+t@names.dk", "250", "spool/names.dk/joe", COMMAND),
     # the host's addresses in every domain
     ("postmaster@kvt.dk", "250", HOST, None),
     ("abuse@kvt.dk", "250", HOST, None),
@@ -60,6 +75,12 @@ TABLE = [
     ("o'c@catch.dk", "250", "spool/catch.dk/all", COMMAND),
     ("a$c@catch.dk", "250", "spool/catch.dk/all", COMMAND),
     # refused while the sender is on the line
+    ("old@kvt.dk", "550 5.1.1", None, None),
+    ("off@names.dk", "550 5.1.1", None, None),
+    ("john.who@names.dk", "550 5.1.1", None, None),
+    ("both@names.dk", "550 5.1.1", None, None),
+    ("news@kvt.dk", "550 5.1.1", None, None),
+    ("info@second.dk", "550 5.1.1", None, None),
     ("nosuch@kvt.dk", "550 5.1.1", None, None),
     ("nosuch+tag@kvt.dk", "550 5.1.1", None, None),
     ("abc@shop.kvt.dk", "550 5.1.1", None, None),
@@ -98,6 +119,7 @@ def build():
     h.domain("shop.kvt.dk", b, {"me": "."})
     h.domain("catch.dk", b, {"all": ".", "real": "."}, fallback="all")
     h.domain("own.dk", b, {"postmaster": "."})
+    put_names(h, a, b)
     write(h.path("etc", "domains"), "kvt.org alias_of=kvt.dk\nown.dk own=postmaster\n")
     write(h.path("postfix", "aliases"), f"postmaster {host.pw_name}\n")
     h.forward(a, "abc", "kvt.dk")
@@ -109,8 +131,27 @@ def build():
     os.chown(h.forward(a, "foreign", "kvt.dk", wrong), b.pw_uid, b.pw_gid)
     os.mkdir(os.path.join(a.pw_dir, ".forward+folder--kvt.dk"))
     h.use_samples()
-    h.maps()
+    r = run([f"{h.bin}/make-postfix-maps", "-c", h.etc])
+    equal("two users of one full name: a complaint, and all else is done", (r.returncode, r.stderr.decode()),
+          (75, f"make-postfix-maps: {h.etc}/names.dk/passwd, line 4: y has the full name of x (line 3), so that both@names.dk would mean both "
+           "and is refused: change one, or make an alias\n"))
     return h, {"a": a.pw_name, "host": host.pw_name}
+
+
+def put_names(h, a, b):
+    kvt, names = os.path.join(h.etc, "kvt.dk"), os.path.join(h.etc, "names.dk")
+    write(os.path.join(kvt, "aliases"), "info: plain\nplain+vip: abc\nnews+x: plain\no'c: abc\nbl\u00e5b\u00e6r: info\n"
+          "#: expires=2001-01-01\nold: abc\n", 0o600, a)
+    write(os.path.join(kvt, "more-aliases"), "info: abc\nmore: info\n", 0o600, a)
+    write(os.path.join(kvt, "domain.conf"), "extra_aliases = more-aliases\n", 0o600, a)
+    h.domain("names.dk", b, {u: "." for u in ("joe", "off", "x", "y")})
+    passwd = os.path.join(names, "passwd")
+    text = read(passwd).decode().replace("joename", "Joe Who").replace("offname", "John Who").replace("xname", "Both").replace("yname", "both,Room 1")
+    write(passwd, text, 0o600, b)
+    write(os.path.join(names, "domain.conf"), "match_full_name = yes\n", 0o600, b)
+    os.mkdir(os.path.join(names, "users"), 0o700)
+    os.chown(os.path.join(names, "users"), b.pw_uid, b.pw_gid)
+    write(os.path.join(names, "users", "off"), "receive = no\n", 0o600, b)
 
 
 def send_all(h, names):
@@ -118,7 +159,7 @@ def send_all(h, names):
     answers = []
     for number, (recipient, *_) in enumerate(TABLE):
         message = f"Subject: row {number}\nMessage-ID: <row-{number}@example.org>\n\nbody\n".encode()
-        rcpt, last, _ = h.postfix.send(recipient.format(**names), message)
+        rcpt, last, _ = h.postfix.send(recipient.format(**names), message, mail_options="" if recipient.isascii() else "SMTPUTF8")
         answers.append((rcpt[0], last))
     return answers
 
