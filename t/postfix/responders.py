@@ -265,6 +265,28 @@ def to_and_cc(t):
     t.put("xyz.vacation.db", None)
 
 
+def filtered(t):
+    """What his filter makes of a message counts, too."""
+    h = t.h
+    marking = write(h.path("marking"), "#!/bin/sh\necho 'X-Spam-Flag: YES'\nexec cat\n", 0o755)
+    plain = write(h.path("plain"), "#!/bin/sh\nexec cat\n", 0o755)
+    t.vacation(conf=f"filter = {marking}\n")
+    t.put("abc.auto", AUTO)
+    t.asks("what a filter marks as spam is stored and not answered", 0)
+    check("for the vacation and the responder alike", len(h.log.wait("=<abc@kvt.dk>, from=<s@client.dk>, not answered: it is marked as spam")) == 2, h.log.lines[-5:])
+    t.put("abc.auto", None)
+    t.asks("other mail is not answered either, as he has the filter for all", 0, sender="s2@client.dk")
+    t.vacation(conf=f"filter = {plain}\n")
+    t.asks("what a filter leaves as it is is answered", 1)
+    t.vacation(conf="filter = /bin/true\n")
+    got, found = t.asked()
+    equal("what a filter drops is neither stored nor answered", (got, len(found)), (0, 0))
+    t.vacation(conf="message_size = 10\n")
+    got, found = t.asked(sender="s3@client.dk")
+    equal("what is refused bounces, and is not answered", (got, len(found), [m["Subject"] for m in in_mailbox(h, "client.dk", "all")][-1]),
+          (0, 0, "Undelivered Mail Returned to Sender"))
+
+
 # --- loops ---
 
 def facing(t):
@@ -407,7 +429,7 @@ def at_home(t):
 
 def main():
     t = Test()
-    for part in (responder, alone, vacation, dates, texts, never, to_and_cc, facing, bad_machine, damaged, full_disk, at_home):
+    for part in (responder, alone, vacation, dates, texts, never, to_and_cc, filtered, facing, bad_machine, damaged, full_disk, at_home):
         part(t)
     done()
 
