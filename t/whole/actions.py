@@ -320,6 +320,23 @@ def domain_filters(a):
     a.log_of()
 
 
+def without_commands(a):
+    """Root does not want programs of this domain."""
+    write(os.path.join(a.etc, "domains"), "kvt.dk commands=no\n")
+    cmd = a.recorder("cmd")
+    a.aliases(f'list: "|{cmd}"\n')
+    for name in ("filter", "deliver_with", "after_storing"):
+        a.settings("users/abc", f"{name} = {cmd}\n")
+        answered(f"commands=no, and {name}", a.deliver("abc@kvt.dk"), 75, b"4.3.5", b"commands=no")
+    answered("commands=no, and a command of an alias", a.deliver("list@kvt.dk"), 75, b"4.3.5", b"commands=no")
+    a.settings("users/abc", None)
+    answered("commands=no, and no program", a.deliver("abc@kvt.dk"), 0)
+    equal("commands=no: none was started", a.calls("cmd"), [])
+    os.unlink(os.path.join(a.etc, "domains"))
+    a.empty()
+    a.log_of()
+
+
 def payloads(a):
     """Whatever stands in sender, recipient and tag arrives as it is, as one argument each, and is never executed."""
     trap = a.path("work", "trap")
@@ -635,7 +652,7 @@ def dry_run(a):
 
 def main():
     a = Acting()
-    for part in (lists, without_an_id, fallbacks, files, environment, statuses, hostile_programs, filters, payloads, forwards, order, agents, loops,
+    for part in (lists, without_an_id, fallbacks, files, environment, statuses, hostile_programs, filters, without_commands, payloads, forwards, order, agents, loops,
                  quotas, large, dry_run):
         part(a)
     done()
