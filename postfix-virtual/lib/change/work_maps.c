@@ -49,6 +49,12 @@ static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct
 		(void)snprintf(key, sizeof key, "%s", m->domain.s);
 	enum pv_class c =
 		pv_map_has(w->c->store, m->user.len > 0 ? PV_MAP_ADDRESSES : PV_MAP_DOMAINS, key, &has, e);
+	/* Where others get all that is unknown, who takes no mail has a key beside his refusal. */
+	if (c == PV_OK && has && m->user.len > 0 && !wants_key(m, first)) {
+		bool refused = false;
+		c = pv_map_has(w->c->store, PV_MAP_REFUSED, key, &refused, e);
+		has = !refused;
+	}
 	if (c != PV_OK)
 		return c;
 	if (has == wants_key(m, first) || w->c->dry) {
