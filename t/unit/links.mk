@@ -57,6 +57,7 @@ WRAP_maildir = $(MAILDIR_CALLS)
 WRAP_maildir_fault = $(MAILDIR_CALLS)
 WRAP_usage = $(MAILDIR_CALLS)
 WRAP_convert = $(MAILDIR_CALLS) renameat2 syncfs futimens
+WRAP_verify = $(MAILDIR_CALLS) renameat2
 WRAP_auth_login = $(READ_CALLS)
 WRAP_auth_tries = $(WRITE_CALLS) pwrite fcntl pv_now_ms
 WRAP_auth_session = $(WRITE_CALLS) pwrite fcntl utimensat time

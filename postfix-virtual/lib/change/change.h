@@ -184,4 +184,10 @@ enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
 enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a,
 				    enum pv_mailbox_format format, struct pv_error *e);
 
+/* Mend what is wrong with the user's mailbox (mailbox/maildrop_verify.h), NUL bytes too where remove_nuls;
+ * the mailbox of before goes to the trash. c->already: there is nothing to mend. PV_TEMPORARY also while a
+ * POP3 session of his is open. */
+enum pv_class pv_mailbox_mend(struct pv_change *c, const struct pv_address *a, bool remove_nuls,
+			      struct pv_error *e);
+
 #endif

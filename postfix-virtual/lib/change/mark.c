@@ -30,6 +30,7 @@ static const char *const words[PV_MARK_KINDS] = {
 	[PV_MARK_ALIAS_SET] = "alias set",
 	[PV_MARK_ALIAS_DELETE] = "alias delete",
 	[PV_MARK_MAILBOX_CONVERT] = "mailbox convert",
+	[PV_MARK_MAILBOX_REPAIR] = "mailbox repair",
 	[PV_MARK_RESPONDER_SET] = "responder set",
 	[PV_MARK_RESPONDER_DELETE] = "responder delete",
 	[PV_MARK_VACATION_ON] = "vacation on",

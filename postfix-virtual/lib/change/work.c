@@ -66,6 +66,7 @@ static const struct recipe {
 				      .logins_last = true,
 				      .slow = true,
 				      .alone = true },
+	[PV_MARK_MAILBOX_REPAIR] = { .as_account = pv_step_mailbox_repair, .slow = true, .alone = true },
 	[PV_MARK_RESPONDER_SET] = { .as_account = pv_step_responder, .keys_last = true },
 	[PV_MARK_RESPONDER_DELETE] = { .as_account = pv_step_responder, .keys_last = true },
 	[PV_MARK_VACATION_ON] = { .as_account = pv_step_vacation },

@@ -86,10 +86,7 @@ static int look_through(struct mending *m, int fd, uint64_t size, pv_finding_sin
 		.where = m->v->where, .o = m->v->o, .sink = sink, .ctx = m, .r = &counted
 	};
 
-	int r = pv_verify_lines(&v, fd, size);
-	if (m->n > 0)
-		qsort(m->edits, m->n, sizeof *m->edits, compare_edits);
-	return r;
+	return pv_verify_lines(&v, fd, size);
 }
 
 /* The From_ line for a message at `at`. */
@@ -168,10 +165,7 @@ static enum pv_class check_copy(struct mending *m, struct pv_error *e)
 	size_t planned = m->n;
 
 	m->n = 0;
-	struct edit *edits = m->edits;
-	m->edits = NULL; /* not to be sorted */
 	int r = look_through(m, m->fd, m->size, count_left);
-	m->edits = edits;
 	size_t left = m->n;
 	m->n = planned;
 	if (r != 0)
@@ -226,6 +220,8 @@ static enum pv_class mend(struct mending *m, struct pv_error *e)
 		return fail_io(m, "read", e);
 	if (m->no_memory)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "repair %s: out of memory", m->v->where->path);
+	if (m->n > 0)
+		qsort(m->edits, m->n, sizeof *m->edits, compare_edits);
 	enum pv_class c = clean(m, e);
 	if (c != PV_OK || m->n == 0)
 		return c;

@@ -110,9 +110,13 @@ static enum pv_class look_into(struct looking *l, const char *folder, struct pv_
 	return c;
 }
 
+/* Of two files that are one message a reader shows that in cur/. */
 static int compare(const void *a, const void *b)
 {
-	return pv_maildir_compare(a, b);
+	const struct pv_maildir_entry *x = a, *y = b;
+	int order = pv_maildir_compare(x, y);
+
+	return order != 0 ? order : (int)x->in_new - (int)y->in_new;
 }
 
 /* Each message once; a reader shows one of its files. */
