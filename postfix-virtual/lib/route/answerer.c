@@ -85,7 +85,7 @@ static enum pv_class list_own(const struct pv_store *s, const struct pv_domain *
 			      const char *recipient, struct own *o, struct pv_error *e)
 {
 	struct pv_registry aliases;
-	size_t at[OWN_MAX];
+	size_t at[OWN_MAX] = { 0 };
 
 	enum pv_class c = pv_registry_load_about(s, d, &aliases, e);
 	if (c != PV_OK)
