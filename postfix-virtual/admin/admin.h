@@ -57,6 +57,7 @@ enum option_id {
 	OPT_POP3_PORT,
 	OPT_COMMENT,
 	OPT_EXPIRES,
+	OPT_SIZE,
 	OPT_FILE,
 	OPT_REMOVE_NULS,
 	OPT_TEXT_FILE,
@@ -110,6 +111,7 @@ struct admin {
 	bool not_well;	/* it was done, and what the notes say is to be mended: exit status 75 */
 	bool usage;	/* the command line is wrong: e says how */
 	int status;	/* for OWN_STATUS */
+	int outcome;	/* the exit status where nothing failed; of explain, that of virtual-deliver */
 };
 
 /* output.c */

@@ -39,7 +39,9 @@ const struct option_row options[OPT_COUNT] = {
 		       "alias: 1 or 2, of extra_aliases; responder: what holds the message" },
 	[OPT_TEXT_FILE] = { "--text-file", "FILE", "what is answered; `-`: the standard input" },
 	[OPT_SUBJECT] = { "--subject", "TEXT", "its subject: then the file is the text alone" },
-	[OPT_FROM] = { "--from", "DATE", "the first day, as 2026-12-24; empty: none" },
+	[OPT_FROM] = { "--from", "DATE|ADDRESS",
+		       "vacation: the first day, as 2026-12-24; empty: none. explain: who sends, or <>" },
+	[OPT_SIZE] = { "--size", "SIZE", "of the message: 20000, 500k, 5M (10000)" },
 	[OPT_UNTIL] = { "--until", "DATE", "the last day; empty: none" },
 	[OPT_DAYS] = { "--days", "DAYS", "when the same sender is answered again; empty: the domain's" },
 };
@@ -130,8 +132,8 @@ const struct command commands[] = {
 	  "print all settings, or with -n those that are not the default" },
 	{ "dovecot-config", NULL, dovecot_config_run, NEED_STORE | OR_NONE, 1, 0, "[2.3|2.4]",
 	  "print a configuration of Dovecot's, for IMAP and SMTP AUTH of the same users" },
-	{ "explain", NULL, explain_run, AS_ROOT, 1, 0, "ADDRESS",
-	  "print what happens to mail for an address" },
+	{ "explain", NULL, explain_run, AS_ROOT, 1, OPT(OPT_FROM) | OPT(OPT_SIZE), "ADDRESS",
+	  "print what happens to mail for an address, and why" },
 	{ "doctor", NULL, doctor_run, OWN_STATUS | OR_NONE, 1, DOCTOR_OPTIONS, "[DOMAIN]",
 	  "find what is wrong with the host and its domains, and say how to mend it" },
 };

@@ -21,7 +21,8 @@ static const char epilogue[] =
 	"\n"
 	"Exit status: 0 done, 1 refused (it stays refused until something is changed), 2 wrong\n"
 	"usage, 70 a bug in this program, 75 failed for now: try again. Of doctor: 0 all is\n"
-	"well, 1 warnings, 2 critical findings, 3 something could not be asked.\n";
+	"well, 1 warnings, 2 critical findings, 3 something could not be asked. Of explain:\n"
+	"what virtual-deliver would give: 0 delivered, 67 or 77 refused, 75 deferred.\n";
 
 /* `domain add NAME [--account USER] ...` */
 static void put_synopsis(struct pv_buf *out, const struct command *cmd)
@@ -273,7 +274,7 @@ static int exit_status(const struct admin *a, enum pv_class c)
 		return EXIT_USAGE;
 	if (c == PV_OK && a->not_well)
 		return EXIT_LATER;
-	return c == PV_OK	   ? EXIT_DONE
+	return c == PV_OK	   ? a->outcome
 	       : c == PV_PERMANENT ? EXIT_REFUSED
 	       : c == PV_TEMPORARY ? EXIT_LATER
 				   : EXIT_BUG;
