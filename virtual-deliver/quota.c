@@ -3,7 +3,7 @@
 #include "compose.h"
 #include "mailbox/mboxrd.h"
 #include "report.h"
-#include "route/limits.h"
+#include "route/user_limits.h"
 #include "store/texts.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ void quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q)
 	const struct pv_mail_conf *conf = &a->conf->mail;
 	static char folder[4096];
 
-	pv_limits_of(&d->store, &d->route, &d->recipient.to, a, folder, sizeof folder, q);
+	pv_user_limits_of(&d->store, &d->route, &d->recipient.to, a, folder, sizeof folder, q);
 	if (q->domain_folder != NULL && conf->over_quota_days > 0 && is_older_than(d, conf->over_quota_days))
 		q->refuse = true;
 }

@@ -3,8 +3,8 @@
 
 #include "mailbox/usage.h"
 #include "route/answerer.h"
-#include "route/limits.h"
 #include "route/place.h"
+#include "route/user_limits.h"
 #include "store/answer_text.h"
 #include "store/texts.h"
 
@@ -102,7 +102,7 @@ static enum pv_class put_quota(const struct explain_look *l, const struct pv_act
 	struct pv_quota quota;
 	char folder[PATH_MAX];
 
-	pv_limits_of(l->store, l->route, &l->q->to, a, folder, sizeof folder, &quota);
+	pv_user_limits_of(l->store, l->route, &l->q->to, a, folder, sizeof folder, &quota);
 	if (quota.domain_folder == NULL)
 		return PV_OK;
 	enum pv_class c = pv_quota_look(&quota, where, l->q->account.uid, l->q->size, &state, e);

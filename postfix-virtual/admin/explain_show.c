@@ -37,14 +37,20 @@ static json_t *clean(json_t *value, unsigned depth)
 		return json_boolean(json_is_true(value));
 	if (json_is_array(value)) {
 		copy = json_array();
-		json_array_foreach(value, i, from)(void) json_array_append_new(copy, clean(from, depth - 1));
+		json_array_foreach(value, i, from)
+		{
+			(void)json_array_append_new(copy, clean(from, depth - 1));
+		}
 		return copy;
 	}
 	if (!json_is_object(value))
 		return NULL;
 	copy = json_object();
-	json_object_foreach(value, name, from) if (is_name(name))(void)
-		json_object_set_new(copy, name, clean(from, depth - 1));
+	json_object_foreach(value, name, from)
+	{
+		if (is_name(name))
+			(void)json_object_set_new(copy, name, clean(from, depth - 1));
+	}
 	return copy;
 }
 
@@ -153,7 +159,9 @@ static void write_command(const json_t *a, struct pv_buf *out)
 
 	pv_buf_adds(out, "  give it to");
 	json_array_foreach(json_object_get(a, "command"), i, word)
+	{
 		pv_buf_addf(out, " %s", json_string_value(word) != NULL ? json_string_value(word) : "");
+	}
 	pv_buf_addc(out, '\n');
 }
 
@@ -202,8 +210,14 @@ void explain_write(json_t *result, struct pv_buf *out)
 	json_t *value;
 	size_t i;
 
-	json_object_foreach(result, name, value) write_value(name, value, out);
+	json_object_foreach(result, name, value)
+	{
+		write_value(name, value, out);
+	}
 	write_steps(json_object_get(result, "steps"), out);
 	pv_buf_adds(out, json_array_size(actions) > 0 ? "actions:\n" : "");
-	json_array_foreach(actions, i, action) write_action(action, out);
+	json_array_foreach(actions, i, action)
+	{
+		write_action(action, out);
+	}
 }

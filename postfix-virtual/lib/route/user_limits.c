@@ -1,4 +1,4 @@
-#include "route/limits.h"
+#include "route/user_limits.h"
 
 static bool is_for_postmaster(const struct pv_recipient *to, const struct pv_action *a)
 {
@@ -10,8 +10,8 @@ static bool is_for_postmaster(const struct pv_recipient *to, const struct pv_act
 		(to->local_len == len || to->local[len] == PV_DELIMITER));
 }
 
-void pv_limits_of(const struct pv_store *s, const struct pv_route *r, const struct pv_recipient *to,
-		  const struct pv_action *a, char *folder, size_t size, struct pv_quota *q)
+void pv_user_limits_of(const struct pv_store *s, const struct pv_route *r, const struct pv_recipient *to,
+		       const struct pv_action *a, char *folder, size_t size, struct pv_quota *q)
 {
 	const struct pv_mail_conf *conf = &a->conf->mail;
 
