@@ -136,6 +136,28 @@ enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, st
 enum pv_class pv_user_set(struct pv_change *c, const struct pv_address *a, char *const words[], size_t count,
 			  struct pv_error *e);
 
+/* Responders: machines that answer whoever writes to an address, which need be no user's. text[0..len): a
+ * whole message, see store/answer_text.h. */
+enum pv_class pv_responder_set(struct pv_change *c, const struct pv_address *a, const char *text, size_t len,
+			       struct pv_error *e);
+enum pv_class pv_responder_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e);
+
+/* Vacations of users. */
+
+enum pv_vacation_turn { PV_VACATION_KEEP, PV_VACATION_ON, PV_VACATION_OFF };
+
+struct pv_vacation {
+	enum pv_vacation_turn turn;
+	const char *text; /* a whole message, with a Subject; NULL: as it is */
+	size_t text_len;
+	/* The first and last day, as 2026-12-24, and after how many days the same sender is answered again;
+	 * "": none, and the domain's number; NULL: as it is. */
+	const char *from, *until, *days;
+};
+
+enum pv_class pv_vacation_set(struct pv_change *c, const struct pv_address *a, const struct pv_vacation *o,
+			      struct pv_error *e);
+
 /* Aliases. */
 
 struct pv_alias_set {
