@@ -10,32 +10,9 @@ enum {
 	VALUE_MAX = 8192,
 	ID_MAX = 900,	     /* bytes of a message id: it stands on one line */
 	REFERENCES_MAX = 20, /* the last ones */
-	LOCAL_PART_MAX = 64,
-	SENDER_MAX = 320,
 };
 
 #define WORD "$SUBJECT"
-
-bool answer_may_go_to(const char *sender)
-{
-	/* What RFC 5322, section 3.2.3, has in an atom; what is beyond ASCII comes on top. */
-	static const char signs[] = "!#$%&'*+-/=?^_`{|}~.";
-	const char *at = strrchr(sender, '@');
-	size_t len = strlen(sender), local = at != NULL ? (size_t)(at - sender) : 0;
-
-	if (local == 0 || local > LOCAL_PART_MAX || len > SENDER_MAX || at[1] == '\0' ||
-	    !pv_utf8_is_valid(sender, len))
-		return false;
-	for (size_t i = 0; i < local; i++)
-		if ((unsigned char)sender[i] < 0x80 && !isalnum((unsigned char)sender[i]) &&
-		    strchr(signs, sender[i]) == NULL)
-			return false;
-	/* A domain, or an address in brackets. */
-	for (const char *p = at + 1; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x80 && !isalnum((unsigned char)*p) && strchr("-._[]:", *p) == NULL)
-			return false;
-	return true;
-}
 
 /* The subject of the message as UTF-8 in one line, not too long, without what speaks to a terminal. */
 static void read_subject(const char *value, struct pv_buf *out)

@@ -9,17 +9,13 @@
 #include "store/answer_text.h"
 
 struct answer {
-	const char *sender;		   /* who gets it, see answer_may_go_to() */
+	const char *sender;		   /* who gets it, see pv_reply_may_go_to() */
 	const char *address;		   /* who answers: user@domain */
 	const char *name;		   /* his name; may be NULL or "", and of any letters */
 	const struct pv_answer_text *text; /* what is answered */
 	const char *subject; /* where text has none; NULL: `Re: ` and the subject of the message */
 	const struct pv_reply_facts *facts; /* of the message that is answered: all of it a stranger's */
 };
-
-/* Is the envelope sender an address of a usual form, so that neither sendmail(1) nor a mail program takes it
- * for anything else: local part without quotes, a domain? UTF-8 may be in it. */
-bool answer_may_go_to(const char *sender);
 
 /* Write it to out: a header of our own, with what of the text's is passed on, and the body, in which
  * `$SUBJECT` is the subject of the message. PV_TEMPORARY: out is full. */

@@ -3,6 +3,7 @@
 #include "compose.h"
 #include "mailbox/mboxrd.h"
 #include "report.h"
+#include "route/user_limits.h"
 #include "store/texts.h"
 
 #include <errno.h>
@@ -43,33 +44,14 @@ static bool is_older_than(const struct delivery *d, unsigned days)
 
 /* --- limits --- */
 
-static bool is_for_postmaster(const struct delivery *d, const struct pv_action *a)
-{
-	static const char postmaster[] = "postmaster";
-	size_t len = sizeof postmaster - 1;
-	const struct pv_recipient *to = &d->recipient.to;
-
-	return strcmp(a->user.s, postmaster) == 0 ||
-	       (to->local_len >= len && strncasecmp(to->local, postmaster, len) == 0 &&
-		(to->local_len == len || to->local[len] == PV_DELIMITER));
-}
-
 void quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q)
 {
 	const struct pv_mail_conf *conf = &a->conf->mail;
 	static char folder[4096];
 
-	*q = (struct pv_quota){ .bytes = conf->quota,
-				.messages = conf->quota_messages,
-				.domain_bytes = d->route.conf.domain_quota };
-	if (q->bytes == 0 && q->messages == 0 && q->domain_bytes == 0)
-		return;
-	(void)snprintf(folder, sizeof folder, "%s/%s", d->store.conf.spool_directory,
-		       d->route.folder.domain.s);
-	q->domain_folder = folder;
-	q->exempt = is_for_postmaster(d, a);
-	q->refuse = conf->over_quota_refuse ||
-		    (conf->over_quota_days > 0 && is_older_than(d, conf->over_quota_days));
+	pv_user_limits_of(&d->store, &d->route, &d->recipient.to, a, folder, sizeof folder, q);
+	if (q->domain_folder != NULL && conf->over_quota_days > 0 && is_older_than(d, conf->over_quota_days))
+		q->refuse = true;
 }
 
 static const char *language_of(const struct delivery *d, const struct pv_action *a)

@@ -1,120 +1,17 @@
-#include "admin.h"
+#include "explain.h"
 
 #include "address/extension.h"
 #include "address/idn.h"
 #include "base/child.h"
-#include "base/file.h"
-#include "change/account.h"
-#include "change/inside.h"
 #include "maps/map.h"
-#include "route/place.h"
-#include "route/route.h"
+#include "store/folder.h"
 #include "store/registry.h"
+#include "store/size.h"
 #include "tables.h"
 
-#include <fcntl.h>
+enum { LOOKUPS_MAX = 10, EXIT_NO_USER = 67, EXIT_TEMPORARY = 75, EXIT_NO_PERMISSION = 77 };
 
-enum { LOCAL_SIZE = 2048 };
-
-/* What the child finds out as the account. */
-struct answer {
-	bool refused, by_fallback, mailbox_exists;
-	char status[PV_ERROR_STATUS], text[400];
-	struct pv_domain domain;
-	struct pv_user user;
-	char mailbox[4096];
-	bool retrieve, domain_retrieves; /* settings of that user and of his domain */
-	char password[40], fault[200];	 /* password_words(); password_fault() or empty */
-};
-
-struct question {
-	const char *dir;
-	struct pv_recipient to;
-	struct pv_domain ours; /* a domain of the account */
-	struct pv_account account;
-};
-
-static enum pv_class find_mailbox(const struct question *q, const struct pv_store *s,
-				  const struct pv_route *r, const struct pv_passwd_entry *p, struct answer *a,
-				  struct pv_error *e)
-{
-	struct pv_location l;
-	struct stat st;
-
-	enum pv_class c = pv_place_find(s, &r->folder, p, q->account.home, &l, e);
-	if (c != PV_OK)
-		return c;
-	(void)snprintf(a->mailbox, sizeof a->mailbox, "%s", l.path);
-	a->mailbox_exists = fstatat(l.dirfd, l.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	pv_location_free(&l);
-	return PV_OK;
-}
-
-/* Can the user log in? Whoever gets the mail of an address as a fallback logs in as himself. */
-static void find_login(const struct pv_store *s, const struct pv_route *r, const struct pv_passwd_entry *p,
-		       struct answer *a)
-{
-	const char *fault = password_fault(s, p->hash);
-
-	(void)snprintf(a->password, sizeof a->password, "%s", password_words(p->hash));
-	(void)snprintf(a->fault, sizeof a->fault, "%s", fault != NULL ? fault : "");
-	a->retrieve = r->actions[0].conf->retrieve;
-	a->domain_retrieves = r->conf.retrieve;
-}
-
-static const char *account_home(void *ctx)
-{
-	const struct question *q = ctx;
-
-	return q->account.home;
-}
-
-static enum pv_class describe(const struct question *q, const struct pv_store *s, const struct pv_route *r,
-			      struct answer *a, struct pv_error *e)
-{
-	struct pv_passwd_entry p;
-	bool found;
-
-	a->refused = r->refused;
-	a->by_fallback = r->by_fallback;
-	a->domain = r->folder.domain;
-	(void)snprintf(a->status, sizeof a->status, "%s", r->status);
-	(void)snprintf(a->text, sizeof a->text, "%s", r->text);
-	if (r->refused)
-		return PV_OK;
-	if (r->actions[0].kind != PV_ACTION_MAILBOX)
-		return pv_fail(e, PV_TEMPORARY, NULL, "it leads to no mailbox");
-	a->user = r->actions[0].user;
-	enum pv_class c = pv_passwd_find(&r->folder, &a->user, &p, &found, e);
-	if (c == PV_OK && found)
-		c = find_mailbox(q, s, r, &p, a, e);
-	if (c == PV_OK && found)
-		find_login(s, r, &p, a);
-	return c;
-}
-
-static enum pv_class resolve(void *ctx, int out_fd, struct pv_error *e)
-{
-	struct question *q = ctx;
-	struct answer a = { .refused = false };
-	struct pv_inside in;
-	struct pv_route r;
-
-	enum pv_class c = pv_inside_open(q->dir, &q->ours, &q->account, &in, e);
-	const struct pv_route_query query = { .store = &in.store,
-					      .account = q->account.uid,
-					      .account_home = account_home,
-					      .ctx = q,
-					      .to = q->to };
-	if (c == PV_OK && (c = pv_route_resolve(&query, &r, e)) == PV_OK) {
-		c = describe(q, &in.store, &r, &a, e);
-		pv_route_free(&r);
-	}
-	pv_inside_close(&in);
-	if (c == PV_OK && pv_write_all(out_fd, &a, sizeof a) != 0)
-		c = pv_fail(e, PV_TEMPORARY, NULL, "write to a pipe");
-	return c;
-}
+/* --- what is asked --- */
 
 /* Which domain with a folder does d stand for: itself, what it is an alias of, or a parent? */
 static enum pv_class find_domain(const struct admin *a, const struct pv_domain *d, struct question *q,
@@ -145,7 +42,7 @@ static enum pv_class find_domain(const struct admin *a, const struct pv_domain *
 }
 
 /* The address that was asked about, without quotes: `"a b"@kvt.dk` is a b. */
-static enum pv_class take_address(const char *text, char local[LOCAL_SIZE], struct pv_recipient *to,
+static enum pv_class take_address(const char *text, char local[EXPLAIN_LOCAL_MAX], struct pv_recipient *to,
 				  struct pv_error *e)
 {
 	const char *at = strrchr(text, '@');
@@ -154,7 +51,7 @@ static enum pv_class take_address(const char *text, char local[LOCAL_SIZE], stru
 	if (at == NULL || at == text)
 		return pv_fail(e, PV_PERMANENT, NULL, "`%.80s` is not user@domain", text);
 	bool quoted = at - text >= 2 && text[0] == '"' && at[-1] == '"';
-	for (const char *p = text + quoted; p < at - quoted && n < LOCAL_SIZE - 1; p++) {
+	for (const char *p = text + quoted; p < at - quoted && n < EXPLAIN_LOCAL_MAX - 1; p++) {
 		if (quoted && *p == '\\' && p + 1 < at - quoted)
 			p++;
 		local[n++] = *p;
@@ -165,56 +62,142 @@ static enum pv_class take_address(const char *text, char local[LOCAL_SIZE], stru
 	return pv_idn_domain(at + 1, &to->domain, e);
 }
 
-/* Does the target lead to vlocal? Then make the question the one that virtual-deliver gets. */
-static bool follow(const struct admin *a, const char *target, struct question *q)
+static enum pv_class take_options(struct admin *a, struct question *q, struct pv_error *e)
 {
-	const char *at = strrchr(target, '@'), *delimiter = strchr(target, PV_DELIMITER);
+	const char *size = a->options[OPT_SIZE], *sender = a->options[OPT_FROM];
+
+	q->size = EXPLAIN_SIZE;
+	if (size != NULL && (!pv_quota_parse(size, &q->size) || q->size == 0))
+		return usage_error(a, e, "--size %.40s: write a size as 20000, 500k or 5M", size);
+	q->sender = sender != NULL && strcmp(sender, "<>") == 0 ? "" : sender;
+	if (sender != NULL && strpbrk(sender, "<> \t\r\n") != NULL && q->sender[0] != '\0')
+		return usage_error(a, e, "--from %.80s: write an address, or <>", sender);
+	return PV_OK;
+}
+
+/* --- what Postfix makes of it --- */
+
+static void put_lookup(json_t *steps, const struct tables_answer *t)
+{
+	char says[2 * TABLES_TARGET_MAX + TABLES_KEY_MAX];
+	json_t *step = json_object();
+
+	(void)snprintf(says, sizeof says, "%s: %s", t->key, t->target);
+	put_text(step, "file", t->table);
+	put_number(step, "line", 0);
+	put_text(step, "says", says);
+	(void)json_array_append_new(steps, step);
+}
+
+/* What vlocal gets: the extension of the account's address, and the name that virtual-deliver makes of it.
+ * Where the address that was asked about is that name with a tag, it is taken as a whole (X-Original-To has
+ * it). */
+static void enter(const struct pv_extension_reading *r, const char *extension, size_t len, bool passes_tag,
+		  struct question *q)
+{
+	const char *tag = memchr(q->to.local, PV_DELIMITER, q->to.local_len);
+	const size_t tag_len = tag != NULL && passes_tag ? q->to.local_len - (size_t)(tag - q->to.local) : 0;
+
+	(void)snprintf(q->extension, sizeof q->extension, "%.*s%.*s", (int)len, extension, (int)tag_len,
+		       tag_len > 0 ? tag : "");
+	q->to.domain = r->domain;
+	bool is_same = r->has_user && q->to.local_len > r->user.len &&
+		       strncasecmp(q->to.local, r->user.s, r->user.len) == 0 &&
+		       q->to.local[r->user.len] == PV_DELIMITER;
+	if (r->has_user && !is_same) {
+		q->to.local = extension;
+		q->to.local_len = r->user.len;
+	}
+}
+
+/* Does the target lead to vlocal? Then make the question the one that virtual-deliver gets. */
+static bool follow(const struct admin *a, const struct tables_answer *t, struct question *q)
+{
+	const char *at = strrchr(t->target, '@'), *delimiter = strchr(t->target, PV_DELIMITER);
 	struct pv_extension_reading r;
 	size_t from = 0;
 
 	if (at == NULL || strcmp(at + 1, PV_MAP_TARGET_DOMAIN) != 0 || delimiter == NULL || delimiter > at)
 		return false;
-	while (pv_extension_next(delimiter + 1, (size_t)(at - delimiter - 1), &from, &r)) {
+	const size_t len = (size_t)(at - delimiter - 1);
+	while (pv_extension_next(delimiter + 1, len, &from, &r)) {
 		struct question next = *q;
 		if (find_domain(a, &r.domain, &next, NULL) != PV_OK ||
-		    strncmp(next.account.name, target, (size_t)(delimiter - target)) != 0 ||
-		    next.account.name[delimiter - target] != '\0')
+		    strncmp(next.account.name, t->target, (size_t)(delimiter - t->target)) != 0 ||
+		    next.account.name[delimiter - t->target] != '\0')
 			continue;
-		next.to.domain = r.domain;
-		if (r.has_user) {
-			next.to.local = delimiter + 1;
-			next.to.local_len = r.user.len;
-		}
+		enter(&r, delimiter + 1, len, t->passes_tag, &next);
 		*q = next;
 		return true;
 	}
 	return false;
 }
 
-/* What the account's files say, by a child. */
-static enum pv_class ask_route(struct question *q, struct answer *answer, struct pv_error *e)
+/* Is the target one more address of a domain of ours, for which Postfix asks its tables again? */
+static bool leads_on(const struct admin *a, const char *target, char local[EXPLAIN_LOCAL_MAX],
+		     const struct question *q, struct pv_recipient *next)
 {
-	static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 10 };
-	struct pv_buf out = PV_BUF_INIT(sizeof *answer);
+	struct question other = *q;
 
-	enum pv_class c = pv_child_run(q->account.uid, q->account.gid, &limits, resolve, q, &out, e);
-	if (c == PV_OK && out.len != sizeof *answer)
-		c = pv_fail(e, PV_TEMPORARY, NULL, "a child's report is cut short");
-	if (c == PV_OK) {
-		memcpy(answer, out.s, sizeof *answer);
-		answer->text[sizeof answer->text - 1] = answer->status[sizeof answer->status - 1] = '\0';
-		answer->mailbox[sizeof answer->mailbox - 1] = '\0';
-		answer->domain.s[PV_DOMAIN_MAX] = answer->user.s[PV_USER_MAX] = '\0';
-		answer->password[sizeof answer->password - 1] = answer->fault[sizeof answer->fault - 1] =
-			'\0';
-		pv_printable(answer->password, strlen(answer->password));
-		pv_printable(answer->fault, strlen(answer->fault));
-		pv_printable(answer->mailbox, strlen(answer->mailbox));
-		pv_printable(answer->text, strlen(answer->text));
-		pv_printable(answer->status, strlen(answer->status));
+	return strpbrk(target, ", \t") == NULL && take_address(target, local, next, NULL) == PV_OK &&
+	       find_domain(a, &next->domain, &other, NULL) == PV_OK;
+}
+
+/* Ask the tables as the cleanup daemon does: what comes out is asked for again. t: the last answer that was
+ * one. */
+static enum pv_class ask_tables(struct admin *a, struct question *q, json_t *steps, struct tables_answer *t,
+				struct pv_error *e)
+{
+	static char local[EXPLAIN_LOCAL_MAX];
+	struct pv_recipient at = q->to;
+	struct tables_answer next;
+
+	enum pv_class c = tables_ask(&a->store, &at, t, e);
+	for (unsigned i = 0; c == PV_OK && t->target[0] != '\0' && i < LOOKUPS_MAX; i++) {
+		put_lookup(steps, t);
+		char key[TABLES_TARGET_MAX];
+		memcpy(key, t->target, sizeof key);
+		if (!leads_on(a, key, local, q, &at) || (c = tables_ask(&a->store, &at, &next, e)) != PV_OK ||
+		    next.target[0] == '\0')
+			break;
+		q->to = at;
+		*t = next;
 	}
-	pv_buf_free(&out);
+	pv_printable(t->target, strlen(t->target));
 	return c;
+}
+
+/* --- what the account's files say --- */
+
+/* NULL: *e says why. */
+static json_t *ask_inside(struct question *q, struct pv_error *e)
+{
+	static const struct pv_child_limits limits = { .seconds = 60, .cpu_seconds = 30 };
+	struct pv_buf out = PV_BUF_INIT(EXPLAIN_REPORT_MAX);
+	json_t *report = NULL;
+
+	if (pv_child_run(q->account.uid, q->account.gid, &limits, explain_inside, q, &out, e) == PV_OK &&
+	    (report = explain_clean(out.s, out.len)) == NULL)
+		(void)pv_fail(e, PV_TEMPORARY, NULL, "a child's report is damaged");
+	pv_buf_free(&out);
+	return report;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "";
+}
+
+/* --- the answer --- */
+
+static void move(json_t *from, const char *name, json_t *to)
+{
+	json_t *value = json_object_get(from, name);
+
+	if (value != NULL)
+		(void)json_object_set(to, name, value);
 }
 
 static void put_refused(struct admin *a, const char *reason, const char *status)
@@ -222,96 +205,118 @@ static void put_refused(struct admin *a, const char *reason, const char *status)
 	put_text(a->result, "result", "refused");
 	put_text(a->result, "reason", reason);
 	put_text(a->result, "status", status);
+	a->outcome = EXIT_NO_USER;
 }
 
 /* No table has it. The domain's files may know why. */
-static void put_unknown(struct admin *a, struct question *q)
+static void put_unknown(struct admin *a, struct question *q, json_t *steps)
 {
-	struct answer answer;
+	json_t *report = ask_inside(q, NULL);
 
 	put_text(a->result, "postfix", "refuses it: no table has it");
-	if (ask_route(q, &answer, NULL) == PV_OK && answer.refused)
-		put_refused(a, answer.text, answer.status);
+	if (report != NULL)
+		(void)json_array_extend(steps, json_object_get(report, "steps"));
+	if (json_is_true(json_object_get(report, "refused")))
+		put_refused(a, text_of(report, "reason"), text_of(report, "status"));
 	else if (memchr(q->to.local, PV_DELIMITER, q->to.local_len) != NULL)
 		put_refused(a, "no such address for Postfix; is recipient_delimiter in its main.cf?",
 			    "5.1.1");
 	else
 		put_refused(a, "no such address for Postfix; make-postfix-maps brings its tables up to date",
 			    "5.1.1");
+	json_decref(report);
 }
 
-/* By which name the mailbox is read, or why it is not. */
-static void put_login(struct admin *a, const struct answer *answer)
+/* Where it goes, in a word; and what virtual-deliver would exit with. */
+static const char *result_of(struct admin *a, json_t *report)
 {
-	char name[PV_USER_MAX + PV_DOMAIN_MAX + 2];
-	const char *why = NULL;
+	const char *status = text_of(report, "status");
+	json_int_t class = json_integer_value(json_object_get(report, "class"));
+	bool about_mailbox = strcmp(status, "5.1.1") == 0 || strncmp(status, "5.2.", 4) == 0;
 
-	(void)snprintf(name, sizeof name, "%s@%s", answer->user.s, answer->domain.s);
-	if (!answer->domain_retrieves)
-		why = "the domain has retrieve = no";
-	else if (!answer->retrieve)
-		why = "the user has retrieve = no";
-	else if (*answer->fault != '\0')
-		why = answer->fault;
-	put_text(a->result, "login", why == NULL ? name : "refused");
-	if (why != NULL)
-		put_text(a->result, "login_refused", why);
-	put_text(a->result, "password", answer->password);
-}
-
-static enum pv_class put_route(struct admin *a, struct question *q, struct pv_error *e)
-{
-	struct answer answer;
-
-	enum pv_class c = ask_route(q, &answer, e);
-	if (c != PV_OK)
-		return c;
-	if (answer.refused) {
-		put_refused(a, answer.text, answer.status);
-		return PV_OK;
+	if (class == PV_OK)
+		return text_of(report, "result");
+	if (class == PV_PERMANENT) {
+		a->outcome = about_mailbox ? EXIT_NO_USER : EXIT_NO_PERMISSION;
+		return "refused";
 	}
-	put_text(a->result, "result",
-		 answer.by_fallback ? "delivered, by the domain's fallback" : "delivered");
-	put_text(a->result, "user", answer.user.s);
-	put_text(a->result, "mailbox", answer.mailbox);
-	put_bool(a->result, "mailbox_exists", answer.mailbox_exists);
-	put_login(a, &answer);
+	a->outcome = EXIT_TEMPORARY;
+	return "deferred";
+}
+
+static enum pv_class put_route(struct admin *a, struct question *q, json_t *steps, struct pv_error *e)
+{
+	static const char *const fields[] = { "to",    "user",		"mailbox",  "mailbox_exists",
+					      "login", "login_refused", "password", "actions" };
+	json_t *report = ask_inside(q, e);
+
+	if (report == NULL)
+		return e->class;
+	move(report, "forward_file", a->result);
+	move(report, "forward_exists", a->result);
+	put_text(a->result, "result", result_of(a, report));
+	if (a->outcome != 0) {
+		move(report, "reason", a->result);
+		move(report, "status", a->result);
+	}
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		move(report, fields[i], a->result);
+	(void)json_array_extend(steps, json_object_get(report, "steps"));
+	json_decref(report);
 	return PV_OK;
 }
 
-static enum pv_class put_target(struct admin *a, struct question *q, char *target, struct pv_error *e)
+static enum pv_class put_target(struct admin *a, struct question *q, const struct tables_answer *t,
+				json_t *steps, struct pv_error *e)
 {
-	pv_printable(target, strlen(target));
-	put_text(a->result, "postfix", target);
-	if (follow(a, target, q))
-		return put_route(a, q, e);
+	put_text(a->result, "postfix", t->target);
+	if (follow(a, t, q))
+		return put_route(a, q, steps, e);
 	put_text(a->result, "result", "handed on");
-	put_text(a->result, "to", target);
+	put_text(a->result, "to", t->target);
+	return PV_OK;
+}
+
+static enum pv_class answer(struct admin *a, struct question *q, json_t *steps, struct pv_error *e)
+{
+	struct tables_answer tables;
+
+	enum pv_class c = ask_tables(a, q, steps, &tables, e);
+	if (c != PV_OK)
+		return c;
+	a->result = json_object();
+	put_text(a->result, "address", a->objects[0]);
+	put_text(a->result, "domain", q->ours.s);
+	put_text(a->result, "account", q->account.name);
+	if (tables.ours_missing)
+		pv_buf_adds(&a->change.notes,
+			    "main.cf does not name our tables yet: postfix-virtual setup puts them in\n");
+	if (tables.target[0] != '\0')
+		c = put_target(a, q, &tables, steps, e);
+	else
+		put_unknown(a, q, steps);
+	if (c != PV_OK)
+		return c;
+	put_number(a->result, "exit_status", (unsigned long long)a->outcome);
+	(void)json_object_set(a->result, "steps", steps);
+	explain_write(a->result, &a->text);
 	return PV_OK;
 }
 
 enum pv_class explain_run(struct admin *a, struct pv_error *e)
 {
-	struct question q = { .dir = a->store.dir };
-	struct tables_answer tables;
-	char local[LOCAL_SIZE];
+	struct question q = { .dir = a->store.dir, .address = a->objects[0] };
+	char local[EXPLAIN_LOCAL_MAX];
 
-	enum pv_class c = take_address(a->objects[0], local, &q.to, e);
+	enum pv_class c = take_options(a, &q, e);
+	if (c == PV_OK)
+		c = take_address(a->objects[0], local, &q.to, e);
 	if (c == PV_OK)
 		c = find_domain(a, &q.to.domain, &q, e);
-	if (c == PV_OK)
-		c = tables_ask(&a->store, &q.to, &tables, e);
 	if (c != PV_OK)
 		return c;
-	a->result = json_object();
-	put_text(a->result, "address", a->objects[0]);
-	put_text(a->result, "domain", q.ours.s);
-	put_text(a->result, "account", q.account.name);
-	if (tables.ours_missing)
-		pv_buf_adds(&a->change.notes,
-			    "main.cf does not name our tables yet: postfix-virtual setup puts them in\n");
-	if (tables.target[0] != '\0')
-		return put_target(a, &q, tables.target, e);
-	put_unknown(a, &q);
-	return PV_OK;
+	json_t *steps = json_array();
+	c = answer(a, &q, steps, e);
+	json_decref(steps);
+	return c;
 }

@@ -6,13 +6,14 @@
 
 #include <limits.h>
 
-enum { ASK_SECONDS = 30, TABLES_MAX = 60, KEY_SIZE = 3000 };
+enum { ASK_SECONDS = 30, TABLES_MAX = 60, KEY_SIZE = TABLES_KEY_MAX };
 #define VALUE_MAX ((size_t)1 << 20)
 
 struct asking {
 	char config[PATH_MAX];
 	struct pv_buf words; /* of virtual_alias_maps, each with a NUL behind it */
 	struct pv_buf delimiters;
+	bool passes_tags; /* propagate_unmatched_extensions has `virtual` */
 	const char *tables[TABLES_MAX + 1];
 	size_t count;
 };
@@ -58,20 +59,44 @@ static bool is_pattern(const char *table)
 	return false;
 }
 
-static enum pv_class ask_form(const struct asking *a, const char *key, bool whole, struct tables_answer *r,
-			      struct pv_error *e)
+/* What tables[0..count) give for the key: the first line of it. */
+static enum pv_class ask_tables(const struct asking *a, const char *const *tables, size_t count,
+				const char *key, char target[TABLES_TARGET_MAX], struct pv_error *e)
 {
 	const char *argv[TABLES_MAX + 6] = { PV_POSTMAP, "-c", a->config, "-q", key };
 	struct pv_buf out = PV_BUF_INIT(VALUE_MAX);
-	size_t n = 5;
+
+	target[0] = '\0';
+	if (count == 0)
+		return PV_OK;
+	memcpy(argv + 5, tables, count * sizeof *tables);
+	enum pv_class c = pv_postfix_ask(argv, NULL, ASK_SECONDS, &out, e);
+	if (c == PV_OK)
+		(void)snprintf(target, TABLES_TARGET_MAX, "%.*s", (int)strcspn(out.s, "\n"), out.s);
+	pv_buf_free(&out);
+	return c;
+}
+
+/* All at once; where one of them has it, one after the other, to know which. */
+static enum pv_class ask_form(const struct asking *a, const char *key, bool whole, struct tables_answer *r,
+			      struct pv_error *e)
+{
+	const char *tables[TABLES_MAX];
+	char target[TABLES_TARGET_MAX];
+	size_t count = 0;
 
 	for (size_t i = 0; i < a->count; i++)
 		if (whole || !is_pattern(a->tables[i]))
-			argv[n++] = a->tables[i];
-	enum pv_class c = n == 5 ? PV_OK : pv_postfix_ask(argv, NULL, ASK_SECONDS, &out, e);
-	if (c == PV_OK)
-		(void)snprintf(r->target, sizeof r->target, "%.*s", (int)strcspn(out.s, "\n"), out.s);
-	pv_buf_free(&out);
+			tables[count++] = a->tables[i];
+	enum pv_class c = ask_tables(a, tables, count, key, r->target, e);
+	if (c != PV_OK || r->target[0] == '\0')
+		return c;
+	(void)snprintf(r->key, sizeof r->key, "%s", key);
+	for (size_t i = 0; c == PV_OK && i < count && r->table[0] == '\0'; i++) {
+		c = ask_tables(a, tables + i, 1, key, target, e);
+		if (c == PV_OK && strcmp(target, r->target) == 0)
+			(void)snprintf(r->table, sizeof r->table, "%s", tables[i]);
+	}
 	return c;
 }
 
@@ -111,6 +136,7 @@ static enum pv_class ask_all(const struct asking *a, const struct pv_recipient *
 	if (c == PV_OK && r->target[0] == '\0' && plain > 0 && plain < to->local_len) {
 		put_key(to->local, plain, &to->domain, key);
 		c = ask_form(a, key, false, r, e);
+		r->passes_tag = r->target[0] != '\0' && a->passes_tags;
 	}
 	if (c == PV_OK && r->target[0] == '\0') {
 		(void)snprintf(key, sizeof key, "@%s", to->domain.s);
@@ -133,6 +159,10 @@ enum pv_class tables_ask(const struct pv_store *s, const struct pv_recipient *to
 	enum pv_class c = pv_buf_check(&regexp, "the names of our tables", e);
 	if (c == PV_OK)
 		c = get_setting(&a, "recipient_delimiter", &a.delimiters, e);
+	if (c == PV_OK)
+		c = get_setting(&a, "propagate_unmatched_extensions", &value, e);
+	a.passes_tags = c == PV_OK && pv_words_have(value.s, "virtual");
+	pv_buf_reset(&value);
 	if (c == PV_OK)
 		c = get_setting(&a, "virtual_alias_maps", &value, e);
 	if (c == PV_OK)

@@ -8,9 +8,13 @@
 #include "route/route.h"
 
 #define TABLES_TARGET_MAX 1024
+#define TABLES_KEY_MAX 3000
 
 struct tables_answer {
 	char target[TABLES_TARGET_MAX]; /* what a table gives for it, as it stands there; "": none does */
+	char key[TABLES_KEY_MAX];	/* the key that was found */
+	char table[TABLES_TARGET_MAX];	/* in which table: `lmdb:/etc/virtual/maps/virtual` */
+	bool passes_tag;   /* the key had no tag, and Postfix puts that of the address behind the target */
 	bool ours_missing; /* virtual_alias_maps of main.cf does not name our tables; they were asked alone */
 };
 

@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(c == PV_OK && text.subject != NULL && *text.subject != '\0');
 	if (c == PV_OK) {
 		struct answer a = { .address = "info@kvt.dk", .name = name, .text = &text, .facts = &facts };
-		a.sender = answer_may_go_to(sender) ? sender : "s@example.org";
+		a.sender = pv_reply_may_go_to(sender) ? sender : "s@example.org";
 		require(answer_compose(&a, &out, &e) == PV_OK);
 		check_header(out.s, out.len, &body);
 		require(text.has_type || pv_utf8_is_valid(body, out.len - (size_t)(body - out.s)));

@@ -8,8 +8,9 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import smtp  # noqa: E402
 from house import House  # noqa: E402
-from scratch import read  # noqa: E402
+from scratch import read, run, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
 SETTING = "smtpd_recipient_restrictions"
@@ -34,10 +35,18 @@ class Host:
         h.domain("kvt.dk", self.a, {u: "" for u in ("abc", "x_y", "a--b", "off")})
         h.domain("xn--blbr-roah.dk", self.a, {"abc": ""})
         h.domain("catch.dk", self.a, {"all": ""}, fallback="all")
+        write(f"{h.etc}/domains", "kvt.org alias_of=kvt.dk\n")
         for user in ("abc", "x_y", "a--b"):
             h.forward(self.a, user, "kvt.dk")
         h.must_admin("setup", "--yes")
         h.start()
+
+    def put(self, text, *path):
+        """A file of kvt.dk's, by hand."""
+        path = os.path.join(self.h.etc, "kvt.dk", *path)
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        os.chown(os.path.dirname(path), self.a.pw_uid, self.a.pw_gid)
+        write(path, text, 0o600, self.a)
 
     def settings(self):
         return [self.h.postfix.postconf(option) for option in ("-n", "-M", "-P")]
@@ -93,6 +102,89 @@ def inner_addresses(host, what, open_before):
     equal(f"{what}: inner addresses are refused", {a: r for a, r in after.items() if not r.startswith(INNER)}, {})
 
 
+class Session:
+    """A client that stays: Postfix's daemons are not started anew for it."""
+
+    def __init__(self, port):
+        self.dialogue = smtp.Dialogue(port)
+        self.dialogue.command("MAIL FROM:<s@example.org>")
+
+    def asks(self, recipient):
+        """The answer, without the words that Postfix puts around ours."""
+        answer = self.dialogue.command(f"RCPT TO:<{recipient}>")
+        return answer.replace(f"<{recipient}>: Recipient address rejected: ", "")
+
+
+NO_MAIL, EXPIRED = "550 5.2.1 this mailbox takes no mail", "550 5.2.1 this address is no longer in use"
+UNKNOWN = "550 5.1.1 User unknown in virtual alias table"
+OK = "250 2.1.5 Ok"
+
+
+def switched_off(host):
+    """Each step, and what an open session hears of it."""
+    h = host.h
+    session = Session(h.postfix.port)
+    steps = [
+        ("a user is there", lambda: None, "off@kvt.dk", OK),
+        ("he is disabled", lambda: h.must_admin("user", "disable", "off@kvt.dk"), "off@kvt.dk", NO_MAIL),
+        ("he writes his name in capitals, with a tag", lambda: None, "OFF+x@kvt.dk", NO_MAIL),
+        ("and in the domain's other name", lambda: None, "off@kvt.org", NO_MAIL),
+        ("the others are not", lambda: None, "abc@kvt.dk", OK),
+        ("who is not there is unknown", lambda: None, "nosuch@kvt.dk", UNKNOWN),
+        ("the domain has a text of its own", lambda: (host.put("%u@%d: try abc@%d\n", "messages", "no-mail.en"), h.maps("kvt.dk")), "off@kvt.dk",
+         "550 5.2.1 off@kvt.dk: try abc@kvt.dk"),
+        ("it is Danish", lambda: (host.put("language = da\n", "domain.conf"), h.maps("kvt.dk")), "off@kvt.dk",
+         "550 5.2.1 denne postkasse modtager ikke post"),
+        ("he is enabled", lambda: h.must_admin("user", "enable", "off@kvt.dk"), "off@kvt.dk", OK),
+        ("his day is over", lambda: (host.put("", "domain.conf"), host.put("expires = 2001-01-01\n", "users", "off"), h.maps("kvt.dk")), "off@kvt.dk", EXPIRED),
+        ("an alias of his name goes before him", lambda: (host.put("off: abc\n", "aliases"), h.maps("kvt.dk")), "off@kvt.dk", OK),
+        ("it has expired as well", lambda: (host.put("#: expires=2001-01-01\noff: abc\n", "aliases"), h.maps("kvt.dk")), "off@kvt.dk", EXPIRED),
+        ("an alias of other letters too", lambda: (host.put("#: expires=2001-01-01\no'c: abc\n", "aliases"), h.maps("kvt.dk")), "o'c@kvt.dk", EXPIRED),
+        ("he is deleted", lambda: h.must_admin("user", "delete", "off@kvt.dk", "--yes"), "off@kvt.dk", UNKNOWN),
+    ]
+    for what, do, recipient, want in steps:
+        do()
+        equal(f"{what}: {recipient}", session.asks(recipient), want)
+
+
+def fallback_gets_none(host):
+    """catch.dk takes everything that is unknown."""
+    h = host.h
+    session = Session(h.postfix.port)
+    h.must_admin("user", "add", "off@catch.dk", "--random")
+    h.must_admin("user", "disable", "off@catch.dk")
+    equal("a disabled user of a domain that takes all others is refused", session.asks("off@catch.dk"), NO_MAIL)
+    equal("with a tag too", session.asks("off+t@catch.dk"), NO_MAIL)
+    equal("all others are taken", session.asks("other@catch.dk"), OK)
+    h.must_admin("user", "delete", "off@catch.dk", "--yes")
+    equal("when he is deleted, his name too", session.asks("off@catch.dk"), OK)
+
+
+def domain_closed(host):
+    """A whole domain that takes no mail; one inside its name is not concerned."""
+    h = host.h
+    h.domain("in.kvt.dk", host.b, {"abc": ""})
+    h.maps("in.kvt.dk")
+    for n in range(20):
+        h.must_admin("user", "add", f"u{n}@kvt.dk", "--random")
+    session = Session(h.postfix.port)
+    equal("a user of a domain", session.asks("u1@kvt.dk"), OK)
+    host.put("receive = no\n", "domain.conf")
+    r = run([f"{h.bin}/make-postfix-maps", "-c", h.etc, "kvt.dk"])
+    check("a domain is switched off by hand: that so many addresses vanish must be meant", r.returncode == 75 and b"would vanish" in r.stderr, r)
+    equal("until then they are taken", session.asks("u1@kvt.dk"), OK)
+    h.maps("--force", "kvt.dk")
+    equal("then its users are refused", session.asks("u1@kvt.dk"), "550 5.2.1 %u@%d: try abc@%d".replace("%u", "u1").replace("%d", "kvt.dk"))
+    equal("who was never there is unknown", session.asks("nosuch@kvt.dk"), UNKNOWN)
+    equal("postmaster is the host's", session.asks("postmaster@kvt.dk"), OK)
+    equal("a domain inside its name has its own users", session.asks("abc@in.kvt.dk"), OK)
+    h.maps()
+    equal("a run for all keeps it so", session.asks("u1@kvt.org")[:9], "550 5.2.1")
+    host.put("", "domain.conf")
+    h.maps("kvt.dk")
+    equal("and on again", session.asks("u1@kvt.dk"), OK)
+
+
 def main():
     for what, restrictions in (("nothing there", None), ("restrictions there", "reject_unknown_sender_domain, check_client_access cidr:/dev/null, permit")):
         host = Host(restrictions)
@@ -101,6 +193,10 @@ def main():
         inner_addresses(host, what, before)
         equal(f"{what}: all others get the answer of before", short(host.answers(OTHERS)), others)
         check(f"{what}: Postfix does not warn", not host.h.postfix.log_lines("warning:"), host.h.postfix.log_lines("warning:"))
+        if restrictions is None:
+            switched_off(host)
+            fallback_gets_none(host)
+            domain_closed(host)
         take_out(host, what, restrictions)
         host.h.postfix.stop()
     done()

@@ -299,21 +299,21 @@ static void who_may_get_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		if (!answer_may_go_to(yes[i]))
+		if (!pv_reply_may_go_to(yes[i]))
 			fail_msg("not `%s`", yes[i]);
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-		if (answer_may_go_to(no[i]))
+		if (pv_reply_may_go_to(no[i]))
 			fail_msg("`%s`", no[i]);
 	memset(long_one, 'a', sizeof long_one);
 	memcpy(long_one + 64, "@x.y", 5);
-	assert_true(answer_may_go_to(long_one));
+	assert_true(pv_reply_may_go_to(long_one));
 	memset(long_one, 'a', sizeof long_one);
 	memcpy(long_one + 65, "@x.y", 5);
-	assert_false(answer_may_go_to(long_one));
+	assert_false(pv_reply_may_go_to(long_one));
 	memset(long_one, 'a', sizeof long_one);
 	long_one[1] = '@';
 	long_one[322] = '\0';
-	assert_false(answer_may_go_to(long_one));
+	assert_false(pv_reply_may_go_to(long_one));
 }
 
 int main(void)

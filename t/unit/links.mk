@@ -63,3 +63,7 @@ WRAP_auth_tries = $(WRITE_CALLS) pwrite fcntl pv_now_ms
 WRAP_auth_session = $(WRITE_CALLS) pwrite fcntl utimensat time
 WRAP_answered = $(WRITE_CALLS) syscall
 LINK_answer = virtual-deliver/answer
+LINK_verdict = virtual-deliver/verdict
+LINK_environment = virtual-deliver/environment
+LINK_records = virtual-deliver/records
+LINK_message = virtual-deliver/message

@@ -213,9 +213,8 @@ static void files_that_others_name_arrive_too(void **state)
 	put(0, ".files/a+b.auto", "x");
 	read_both();
 	assert_true(got[1].ok);
-	assert_string_equal(got[1].text,
-			    "second\n|extra_aliases = more, all\nlanguage = da\n|-|0:more|1:all|"
-			    "2:joe|3:not %u|");
+	assert_string_equal(got[1].text, "second\n|extra_aliases = more, all\nlanguage = da\n|-|0:more|1:all|"
+					 "2:joe|3:not %u|");
 	assert_string_equal(got[1].doubts, "");
 }
 

@@ -24,7 +24,7 @@ static const struct row rows[] = {
 	{ "null sender", "", "To: " ME "\n", "null sender", false },
 	{ "mailer-daemon", "MAILER-DAEMON@example.org", "To: " ME "\n", "machine", false },
 	{ "mailer-daemon without a domain", "mailer-daemon", "To: " ME "\n", "machine", false },
-	{ "no domain", "root", "To: " ME "\n", "no address", false },
+	{ "no domain", "root", "To: " ME "\n", "no plain address", false },
 	{ "owner-", "Owner-list@example.org", "To: " ME "\n", "machine", false },
 	{ "-owner", "list-owner@example.org", "To: " ME "\n", "machine", false },
 	{ "-request", "list-REQUEST@example.org", "To: " ME "\n", "machine", false },

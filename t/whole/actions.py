@@ -151,8 +151,8 @@ def environment(a):
     os.close(secret)
     equal("a delivery in a strange environment", (r.returncode, r.stdout), (0, b""))
     c = a.calls("cmd")[0]
-    want = {"PATH": "/usr/bin:/bin", "HOME": a.home, "USER": "list", "RECIPIENT": "list+a.b@y.z.kvt.dk", "LOCAL": "list", "HOST": "y.z.kvt.dk",
-            "HOST2": "y.z.kvt", "HOST3": "y.z", "HOST4": "y", "EXT": "", "EXTENSION": "", "DOMAIN": "kvt.dk", "SENDER": "s@example.org",
+    want = {"PATH": "/usr/bin:/bin", "HOME": a.home, "USER": "list", "RECIPIENT": "list+a.b@y.z.kvt.dk", "LOCAL": "list+a.b", "HOST": "y.z.kvt.dk",
+            "HOST2": "y.z.kvt", "HOST3": "y.z", "HOST4": "y", "EXT": "a.b", "EXTENSION": "a.b", "DOMAIN": "kvt.dk", "SENDER": "s@example.org",
             "ORIGINAL_RECIPIENT": "list+a.b@y.z.kvt.dk", "MAIL_CONFIG": "/etc/postfix", "PWD": a.home}
     equal("a command's environment is this, and nothing else", {k.decode(): v.decode() for k, v in c.env.items() if k != b"_"}, want)
     equal("a command's argument is not expanded", c.args, [b"*.c"])
@@ -320,6 +320,23 @@ def domain_filters(a):
     a.log_of()
 
 
+def without_commands(a):
+    """Root does not want programs of this domain."""
+    write(os.path.join(a.etc, "domains"), "kvt.dk commands=no\n")
+    cmd = a.recorder("cmd")
+    a.aliases(f'list: "|{cmd}"\n')
+    for name in ("filter", "deliver_with", "after_storing"):
+        a.settings("users/abc", f"{name} = {cmd}\n")
+        answered(f"commands=no, and {name}", a.deliver("abc@kvt.dk"), 75, b"4.3.5", b"commands=no")
+    answered("commands=no, and a command of an alias", a.deliver("list@kvt.dk"), 75, b"4.3.5", b"commands=no")
+    a.settings("users/abc", None)
+    answered("commands=no, and no program", a.deliver("abc@kvt.dk"), 0)
+    equal("commands=no: none was started", a.calls("cmd"), [])
+    os.unlink(os.path.join(a.etc, "domains"))
+    a.empty()
+    a.log_of()
+
+
 def payloads(a):
     """Whatever stands in sender, recipient and tag arrives as it is, as one argument each, and is never executed."""
     trap = a.path("work", "trap")
@@ -468,6 +485,13 @@ def order(a):
     os.rmdir(blocked)
     answered("a retry when it is mended", a.deliver("all@kvt.dk"), 0)
     equal("the rest is done then, and nothing else", (a.counts("abc", "def"), [len(a.calls(n)) for n in ("filter", "cmd", "sendmail", "after")]), ([1, 1], [0, 0, 1, 1]))
+    a.empty()
+    a.settings("users/abc", f"filter = {a.recorder('filter', 'exit 99')}\nafter_storing = {a.path('after')} x\n")
+    os.mkdir(blocked, 0o755)
+    answered("a filter that drops, in a list that is deferred", a.deliver("all@kvt.dk"), 75, b"4.3.5")
+    os.rmdir(blocked)
+    answered("a filter that drops: the retry", a.deliver("all@kvt.dk"), 0)
+    equal("what was dropped at the first try is not asked about again, and nothing comes after it", [len(a.calls(n)) for n in ("filter", "sendmail", "after")], [1, 1, 0])
     a.empty()
     a.log_of()
     refusals(a)
@@ -635,7 +659,7 @@ def dry_run(a):
 
 def main():
     a = Acting()
-    for part in (lists, without_an_id, fallbacks, files, environment, statuses, hostile_programs, filters, payloads, forwards, order, agents, loops,
+    for part in (lists, without_an_id, fallbacks, files, environment, statuses, hostile_programs, filters, without_commands, payloads, forwards, order, agents, loops,
                  quotas, large, dry_run):
         part(a)
     done()

@@ -27,7 +27,9 @@ ELSEWHERE = {"doctor": "postfix/doctor.py", "user apop": "whole/logins.py", "dov
              "host-addresses delete": "whole/domain.py",
              "nightly": "whole/nightly.py", "user set": "whole/user_set.py", "alias add": "whole/alias.py", "alias set": "whole/alias.py",
              "alias list": "whole/alias.py", "alias delete": "whole/alias.py", "mailbox show": "whole/mailbox.py",
-             "mailbox verify": "whole/mailbox.py", "mailbox repair": "whole/mailbox.py", "mailbox convert": "whole/mailbox.py"}
+             "mailbox verify": "whole/mailbox.py", "mailbox repair": "whole/mailbox.py", "mailbox convert": "whole/mailbox.py",
+             **{f"{n} {v}": "whole/answers.py" for n, v in (("responder", "set"), ("responder", "list"), ("responder", "show"), ("responder", "delete"),
+                                                            ("vacation", "on"), ("vacation", "set"), ("vacation", "off"), ("vacation", "show"))}}
 
 exercised = set()
 
@@ -104,9 +106,16 @@ def walk(h):
         ("user|show|abc@kvt.dk", (0, "address: abc@kvt.dk\nname: abcname\nhome: .\nreceive: yes\nretrieve: yes\npassword: hash\n"
                                      f"mailbox: {h.spool}/kvt.dk/abc\nbytes: 0\n", "")),
         ("explain|abc+x@kvt.dk", (0, f"address: abc+x@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: {name}+abc--kvt.dk@virtual.invalid\n"
-                                     f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\nlogin: abc@kvt.dk\npassword: hash (sha512)\n", said(NOT_SET_UP))),
-        ("explain|nosuch@kvt.dk", (0, f"address: nosuch@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: refuses it: no table has it\n"
-                                      "result: refused\nreason: no such user here\nstatus: 5.1.1\n", said(NOT_SET_UP))),
+                                     f"forward_file: {a.pw_dir}/.forward+abc--kvt.dk+x\nforward_exists: no\n"
+                                     f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\nlogin: abc@kvt.dk\npassword: hash (sha512)\n"
+                                     f"exit_status: 0\nsteps:\n  lmdb:{h.map_folder}/virtual: abc@kvt.dk: {name}+abc--kvt.dk@virtual.invalid\n"
+                                     f"  {a.pw_dir}/.forward+abc--kvt.dk+x: there is no such file: mailbox_command is run\n"
+                                     f"  {h.etc}/kvt.dk/passwd: abc is a user\n"
+                                     f"actions:\n  store it for abc in {h.spool}/kvt.dk/abc (mbox, {name}, 0600, not there yet)\n", said(NOT_SET_UP))),
+        ("explain|nosuch@kvt.dk", (67, f"address: nosuch@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: refuses it: no table has it\n"
+                                      "result: refused\nreason: no such user here\nstatus: 5.1.1\nexit_status: 67\n"
+                                      f"steps:\n  {h.etc}/kvt.dk/domain.conf: nobody has that name, and there is no fallback\n"
+                                      "  it is refused: 5.1.1 no such user here\n", said(NOT_SET_UP))),
         ("config|-n", (0, "".join(f"{k} = {v}".strip() + "\n" for k, v in sorted(h.settings.items())), "")),
         ("config", (0, lambda o: "default_domain =\n" in o and o.count("\n") == o.count(" ="), "")),
     ])
@@ -252,7 +261,7 @@ def refusals(h):
 
 
 def command_line(h):
-    words = "setup, adopt, domain, host-addresses, user, alias, nightly, config, dovecot-config, explain, doctor"
+    words = "setup, adopt, domain, host-addresses, user, alias, mailbox, responder, vacation, nightly, config, dovecot-config, explain, doctor"
     verbs = "add, list, show, set, password, apop, rename, disable, enable, delete"
     table(h, [
         ("frob", (2, "", usage(f"`frob` is no command; possible are: {words}"))),
@@ -267,7 +276,7 @@ def command_line(h):
         ("user|list|b.dk|--random", (2, "", usage("--random is no option of this command"))),
         ("user|list|--|--random", (1, "", lambda e: "--random" in e)),
         ("--version", (0, lambda o: re.fullmatch(r"postfix-virtual \d+\.\d+\.\d+\n", o), "")),
-        ("a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s", (2, "", usage("too many words"))),
+        ("|".join("a" * 601), (2, "", usage("too many words"))),
     ])
     r = run([f"{h.bin}/postfix-virtual"])
     equal("no command at all names the possible ones", (r.returncode, r.stdout, r.stderr.decode()),

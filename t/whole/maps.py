@@ -737,7 +737,104 @@ def many_sub_domains():
     equal("elsewhere it says nothing", (r.returncode, r.stdout, r.stderr), (0, b"", b""))
 
 
-SECTIONS = [worked_example, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
+FAULTS = {  # file → (text, what is said about which of its lines: a part of the sentence)
+    "domain.conf": ("receive = yes\nextra_aliases = more\nquota = much\nnonsense\n", {3: "quota", 4: "nonsense"}),
+    "aliases": ("good: u\n"                                             # 1
+                "dead: nosuch\n"                                        # 2
+                "loop1: loop2\nloop2: loop1\n"                         # 3, 4
+                "twice: u\ntwice: v\n"                                 # 5, 6
+                "no colon\n"                                           # 7
+                "empty:\n"                                             # 8
+                "#: expires=2001-02-30\nday: u\n"                      # 9
+                "lists: :include:good\nmissing: :include:nothing\n"    # 11, 12
+                "badlist: :include:bad\n"                              # 13
+                "o'c: x@example.org\n"                                 # 14
+                "\xc3\x86: u\n"                                        # 15
+                "shell: \"|/bin/cat $HOME\"\n"                         # 16
+                "file: /etc/passwd\n"                                  # 17
+                "chain: a1\na1: a2\na2: a3\na3: u\n"                   # 18
+                "open: \"u\n"                                          # 22
+                "/^p-[a-z]+$/: nosuch\n"                               # 23
+                "/^(a*)*$/: u\n",                                      # 24
+                {2: "`nosuch` leads nowhere", 3: "loop", 4: "loop", 6: "line 5", 7: "no `:`", 8: "leads nowhere", 9: "expires=", 12: "there is no file",
+                 14: "x@example.org", 15: "looked up in other letters", 16: "$", 17: "lies neither below", 22: "quote", 23: "which is nobody",
+                 24: "/^(a*)*$/"}),
+    "more": ("good: nosuch\nalso-dead: nosuch\n", {2: "`nosuch` leads nowhere"}),
+    "include/good": ("u\n# comment\nv, x@example.org\n", {}),
+    "include/bad": ("u\n\"open\nu v\nnosuch\n", {2: "quote", 3: "blank"}),
+    "users/u": ("forward = nosuch@faults.dk\n", {1: "`nosuch` leads nowhere"}),
+    "users/v": ("receive = perhaps\nquota = 5 apples\nvacation_interval = 9\nnonsense = 1\n", {1: "receive", 2: "quota", 4: "nonsense"}),
+}
+
+
+def check_names_every_fault():
+    t = Tree("faults")
+    t.domain("faults.dk", ["u", "v"], **{name.replace("/", "__").replace(".conf", "_conf"): text.encode("latin-1") for name, (text, _) in FAULTS.items()})
+    t.domain("good.dk", ["u"], aliases="a: u\nb: a, x@example.org\n")
+    t.domain("fallback.dk", ["u"], domain_conf="\nfallback = nosuch\n")
+    t.run()
+    before = t.snapshot()
+    r = t.run("--check")
+    lines = r.stdout.decode().splitlines()
+    equal("--check ends with 75, says nothing on standard error, and changes nothing", (r.returncode, r.stderr, t.snapshot()), (75, b"", before))
+    dead = [x for x in lines if x.startswith(f"{t.etc}/fallback.dk/domain.conf, line 2: ")]
+    check("a fallback that leads nowhere is named once", len(dead) == 1 and "nosuch" in dead[0], dead)
+    left = [x for x in lines if x not in dead]
+    for name, (_, faults) in FAULTS.items():
+        for line, part in faults.items():
+            place = f"{t.etc}/faults.dk/{name}, line {line}:"
+            found = [x for x in left if x.startswith(place)]
+            check(f"{name}, line {line} is named once, with `{part}`", len(found) == 1 and part in found[0], found or lines)
+            left = [x for x in left if x not in found]
+    equal("and nothing else", left, [])
+    equal("it is the same for the domain alone", sorted(t.run("--check", "faults.dk").stdout.decode().splitlines()), sorted(set(lines) - set(dead)))
+    r = t.run("--check", "good.dk")
+    equal("a domain without faults", (r.returncode, r.stdout), (0, b""))
+
+
+def check_is_quick():
+    """2,000 aliases, a chain of 50, a list of 1,000."""
+    t = Tree("quick")
+    aliases = "".join(f"a{i}: a{i + 1}\n" for i in range(50)) + "a50: u\nall: :include:all\n" + "".join(f"n{i}: u, a{i % 50}\n" for i in range(2000))
+    t.domain("quick.dk", ["u"], aliases=aliases, include__all="".join(f"n{i}\n" for i in range(1000)))
+    r = t.run("--check")
+    equal("2,000 aliases are checked without a complaint", (r.returncode, r.stdout, r.stderr), (0, b"", b""))
+
+
+def broken_aliases():
+    """What cannot be read of a file of aliases keeps its keys, all else works."""
+    t = Tree("broken")
+    aliases = "a: u\nb: u\nc: u\n"
+    t.domain("b.dk", ["u", "v"], aliases=aliases)
+    equal("three aliases", t.run().returncode, 0)
+    whole = t.table()
+    keys = lambda names: {**host_keys("b.dk"), **users_keys("b.dk", names)}
+    equal("have three keys", whole, keys(["u", "v", "a", "b", "c"]))
+    for what, text, names, said in [
+        ("an alias that goes", "a: u\nb: u\n", "uvab", None),
+        ("a line that is none: it may have been one", "a: u\nb u\nc: u\n", "uvabc", "aliases, line 2"),
+        ("a line whose name is known", "a: u\nb:\nc: u\n", "uvabc", "aliases, line 2"),
+        ("a line that is none, and an alias that goes", "a: u\nb u\n", "uvabc", "aliases, line 2"),
+        ("a name twice", "a: u\nb: u\nb: v\nc: u\n", "uvabc", "aliases, line 3"),
+        ("a new alias beside a bad line", "a: u\nb u\nc: u\nd: u\n", "uvabcd", "aliases, line 2"),
+    ]:
+        t.put("b.dk", "aliases", aliases)
+        t.run()
+        t.put("b.dk", "aliases", text)
+        r = t.run()
+        equal(f"{what}: the keys", t.table(), keys(names))
+        check(f"{what}: {said or 'no complaint'}", r.stderr.decode().count("\n") == (said is not None) and (said or "") in r.stderr.decode(), r.stderr)
+    path = os.path.join(t.etc, "b.dk", "aliases")
+    os.chmod(path, 0o666)
+    t.domain("b.dk", ["u", "v", "w"])
+    r = t.run()
+    equal("a file that others may write: its keys stay, a new user has one", t.table(), keys("uvabcdw"))
+    check("and the file is named", r.returncode == 75 and path in r.stderr.decode(), r.stderr)
+    t.put("b.dk", "aliases", aliases)
+    equal("mended", (t.run().returncode, t.table()), (0, keys("uvabcw")))
+
+
+SECTIONS = [worked_example, check_names_every_fault, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on, many_sub_domains]
 for section in SECTIONS:

@@ -47,6 +47,8 @@ static enum pv_class refuse_key(const struct pv_work *w, const char *name, struc
 	struct pv_alias_key k;
 
 	enum pv_class c = pv_alias_key_read(name, delimiters, &k, e);
+	if (c == PV_OK && k.kind == PV_ALIAS_INNER)
+		pv_buf_addf(&w->c->notes, "only other aliases can lead to it: %s\n", k.why);
 	return c == PV_OK && k.kind == PV_ALIAS_RICH ? refuse_rich(w, e) : c;
 }
 

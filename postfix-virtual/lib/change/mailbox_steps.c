@@ -6,6 +6,7 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/maildir.h"
 #include "mailbox/maildrop_convert.h"
+#include "mailbox/maildrop_verify.h"
 #include "route/place.h"
 #include "store/passwd_write.h"
 #include "store/trash.h"
@@ -194,7 +195,7 @@ static bool to_maildir(const struct pv_step *s)
 
 /* The old one, which stands beside it under another name. */
 static enum pv_class put_away(struct pv_step *s, const struct pv_location *l, const char *old,
-			      struct pv_error *e)
+			      const char *what, struct pv_error *e)
 {
 	char where[PATH_MAX];
 	bool moved;
@@ -202,8 +203,8 @@ static enum pv_class put_away(struct pv_step *s, const struct pv_location *l, co
 	folder_of(l, where, sizeof where);
 	enum pv_class c = pv_trash_put_as(l->dirfd, where, old, l->name, s->mark->when, &moved, e);
 	if (c == PV_OK && moved)
-		pv_edit_note(&s->edit, "the %s of before is in %s/%s for %d days",
-			     to_maildir(s) ? "mbox" : "Maildir", where, PV_TRASH_FOLDER, PV_TRASH_DAYS);
+		pv_edit_note(&s->edit, "the %s of before is in %s/%s for %d days", what, where,
+			     PV_TRASH_FOLDER, PV_TRASH_DAYS);
 	return c;
 }
 
@@ -219,7 +220,7 @@ static enum pv_class convert(struct pv_step *s, const struct pv_location *l, str
 		c = pv_mailbox_convert(l, &o, &r, e);
 		if (c == PV_OK && r.old[0] != '\0') {
 			pv_edit_done(&s->edit);
-			c = put_away(s, l, r.old, e);
+			c = put_away(s, l, r.old, to_maildir(s) ? "mbox" : "Maildir", e);
 		}
 	}
 	if (c == PV_OK && r.messages > 0)
@@ -243,4 +244,47 @@ enum pv_class pv_step_mailbox_convert(struct pv_step *s, struct pv_error *e)
 		c = convert(s, &l, e);
 	pv_location_free(&l);
 	return c == PV_OK ? pv_step_text(s, e) : c;
+}
+
+/* --- damage --- */
+
+static void tell_finding(void *ctx, const struct pv_finding *f)
+{
+	struct pv_step *s = ctx;
+	const char *what = s->edit.dry ? (f->mended ? "would be mended" : "would stay")
+				       : (f->mended ? "mended" : "not mended");
+
+	if (f->name != NULL)
+		pv_edit_note(&s->edit, "%s: %s: %s", what, f->name, pv_finding_text(f->kind));
+	else
+		pv_edit_note(&s->edit, "%s, at byte %llu: %s", what, (unsigned long long)f->offset,
+			     pv_finding_text(f->kind));
+}
+
+static enum pv_class repair(struct pv_step *s, const struct pv_location *l, struct pv_error *e)
+{
+	const struct pv_verify_options o = { .uid = s->account->uid,
+					     .lock_deadline_ms = MAILBOX_LOCK_MS,
+					     .remove_nuls = *s->mark->words != '\0' };
+	struct pv_verified v;
+
+	enum pv_class c = s->edit.dry ? pv_mailbox_verify(l, &o, tell_finding, s, &v, e)
+				      : pv_mailbox_repair(l, &o, tell_finding, s, &v, e);
+	if (c != PV_OK || s->edit.dry)
+		return c;
+	if (v.mended > 0 || v.old[0] != '\0')
+		pv_edit_done(&s->edit);
+	return v.old[0] != '\0' ? put_away(s, l, v.old, "mailbox", e) : PV_OK;
+}
+
+enum pv_class pv_step_mailbox_repair(struct pv_step *s, struct pv_error *e)
+{
+	struct pv_location l;
+
+	enum pv_class c = find(s, &l, e);
+	if (c != PV_OK)
+		return c;
+	c = repair(s, &l, e);
+	pv_location_free(&l);
+	return c;
 }

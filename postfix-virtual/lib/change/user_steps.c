@@ -143,6 +143,8 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = pv_step_conf_move(s, folder, e);
 	if (c == PV_OK)
+		c = pv_step_vacation_move(s, e);
+	if (c == PV_OK)
 		c = pv_step_apop_move(s, folder, e);
 	if (c == PV_OK)
 		c = pv_step_mailbox_move(s, e);
@@ -168,6 +170,8 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
 		c = change_passwd(s, folder, &edit, e);
 	if (c == PV_OK)
 		c = pv_step_conf_move(s, folder, e);
+	if (c == PV_OK)
+		c = pv_step_vacation_move(s, e);
 	if (c == PV_OK)
 		c = pv_step_apop_move(s, folder, e);
 	if (c == PV_OK)

@@ -66,6 +66,12 @@ static const struct recipe {
 				      .logins_last = true,
 				      .slow = true,
 				      .alone = true },
+	[PV_MARK_MAILBOX_REPAIR] = { .as_account = pv_step_mailbox_repair, .slow = true, .alone = true },
+	[PV_MARK_RESPONDER_SET] = { .as_account = pv_step_responder, .keys_last = true },
+	[PV_MARK_RESPONDER_DELETE] = { .as_account = pv_step_responder, .keys_last = true },
+	[PV_MARK_VACATION_ON] = { .as_account = pv_step_vacation },
+	[PV_MARK_VACATION_OFF] = { .as_account = pv_step_vacation },
+	[PV_MARK_VACATION_SET] = { .as_account = pv_step_vacation },
 };
 
 void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where)
@@ -169,7 +175,7 @@ void pv_work_end(struct pv_work *w)
 	/* Not before the lock is released: a hook may well change this domain. */
 	if (w->has_event)
 		pv_hooks_run(w->c);
-	explicit_bzero(&w->mark, sizeof w->mark);
+	pv_mark_free(&w->mark);
 }
 
 enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e)
@@ -387,7 +393,7 @@ enum pv_class pv_work_finish_marked(struct pv_work *w, struct pv_error *e)
 		else
 			(void)pv_error_prefix(e, "finish `%s`, which was interrupted", w->mark.history);
 	}
-	explicit_bzero(&w->mark, sizeof w->mark);
+	pv_mark_free(&w->mark);
 	w->mark.domain = w->domain;
 	return c;
 }

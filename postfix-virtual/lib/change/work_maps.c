@@ -49,6 +49,12 @@ static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct
 		(void)snprintf(key, sizeof key, "%s", m->domain.s);
 	enum pv_class c =
 		pv_map_has(w->c->store, m->user.len > 0 ? PV_MAP_ADDRESSES : PV_MAP_DOMAINS, key, &has, e);
+	/* Where others get all that is unknown, who takes no mail has a key beside his refusal. */
+	if (c == PV_OK && has && m->user.len > 0 && !wants_key(m, first)) {
+		bool refused = false;
+		c = pv_map_has(w->c->store, PV_MAP_REFUSED, key, &refused, e);
+		has = !refused;
+	}
 	if (c != PV_OK)
 		return c;
 	if (has == wants_key(m, first) || w->c->dry) {
@@ -107,7 +113,8 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 	size_t count = pv_work_is_hosts(w) ? 0 : 1;
 
 	/* It is meant, and stands in the history, how many addresses so ever a domain refuses from now on. */
-	o.force = *m->settings != '\0' || m->kind == PV_MARK_ALIAS_DELETE;
+	o.force = *m->settings != '\0' || m->kind == PV_MARK_ALIAS_DELETE ||
+		  m->kind == PV_MARK_RESPONDER_DELETE;
 	if (m->user.len > 0)
 		o.only_user_count = m->to.len > 0 ? 2 : 1;
 	if (first && m->user.len > 0) {

@@ -4,7 +4,7 @@
 
 #include <unistr.h>
 
-enum { SHOWN = 70, FOLDED_MAX = 4 * PV_LOCAL_MAX, SHOWN_MAX = 4096 };
+enum { FOLDED_MAX = 4 * PV_LOCAL_MAX, SHOWN_MAX = 4096 };
 
 static bool is_delimiter(char c, const char *delimiters)
 {
@@ -43,18 +43,20 @@ static bool is_atom_byte(char c)
 /* Why no address of other hosts can have it, or NULL. */
 static const char *find_fault(const char *name)
 {
+	if (name[0] == '\0' || strlen(name) > PV_LOCAL_MAX)
+		return "an address has 1 to 64 bytes in front of the `@`";
 	for (const char *p = name; *p != '\0'; p++)
 		if (*p != '.' && !is_atom_byte(*p))
 			return "it holds a character that stands in addresses in quotes only: write another "
 			       "name";
 	if (strpbrk(name, "!%") != NULL)
-		return "Postfix takes a `!` or `%` for the way to another host: write another name";
+		return "Postfix takes a `!` or `%` for the way to another host";
 	if (name[0] == '.' || name[strlen(name) - 1] == '.' || strstr(name, "..") != NULL)
-		return "a dot may stand between other characters only: write another name";
+		return "a dot may stand between other characters only";
 	if (name[0] == '-')
-		return "Postfix refuses addresses that begin with a `-`: write another name";
+		return "Postfix refuses addresses that begin with a `-`";
 	if (name[0] == '#')
-		return "a key that begins with a `#` is a comment in the text of a table: write another name";
+		return "a key that begins with a `#` is a comment in the text of a table";
 	return NULL;
 }
 
@@ -93,22 +95,17 @@ static enum pv_class check_folded(const char *name, struct pv_error *e)
 enum pv_class pv_alias_key_read(const char *name, const char *delimiters, struct pv_alias_key *k,
 				struct pv_error *e)
 {
-	size_t len = strlen(name);
-
 	*k = (struct pv_alias_key){ .kind = PV_ALIAS_PLAIN, .tag = "" };
-	if (pv_user_parse(name, len, &k->user, NULL) == PV_OK)
+	if (pv_user_parse(name, strlen(name), &k->user, NULL) == PV_OK)
 		return PV_OK;
-	if (len == 0 || len > PV_LOCAL_MAX)
-		return pv_fail(e, PV_PERMANENT, "5.1.3",
-			       "`%.*s` has %zu bytes, and an address 1 to %d in front of the `@`: write a "
-			       "shorter name",
-			       SHOWN, name, len, PV_LOCAL_MAX);
-	const char *fault = find_fault(name);
-	if (fault != NULL)
-		return pv_fail(e, PV_PERMANENT, "5.1.3", "`%.*s`: %s", SHOWN, name, fault);
+	k->user.len = 0;
+	k->why = find_fault(name);
+	if (k->why != NULL) {
+		k->kind = PV_ALIAS_INNER;
+		return PV_OK;
+	}
 	if (read_tagged(name, delimiters, k))
 		return PV_OK;
 	k->kind = PV_ALIAS_RICH;
-	k->user.len = 0;
 	return check_folded(name, e);
 }

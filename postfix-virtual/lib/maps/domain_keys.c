@@ -120,13 +120,28 @@ static enum pv_class make_names(struct pv_making *m, struct pv_error *e)
 	return c == PV_OK ? pv_making_refused(m, e) : c;
 }
 
+/* A file of settings cannot be parsed. Whoever looks for all that is wrong looks on. */
+static enum pv_class look_on(struct pv_making *m, enum pv_class c, struct pv_error *why, struct pv_error *e)
+{
+	if (c == PV_OK)
+		return PV_OK;
+	if (c == PV_TEMPORARY && m->w->options->check)
+		return pv_making_complain(m, why, e);
+	*e = *why;
+	return c;
+}
+
 static enum pv_class read_files(struct pv_making *m, struct pv_error *e)
 {
-	enum pv_class c = pv_domain_settings_conf(m->files, m->path, &m->conf, e);
+	struct pv_error why;
 
+	enum pv_class c = look_on(m, pv_domain_settings_conf(m->files, m->path, &m->conf, &why), &why, e);
 	m->today = pv_day_today();
 	if (c == PV_OK)
-		c = pv_domain_settings_users(m->files, m->path, why_closed, &m->today, &m->closed, e);
+		c = look_on(
+			m,
+			pv_domain_settings_users(m->files, m->path, why_closed, &m->today, &m->closed, &why),
+			&why, e);
 	if (c == PV_OK)
 		c = read_passwd(m, e);
 	return c == PV_OK ? make_names(m, e) : c;

@@ -20,7 +20,8 @@ static const char *as_local(struct pv_making *m, const char *name)
 
 	size_t len = pv_full_name_fold(name, local);
 	if (len > 0 && pv_fold_case(local, len, &folded) && !folded.failed &&
-	    pv_alias_key_read(folded.s, m->w->store->conf.recipient_delimiter, &k, NULL) == PV_OK)
+	    pv_alias_key_read(folded.s, m->w->store->conf.recipient_delimiter, &k, NULL) == PV_OK &&
+	    k.kind != PV_ALIAS_INNER)
 		kept = pv_arena_add(&m->w->arena, folded.s, folded.len);
 	pv_buf_free(&folded);
 	return kept;

@@ -110,16 +110,55 @@ static enum pv_class keep_group(struct pv_maps_work *w, struct group *g, const s
 	return c;
 }
 
+/* The bytes of `FILE, line N`; of all where there is no line. */
+static size_t place_len(const char *s)
+{
+	const char *line = strstr(s, ", line ");
+
+	return line == NULL ? strlen(s) : (size_t)(line - s) + 7 + strspn(line + 7, "0123456789");
+}
+
+/* Was something said about that line already? */
+static bool is_said(const struct pv_maps_report *r, size_t from, const char *text)
+{
+	const size_t len = place_len(text);
+
+	for (size_t i = from; i < r->complaint_count; i++)
+		if (place_len(r->complaints[i].error.text) == len &&
+		    strncmp(r->complaints[i].error.text, text, len) == 0)
+			return true;
+	return false;
+}
+
+/* What the child has found on top of the complaints from `from` on. */
+static enum pv_class take_findings(struct pv_maps_work *w, const struct pv_plan_domain *d,
+				   const struct pv_domain_files *files, size_t from, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+	struct pv_slice said;
+	struct pv_error why;
+	size_t at = 0;
+
+	while (c == PV_OK && pv_files_next_finding(files, &at, &said)) {
+		pv_slice_error(&said, &why);
+		if (!is_said(w->report, from, why.text))
+			c = pv_report_complain(w->report, &d->domain, &why, e);
+	}
+	return c;
+}
+
 static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 			       const struct pv_domain_files *files, struct pv_error *e)
 {
+	const size_t from = w->report->complaint_count;
+	enum pv_class c = PV_OK;
 	struct pv_error why;
 
 	if (!files->ok)
 		pv_files_error(files, &why);
-	else if (pv_domain_keys_make(w, d, files, &why) == PV_OK)
-		return PV_OK;
-	return pv_plan_keep(w, d, &why, e);
+	if (!files->ok || pv_domain_keys_make(w, d, files, &why) != PV_OK)
+		c = pv_plan_keep(w, d, &why, e);
+	return c == PV_OK && files->findings.s != NULL ? take_findings(w, d, files, from, e) : c;
 }
 
 /* Name the account of each domain of the group; leave those in it that are to be read. */
@@ -281,7 +320,7 @@ static enum pv_class read_domains(struct gathering *g, enum pv_reader_purpose pu
 	for (size_t i = 0; c == PV_OK && i < p->count; i++) {
 		struct pv_plan_domain *d = &p->domains[i];
 		if (d->state == PV_PLAN_READ && !d->is_alias &&
-		    (purpose == PV_READER_KEYS || !is_standard(g->w, &d->domain)))
+		    (purpose != PV_READER_LOGINS || !is_standard(g->w, &d->domain)))
 			g->list[count++] = d;
 	}
 	g->total = count;
@@ -295,9 +334,11 @@ static enum pv_class read_domains(struct gathering *g, enum pv_reader_purpose pu
 
 enum pv_class pv_gather(struct pv_maps_work *w, struct pv_error *e)
 {
+	const struct pv_maps_options *o = w->options;
+	const bool checks = o->check && o->prove == NULL && o->expression == NULL;
 	struct gathering g = { .w = w };
 
-	return read_domains(&g, PV_READER_KEYS, take_domain, e);
+	return read_domains(&g, checks ? PV_READER_CHECK : PV_READER_KEYS, take_domain, e);
 }
 
 enum pv_class pv_gather_logins(struct pv_maps_work *w, pv_gather_each *each, void *ctx, struct pv_error *e)

@@ -65,13 +65,14 @@ static struct pv_slice *place_of(struct pv_domain_files *d, char type)
 	}
 }
 
-static bool take_user(struct pv_domain_files *d, const struct frame *f, size_t begin)
+/* Of several frames in a row. */
+static bool take_row(struct pv_slice *row, const struct frame *f, size_t begin)
 {
-	if (d->users.s == NULL)
-		d->users.s = f->data.s - (f->next - begin - f->data.len);
-	else if (d->users.s + d->users.len + sizeof(struct pv_frame_head) != f->data.s)
+	if (row->s == NULL)
+		row->s = f->data.s - (f->next - begin - f->data.len);
+	else if (row->s + row->len + sizeof(struct pv_frame_head) != f->data.s)
 		return false;
-	d->users.len += f->next - begin;
+	row->len += f->next - begin;
 	return true;
 }
 
@@ -88,7 +89,9 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 	}
 	switch (f->type) {
 	case PV_FRAME_USER:
-		return take_user(d, f, begin);
+		return take_row(&d->users, f, begin);
+	case PV_FRAME_FINDING:
+		return take_row(&d->findings, f, begin);
 	case PV_FRAME_DOUBT:
 		if (d->doubt_count == PV_READER_DOUBTS)
 			return false;
@@ -142,4 +145,15 @@ bool pv_files_next_user(const struct pv_domain_files *d, size_t *at, struct pv_u
 		return true;
 	}
 	return false;
+}
+
+bool pv_files_next_finding(const struct pv_domain_files *d, size_t *at, struct pv_slice *said)
+{
+	struct frame f;
+
+	if (d->findings.s == NULL || !frame_at(d->findings.s, d->findings.len, *at, &f))
+		return false;
+	*at = f.next;
+	*said = f.data;
+	return true;
 }

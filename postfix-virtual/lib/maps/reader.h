@@ -35,6 +35,7 @@
 enum pv_reader_purpose {
 	PV_READER_KEYS,	  /* what keys are made from: no hash */
 	PV_READER_LOGINS, /* passwd with its hashes, settings, and where each mailbox is; no aliases */
+	PV_READER_CHECK,  /* as for keys, and what else is wrong: lines, and where mail would lead */
 };
 
 /* Files of aliases, in the order in which they are searched: `aliases`, and those of extra_aliases. */
@@ -61,7 +62,8 @@ struct pv_domain_files {
 	 * it that are not known. pv_slice_error() */
 	struct pv_slice doubts[PV_READER_DOUBTS];
 	size_t doubt_count;
-	struct pv_slice users; /* frames: go through them with pv_files_next_user() */
+	struct pv_slice users;	  /* frames: go through them with pv_files_next_user() */
+	struct pv_slice findings; /* PV_READER_CHECK; frames: go through them with pv_files_next_finding() */
 	/* PV_READER_LOGINS: a letter for each user of passwd, in its order: where the mailbox is. h: the
 	 * home, m: mail_directory, s: the spool; the capital where it is a Maildir; ?: it cannot be said. */
 	struct pv_slice places;
@@ -88,6 +90,9 @@ void pv_slice_error(const struct pv_slice *said, struct pv_error *e);
  */
 bool pv_files_next_user(const struct pv_domain_files *d, size_t *at, struct pv_user *u,
 			struct pv_slice *text);
+
+/* The next thing that is wrong, likewise: a sentence. */
+bool pv_files_next_finding(const struct pv_domain_files *d, size_t *at, struct pv_slice *said);
 
 /* The parser of what a child sent: fill f->list (room for count) and f->done from f->bytes. Returns whether
  * all bytes kept the rules; what came whole before those that did not counts. */

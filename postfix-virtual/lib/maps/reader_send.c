@@ -30,8 +30,8 @@ static enum pv_class write_ready(struct pv_sender *s, struct pv_error *e)
 	return c;
 }
 
-static enum pv_class send_frame(struct pv_sender *s, char type, const char *name, const char *data,
-				size_t len, struct pv_error *e)
+enum pv_class pv_send_frame(struct pv_sender *s, char type, const char *name, const char *data, size_t len,
+			    struct pv_error *e)
 {
 	size_t name_len = name == NULL ? 0 : strlen(name) + 1;
 	struct pv_frame_head head = { .len = (uint32_t)(name_len + len),
@@ -64,7 +64,7 @@ enum pv_class pv_send_text(struct pv_sender *s, char type, const char *name, con
 			"make them smaller, or divide the domain",
 			where != NULL ? where : "", where != NULL ? "/" : "", file,
 			has_hashes ? "with" : "without", max);
-	return send_frame(s, type, name, s->text.s, s->text.len, e);
+	return pv_send_frame(s, type, name, s->text.s, s->text.len, e);
 }
 
 enum pv_class pv_send_doubt(struct pv_sender *s, const struct pv_error *why, struct pv_error *e)
@@ -73,7 +73,7 @@ enum pv_class pv_send_doubt(struct pv_sender *s, const struct pv_error *why, str
 		*e = *why;
 		return PV_TEMPORARY;
 	}
-	return send_frame(s, PV_FRAME_DOUBT, NULL, why->text, strlen(why->text), e);
+	return pv_send_frame(s, PV_FRAME_DOUBT, NULL, why->text, strlen(why->text), e);
 }
 
 /* One of the files that the child reads. */
@@ -181,7 +181,7 @@ static enum pv_class send_places(struct pv_sender *s, const struct pv_folder *f,
 
 	enum pv_class c = pv_send_places(&s->store, f, &s->text, &places, e);
 	if (c == PV_OK)
-		c = send_frame(s, PV_FRAME_PLACES, NULL, places.s, places.len, e);
+		c = pv_send_frame(s, PV_FRAME_PLACES, NULL, places.s, places.len, e);
 	pv_buf_free(&places);
 	return c;
 }
@@ -232,7 +232,9 @@ static enum pv_class send_files(struct pv_sender *s, const struct pv_folder *f, 
 	enum pv_class c = send_main_file(s, f, &passwd, "restore it, or delete the domain", e);
 	if (c == PV_OK && s->purpose == PV_READER_LOGINS)
 		c = send_places(s, f, e);
-	return c == PV_OK ? send_optional(s, f, e) : c;
+	if (c == PV_OK)
+		c = send_optional(s, f, e);
+	return c;
 }
 
 /* The folder may have changed since root looked at it. */
@@ -240,6 +242,7 @@ static enum pv_class send_folder(struct pv_sender *s, const struct pv_domain *d,
 				 struct pv_error *e)
 {
 	struct pv_folder f;
+	struct pv_error why;
 
 	enum pv_class c = pv_folder_open_to_list(&s->store, d, &f, e);
 	if (c != PV_OK)
@@ -250,6 +253,13 @@ static enum pv_class send_folder(struct pv_sender *s, const struct pv_domain *d,
 		c = pv_fail(e, PV_TEMPORARY, "4.3.0", "%s changed its owner meanwhile", f.path);
 	if (c == PV_OK)
 		c = send_files(s, &f, standard, e);
+	/* Whatever has stopped that. */
+	if (s->purpose == PV_READER_CHECK && !standard && f.uid == s->uid) {
+		enum pv_class sent = pv_send_findings(s, &f, &why);
+		if (c == PV_OK && sent != PV_OK)
+			*e = why;
+		c = c == PV_OK ? sent : c;
+	}
 	pv_folder_close(&f);
 	return c;
 }
@@ -264,9 +274,9 @@ static enum pv_class send_domain(struct pv_sender *s, const struct pv_domain *d,
 	s->sent_before = s->sent;
 	s->doubts = 0;
 	if (send_folder(s, d, standard, &why) != PV_OK)
-		c = send_frame(s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
+		c = pv_send_frame(s, PV_FRAME_ERROR, NULL, why.text, strlen(why.text), e);
 	if (c == PV_OK)
-		c = send_frame(s, PV_FRAME_END, NULL, "", 0, e);
+		c = pv_send_frame(s, PV_FRAME_END, NULL, "", 0, e);
 	/* Not later: should the next domain hang, this one is done. */
 	return c == PV_OK ? write_ready(s, e) : c;
 }
@@ -297,5 +307,6 @@ enum pv_class pv_send_domains(const struct pv_send_order *order, int out_fd, str
 	(void)close(s.store.dirfd);
 	if (s.spool >= 0)
 		(void)close(s.spool);
+	free(s.home);
 	return c;
 }

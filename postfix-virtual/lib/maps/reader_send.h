@@ -24,11 +24,12 @@ enum pv_frame_type {
 	PV_FRAME_RESPONDERS = 'R', /* names, each with a NUL behind it */
 	PV_FRAME_NO_MAIL = 'N',
 	PV_FRAME_EXPIRED = 'X',
-	PV_FRAME_DOUBT = 'W',  /* a sentence about one of the files above */
-	PV_FRAME_USER = 'U',   /* the user's name, a NUL, the file */
-	PV_FRAME_PLACES = 'M', /* a letter for each user of passwd: see reader.h */
-	PV_FRAME_ERROR = 'E',  /* a sentence */
-	PV_FRAME_END = 'Z',    /* of the domain */
+	PV_FRAME_DOUBT = 'W',	/* a sentence about one of the files above */
+	PV_FRAME_USER = 'U',	/* the user's name, a NUL, the file */
+	PV_FRAME_PLACES = 'M',	/* a letter for each user of passwd: see reader.h */
+	PV_FRAME_FINDING = 'K', /* a sentence */
+	PV_FRAME_ERROR = 'E',	/* likewise */
+	PV_FRAME_END = 'Z',	/* of the domain */
 };
 
 /* In front of each frame. Both ends are one program: no byte order. */
@@ -65,7 +66,12 @@ struct pv_sender {
 	struct pv_buf ready;	  /* to be written: a domain's small files go out together */
 	int spool;		  /* spool_directory; -1: not open, -2: not asked yet */
 	size_t doubts;		  /* about this domain */
+	char *home;		  /* the account's; asked for once */
 };
+
+/* Send a frame; name: in front of data, with a NUL behind it, or NULL. */
+enum pv_class pv_send_frame(struct pv_sender *s, char type, const char *name, const char *data, size_t len,
+			    struct pv_error *e);
 
 /* Send s->text, which is the file where/file (where NULL: file says it all); name: whose it is, for
  * PV_FRAME_USER, else NULL. PV_TEMPORARY: with it the domain's files are too large, or nothing can be sent
@@ -81,6 +87,10 @@ enum pv_class pv_send_doubt(struct pv_sender *s, const struct pv_error *why, str
  * domain.conf. */
 enum pv_class pv_send_mail_files(struct pv_sender *s, const struct pv_folder *f, const struct pv_buf *conf,
 				 bool has_aliases, bool has_texts, struct pv_error *e);
+
+/* reader_check.c: everything that is wrong with the domain's files but with passwd. Fails only where nothing
+ * can be sent. */
+enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e);
 
 /* reader_places.c: append to out the letters for the users of the folder's passwd, whose text this is.
  * PV_TEMPORARY: it cannot be parsed. */

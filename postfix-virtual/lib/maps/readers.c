@@ -45,11 +45,19 @@ static enum pv_class send_all(void *ctx, int out_fd, struct pv_error *e)
 	return pv_send_domains(ctx, out_fd, e);
 }
 
+/* Of one child, to begin with. */
+static int seconds(const struct readers *r)
+{
+	return r->purpose == PV_READER_CHECK ? PV_READERS_CHECK_SECONDS : PV_READERS_SECONDS;
+}
+
 /* Start a child at place i for the next row of an account. */
 static enum pv_class start_row(struct readers *r, size_t i, size_t account, struct pv_error *e)
 {
-	const struct pv_child_limits limits = { .seconds = PV_READERS_SECONDS,
-						.cpu_seconds = PV_READERS_CPU_SECONDS };
+	const bool checks = r->purpose == PV_READER_CHECK;
+	const struct pv_child_limits limits = { .seconds = seconds(r),
+						.cpu_seconds = checks ? PV_READERS_CHECK_SECONDS
+								      : PV_READERS_CPU_SECONDS };
 	struct pv_readers_account *a = &r->accounts[account];
 	size_t left = a->count - a->next;
 	size_t max = r->purpose == PV_READER_LOGINS ? PV_READERS_CHILD_MAX_LOGINS : PV_READERS_CHILD_MAX;
@@ -229,7 +237,7 @@ static void limit_time(struct readers *r, int64_t *until_r)
 		/* The first one has its own limit. */
 		if (!r->children[i].runs || r->children[i].killed || a->spent_ms == 0)
 			continue;
-		int64_t all = PV_READERS_SECONDS * 1000 + (int64_t)a->count * PV_READERS_MS_PER_DOMAIN;
+		int64_t all = seconds(r) * 1000 + (int64_t)a->count * PV_READERS_MS_PER_DOMAIN;
 		int64_t end = r->rows[i].begun + all - a->spent_ms;
 		if (now < end) {
 			if (end < *until_r)

@@ -22,6 +22,7 @@ enum {
 	PV_READERS_SECONDS = 8,
 	PV_READERS_CPU_SECONDS = 5,
 	PV_READERS_MS_PER_DOMAIN = 2,
+	PV_READERS_CHECK_SECONDS = 120, /* in place of either, for PV_READER_CHECK */
 };
 
 /* Bytes of one child, and of all that is held at once (what is being looked at comes on top). */

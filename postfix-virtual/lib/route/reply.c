@@ -1,6 +1,11 @@
 #include "route/reply.h"
 
 #include "address/address.h"
+#include "base/utf8.h"
+
+#include <ctype.h>
+
+enum { LOCAL_PART_MAX = 64, SENDER_MAX = 320 }; /* bytes (RFC 5321, section 4.5.3.1) */
 
 /* --- reading a header --- */
 
@@ -290,6 +295,27 @@ static bool is_named(const char *recipients, const char *const *own, size_t coun
 	return false;
 }
 
+bool pv_reply_may_go_to(const char *sender)
+{
+	/* What RFC 5322, section 3.2.3, has in an atom; what is beyond ASCII comes on top. */
+	static const char signs[] = "!#$%&'*+-/=?^_`{|}~.";
+	const char *at = strrchr(sender, '@');
+	size_t len = strlen(sender), local = at != NULL ? (size_t)(at - sender) : 0;
+
+	if (local == 0 || local > LOCAL_PART_MAX || len > SENDER_MAX || at[1] == '\0' ||
+	    !pv_utf8_is_valid(sender, len))
+		return false;
+	for (size_t i = 0; i < local; i++)
+		if ((unsigned char)sender[i] < 0x80 && !isalnum((unsigned char)sender[i]) &&
+		    strchr(signs, sender[i]) == NULL)
+			return false;
+	/* A domain, or an address in brackets. */
+	for (const char *p = at + 1; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x80 && !isalnum((unsigned char)*p) && strchr("-._[]:", *p) == NULL)
+			return false;
+	return true;
+}
+
 const char *pv_reply_refusal(const struct pv_reply_facts *f, const char *const *own, size_t count,
 			     bool to_all)
 {
@@ -299,7 +325,7 @@ const char *pv_reply_refusal(const struct pv_reply_facts *f, const char *const *
 	} rules[] = {
 		{ f->sender[0] == '\0', "it has the null sender" },
 		{ is_machine(f->sender), "its sender is a machine or a list" },
-		{ strchr(f->sender, '@') == NULL, "its sender is no address" },
+		{ !pv_reply_may_go_to(f->sender), "its sender is no plain address" },
 		{ is_own(f->sender, strlen(f->sender), own, count), "its sender is the address itself" },
 		{ f->loop_mark, "it bears the mark of a loop (" PV_REPLY_LOOP_FIELD ")" },
 		{ f->auto_submitted, "a machine wrote it (Auto-Submitted)" },

@@ -41,6 +41,10 @@ struct pv_reply_facts {
 enum pv_class pv_reply_facts_read(const char *header, size_t len, const char *sender, struct pv_buf *memory,
 				  struct pv_reply_facts *f, struct pv_error *e);
 
+/* Is the envelope sender an address of a usual form, so that neither sendmail(1) nor a mail program takes it
+ * for anything else: local part without quotes, a domain? UTF-8 may be in it. */
+bool pv_reply_may_go_to(const char *sender);
+
 /*
  * Why it may not be answered, as a short phrase (`it is from a mailing list`), or NULL: it may. own:
  * addresses that mean the one who answers, count of them, compared without regard to case and to a tag behind

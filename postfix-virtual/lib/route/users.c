@@ -70,11 +70,31 @@ static struct pv_action action_for(enum pv_action_kind kind, const struct pv_rou
 	};
 }
 
+/* What root says of commands holds for every program of the domain's. */
+static enum pv_class check_programs(struct pv_walk *w, const struct pv_route_user *u, struct pv_error *e)
+{
+	const struct pv_mail_conf *m = &u->conf.mail;
+	const char *name = m->filter[0] != '\0'		 ? "filter"
+			   : m->deliver_with[0] != '\0'	 ? "deliver_with"
+			   : m->after_storing[0] != '\0' ? "after_storing"
+							 : NULL;
+	bool may = true;
+
+	enum pv_class c = name != NULL ? pv_walk_may_command(w, &may, e) : PV_OK;
+	if (c != PV_OK || may)
+		return c;
+	return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s of %s: %s/domains has commands=no for %s", name,
+		       u->user.s, w->q->store->dir, w->r->folder.domain.s);
+}
+
 static enum pv_class add_mailbox(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,
 				 struct pv_error *e)
 {
 	const struct pv_action a = action_for(PV_ACTION_MAILBOX, u);
 
+	enum pv_class c = check_programs(w, u, e);
+	if (c != PV_OK)
+		return c;
 	return pv_walk_add(w, at, &a, u->user.s, e);
 }
 

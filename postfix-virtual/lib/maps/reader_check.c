@@ -1,0 +1,309 @@
+#include "maps/reader_send.h"
+
+#include "base/file.h"
+#include "base/table.h"
+#include "route/route.h"
+#include "store/alias_file.h"
+#include "store/folder_load.h"
+#include "store/mail_conf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#define INCLUDE "include"
+#define USERS "users"
+
+enum { FINDINGS_MAX = 1000 };
+
+/* Nobody has it: whoever else gets mail for it is the fallback. */
+static const char nobody[] = "zz--there.is-no-such-name--zz";
+
+struct checking {
+	struct pv_sender *s;
+	const struct pv_folder *f;
+	struct pv_domain_conf conf;
+	struct pv_instead conf_file; /* what is good of domain.conf */
+	struct pv_buf said;	     /* sentences, a NUL in front of each and behind the last */
+	size_t count;
+};
+
+/* One that stands in the way of many addresses is said once. */
+static enum pv_class find(struct checking *k, const struct pv_error *why, struct pv_error *e)
+{
+	char sentence[PV_ERROR_TEXT + 1] = "";
+	size_t len = strlen(why->text);
+
+	memcpy(sentence + 1, why->text, len + 1);
+	if (k->count >= FINDINGS_MAX || memmem(k->said.s, k->said.len, sentence, len + 2) != NULL)
+		return PV_OK;
+	k->count++;
+	pv_buf_add(&k->said, sentence, len + 2);
+	return pv_send_frame(k->s, PV_FRAME_FINDING, NULL, why->text, len, e);
+}
+
+/* --- where mail would lead --- */
+
+static const char *home_of(void *ctx)
+{
+	struct pv_sender *s = ctx;
+
+	if (s->home == NULL) {
+		const struct passwd *p = getpwuid(s->uid);
+		s->home = p != NULL ? strdup(p->pw_dir) : NULL;
+	}
+	return s->home;
+}
+
+static enum pv_class check_address(struct checking *k, const char *local, size_t len,
+				   const struct pv_error *if_unknown, struct pv_error *e)
+{
+	const struct pv_route_query query = { .store = &k->s->store,
+					      .account = k->s->uid,
+					      .account_home = home_of,
+					      .ctx = k->s,
+					      .to = { local, len, k->f->domain } };
+	struct pv_error why;
+	struct pv_route r;
+
+	if (pv_route_resolve(&query, &r, &why) != PV_OK)
+		return find(k, &why, e);
+	bool unknown = r.by_fallback || (r.refused && strcmp(r.status, "5.1.1") == 0);
+	pv_route_free(&r);
+	return unknown && if_unknown != NULL ? find(k, if_unknown, e) : PV_OK;
+}
+
+static enum pv_class check_fallback(struct checking *k, struct pv_error *e)
+{
+	if (k->conf.fallback[0] == '\0' && !pv_unknown_to_postmaster(&k->s->store, &k->conf))
+		return PV_OK;
+	return check_address(k, nobody, sizeof nobody - 1, NULL, e);
+}
+
+/* A pattern that leads to one name leads to somebody. */
+static enum pv_class check_pattern(struct checking *k, const char *file, const struct pv_alias_entry *entry,
+				   struct pv_error *e)
+{
+	struct pv_error why;
+
+	if (memchr(entry->targets, '$', entry->targets_len) != NULL)
+		return PV_OK;
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
+		      "%s, line %u: the pattern leads to %.*s, which is nobody: make that user or alias, or "
+		      "take the pattern out",
+		      file, entry->line, entry->targets_len > 80 ? 80 : (int)entry->targets_len,
+		      entry->targets);
+	return check_address(k, entry->targets, entry->targets_len, &why, e);
+}
+
+static enum pv_class check_entries(struct checking *k, struct pv_alias_file *file, struct pv_error *e)
+{
+	struct pv_alias_entry entry;
+	enum pv_class c = PV_OK;
+	struct pv_error why;
+	size_t at = 0;
+
+	while (c == PV_OK) {
+		enum pv_class got = pv_alias_next(file, &at, &entry, &why);
+		if (got == PV_OK && entry.name == NULL)
+			break;
+		if (got != PV_OK)
+			c = find(k, &why, e);
+		else if (entry.pattern != NULL)
+			c = check_pattern(k, file->file, &entry, e);
+		else
+			c = check_address(k, entry.name, entry.name_len, NULL, e);
+	}
+	return c;
+}
+
+/* That it cannot be read is a doubt already. */
+static enum pv_class check_alias_file(struct checking *k, const char *name, struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_READER_ALIASES_MAX);
+	char path[sizeof k->f->path + 1024];
+	enum pv_class c = PV_OK;
+	struct pv_alias_file file;
+	bool found = false;
+
+	if (name[0] != '\0' && pv_folder_load_any(k->f, name, &text, &found, NULL) == PV_OK && found) {
+		(void)snprintf(path, sizeof path, "%s%s%.1000s", name[0] == '/' ? "" : k->f->path,
+			       name[0] == '/' ? "" : "/", name);
+		pv_alias_file_start(&file, path, &text);
+		c = check_entries(k, &file, e);
+		pv_alias_file_free(&file);
+	}
+	pv_buf_free(&text);
+	return c;
+}
+
+/* --- lists --- */
+
+static enum pv_class check_list(struct checking *k, const char *name, const struct pv_buf *list,
+				struct pv_error *e)
+{
+	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	const char *at = list->s, *end = list->s + list->len;
+	enum pv_class c = PV_OK, got = PV_OK;
+	struct pv_target t;
+	struct pv_error why;
+	unsigned line = 0;
+
+	while (c == PV_OK && pv_include_next(&at, end, &line, &out, &t, &got, &why)) {
+		if (got == PV_OK)
+			continue;
+		(void)pv_error_prefix(&why, "%s/%s, line %u", k->f->path, name, line);
+		c = find(k, &why, e);
+		got = PV_OK;
+	}
+	pv_buf_free(&out);
+	return c;
+}
+
+static enum pv_class check_list_file(struct checking *k, const char *name, struct pv_error *e)
+{
+	struct pv_buf list = PV_BUF_INIT(PV_READER_ALIASES_MAX);
+	char path[sizeof INCLUDE "/" + NAME_MAX];
+	struct pv_error why;
+	bool found;
+
+	(void)snprintf(path, sizeof path, INCLUDE "/%s", name);
+	enum pv_class c = pv_folder_load(k->f, path, &list, &found, &why) == PV_OK
+				  ? check_list(k, path, &list, e)
+				  : find(k, &why, e);
+	pv_buf_free(&list);
+	return c;
+}
+
+/* --- settings --- */
+
+/* Keep a line where it stood, so that what is said of it is true. */
+static void keep_line(const struct pv_line *l, const char *setting, const char *value, unsigned *lines,
+		      struct pv_buf *good)
+{
+	for (; *lines + 1 < l->no; ++*lines)
+		pv_buf_addc(good, '\n');
+	pv_buf_addf(good, "%s = %s\n", setting, value);
+	++*lines;
+}
+
+/* Find every line that is wrong, not the first alone. What is good of the file goes into *good: the others
+ * shall not hide what else is wrong; nor shall it that the domain takes no mail just now. */
+static enum pv_class check_settings(struct checking *k, const char *name, bool of_user, struct pv_buf *good,
+				    struct pv_error *e)
+{
+	unsigned lines = 0;
+	struct pv_buf text = PV_BUF_INIT(PV_READER_CONF_MAX);
+	char path[sizeof k->f->path + 2 * NAME_MAX], *setting, *value;
+	enum pv_class c = PV_OK;
+	struct pv_error why;
+	struct pv_lines it;
+	struct pv_line l;
+	bool found;
+
+	(void)snprintf(path, sizeof path, "%s/%s", k->f->path, name);
+	if (pv_file_load(k->f->fd, name, &k->f->trust, &text, &found, &why) != PV_OK)
+		c = find(k, &why, e);
+	pv_lines_start(&it, path, &text, true);
+	while (c == PV_OK) {
+		enum pv_class got = pv_lines_next(&it, &l, &why);
+		if (got == PV_OK && l.text == NULL)
+			break;
+		if (got == PV_OK)
+			got = pv_line_setting(&it, &l, &setting, &value, &why);
+		if (got == PV_OK && (got = pv_mail_setting_check(setting, value, of_user, &why)) != PV_OK)
+			(void)pv_error_prefix(&why, "%s, line %u", path, l.no);
+		if (got != PV_OK)
+			c = find(k, &why, e);
+		else if (strcmp(setting, "receive") != 0)
+			keep_line(&l, setting, value, &lines, good);
+	}
+	pv_buf_free(&text);
+	return c;
+}
+
+static enum pv_class check_user(struct checking *k, const char *name, struct pv_error *e)
+{
+	struct pv_buf good = PV_BUF_INIT(PV_READER_CONF_MAX);
+	char file[sizeof USERS "/" + NAME_MAX];
+	struct pv_user u;
+
+	if (pv_user_parse(name, strlen(name), &u, NULL) != PV_OK || strcmp(u.s, name) != 0)
+		return PV_OK;
+	(void)snprintf(file, sizeof file, USERS "/%s", name);
+	enum pv_class c = check_settings(k, file, true, &good, e);
+	const struct pv_instead user = {
+		.domain = k->f->domain, .name = file, .text = &good, .next = &k->conf_file
+	};
+	k->s->store.instead = &user;
+	if (c == PV_OK)
+		c = check_address(k, u.s, u.len, NULL, e);
+	k->s->store.instead = &k->conf_file;
+	pv_buf_free(&good);
+	return c;
+}
+
+/* --- */
+
+/* Call each() for every visible name in a folder of the domain, if there is such a folder. */
+static enum pv_class
+each_file(struct checking *k, const char *folder,
+	  enum pv_class (*each)(struct checking *k, const char *name, struct pv_error *e), struct pv_error *e)
+{
+	int o_path, fd = -1;
+	enum pv_class c = PV_OK;
+	struct dirent *entry;
+	struct pv_error why;
+
+	if (pv_dir_open(k->f->fd, folder, &k->f->trust, &o_path, NULL, &why) != PV_OK)
+		return find(k, &why, e);
+	if (o_path >= 0) {
+		fd = openat(o_path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)close(o_path);
+	}
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL && fd >= 0)
+		(void)close(fd);
+	while (c == PV_OK && dir != NULL && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			c = each(k, entry->d_name, e);
+	if (dir != NULL)
+		(void)closedir(dir);
+	return c;
+}
+
+static enum pv_class check_all(struct checking *k, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < PV_READER_ALIAS_FILES; i++)
+		c = check_alias_file(k, i == 0 ? "aliases" : k->conf.extra_aliases[i - 1], e);
+	if (c == PV_OK)
+		c = each_file(k, INCLUDE, check_list_file, e);
+	if (c == PV_OK)
+		c = each_file(k, USERS, check_user, e);
+	return c == PV_OK ? check_fallback(k, e) : c;
+}
+
+enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
+{
+	struct checking k = { .s = s, .f = f, .said = PV_BUF_INIT(FINDINGS_MAX * (PV_ERROR_TEXT + 2)) };
+	struct pv_buf conf = PV_BUF_INIT(PV_READER_CONF_MAX), text = PV_BUF_INIT(PV_READER_CONF_MAX);
+
+	pv_domain_conf_defaults(&k.conf);
+	enum pv_class c = check_settings(&k, "domain.conf", false, &conf, e);
+	pv_buf_add(&text, conf.s, conf.len);
+	(void)pv_domain_conf_parse(&text, "domain.conf", &k.conf, NULL);
+	k.conf_file = (struct pv_instead){ .domain = f->domain, .name = "domain.conf", .text = &conf };
+	s->store.instead = &k.conf_file;
+	if (c == PV_OK)
+		c = check_all(&k, e);
+	s->store.instead = NULL;
+	pv_domain_conf_free(&k.conf);
+	pv_buf_free(&k.said);
+	pv_buf_free(&conf);
+	pv_buf_free(&text);
+	return c;
+}
