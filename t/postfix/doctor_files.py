@@ -3,6 +3,7 @@
 its mend, is mended, and is gone.
 """
 import os
+import shutil
 import re
 import sys
 import time
@@ -160,7 +161,15 @@ def mailboxes():
     waits("one with a second name", lambda: os.link(box, box + ".second"), lambda: os.unlink(box + ".second"), "has a second hard link")
     os.rename(box, box + ".aside")
     waits("a symlink", lambda: os.symlink(box + ".aside", box), lambda: os.unlink(box), "is not a regular file")
-    waits("a folder", lambda: os.mkdir(box), lambda: os.rmdir(box), "is not a regular file")
+    waits("a folder", lambda: os.mkdir(box), lambda: os.rmdir(box), "is a folder without cur, new and tmp")
+    for part in ("", "/tmp", "/new", "/cur"):
+        os.mkdir(box + part, 0o700)
+        os.chown(box + part, a.pw_uid, a.pw_gid)
+    d.well("a Maildir")
+    equal("into which mail is delivered", h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n").returncode, 0)
+    waits("a Maildir that its group may write", *mode(box, 0o770), "is writable by others: chmod 0700 it; until then its mail waits")
+    waits("one with root's new", *own(box + "/new", 0), "has a new that is not a folder of its account's alone")
+    shutil.rmtree(box)
     os.rename(box + ".aside", box)
     make, mend = added(f"{h.spool}/kvt.dk/gone", "", 0o666, a)
     make()
