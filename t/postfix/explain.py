@@ -69,7 +69,7 @@ def put(name, text, folder=None):
 h.postfix.let_accounts_send()
 h.write_settings(sendmail_program="/usr/sbin/sendmail")
 home = os.path.join(a.pw_dir, "Mail")
-h.domain("full.dk", a, {"abc": "", "joe": "", "off": "", "old": "", "full": "", "rich": "", "there": "", "away": ""})
+h.domain("full.dk", a, {"abc": "", "joe": "", "off": "", "old": "", "full": "", "rich": "", "there": "", "away": "", "strict": ""})
 h.domain("plain.dk", a, {"abc": ""})
 os.mkdir(home, 0o700)
 os.chown(home, a.pw_uid, a.pw_gid)
@@ -89,6 +89,7 @@ put("aliases", ALIASES)
 put("include/more", "# more\nabc@plain.dk\n")
 put("domain.conf", "match_full_name = yes\nmessage_size = 100k\n")
 for user, text in {"off": "receive = no\n", "old": "expires = 2020-01-31\n", "full": "quota = 3000\n", "rich": "quota = 1M\nquota_messages = 5\n",
+                   "strict": "quota = 3000\nover_quota = refuse\n",
                    "there": "forward = abc@plain.dk\nkeep_copy = no\n", "away": "vacation_interval = 3\n"}.items():
     put(f"users/{user}", text)
 files = os.path.join(h.spool, "full.dk", ".files")
@@ -123,6 +124,7 @@ CASES = [  # address, size of the message, exit status, result, what the reason 
     ("full@full.dk", 1500, 0, "delivered", "", ["store full"]),
     ("full@full.dk", 20000, 75, "deferred", "full", ["store full"]),
     ("full@full.dk", 900, 0, "delivered", "", ["store full"]),
+    ("strict@full.dk", 20000, 67, "refused", "full", ["store strict"]),
     ("half@full.dk", 20000, 75, "deferred", "full", ["store full", "store abc"]),
     ("abc@full.dk", 200000, 77, "refused", "larger", ["store abc"]),
     ("rich@full.dk", 20000, 0, "delivered", "", ["store rich"]),
@@ -179,6 +181,7 @@ equal("quota: before and after", [rich[k] for k in ("quota", "bytes_before", "qu
 check("after is more than before by the message, at least", rich["bytes_after"] >= size + 5000, rich)
 put("users/abc", "filter = /usr/bin/true -x\n")
 equal("the filter is said", explained("abc@full.dk")[1]["actions"][0]["filter"], "/usr/bin/true -x")
+put("users/abc", "")
 
 # The .forward file that local(8) would use.
 path = h.forward(a, "abc", "full.dk")
@@ -189,6 +192,12 @@ h.forward(a, "abc", "full.dk", f"{home}/archive\n")
 code, answer = explained("abc@full.dk")
 equal("one that leads elsewhere is believed", (code, answer["result"], answer["to"]), (0, "handed on", f"{home}/archive"))
 equal("and there it ends", ends_in("abc@full.dk"), [os.path.relpath(f"{home}/archive", h.top)])
+h.forward(a, "abc", "full.dk", f"{home}/archive\n", mode=0o602)
+equal("one that everybody may write is not", explained("abc@full.dk")[1]["forward_exists"], False)
+equal("nor by local(8)", ends_in("abc@full.dk"), ["spool/full.dk/abc"])
+h.forward(a, "abc", "full.dk", "\x1b]0;x\x07\x1b[31m|/bin/x\n")
+text = h.admin("explain", "abc@full.dk").stdout
+check("nothing of it speaks to a terminal", b"|/bin/x" in text and b"\x1b" not in text and b"\x07" not in text, text)
 os.remove(path)
 
 # As text; and questions that are none.
@@ -203,6 +212,11 @@ before = h.all_mail()
 for case in CASES:
     h.admin("explain", case[0])
 equal("it changes nothing", h.all_mail(), before)
+
+code, answer = explained("hand@kvt.dk")
+equal("an address of the administrator's own table leads on to ours", (code, answer["result"], answer["postfix"]),
+      (0, "delivered", f"{a.pw_name}+abc--kvt.dk@virtual.invalid"))
+equal("both look-ups are steps", [s["says"].split(":")[0] for s in answer["steps"][:2]], ["hand@kvt.dk", "abc@kvt.dk"])
 
 equal("a tag where main.cf has no recipient_delimiter is refused", (
     h.postfix.append("main.cf", "recipient_delimiter =\n"), h.postfix.reload(), told("abc+tag@kvt.dk")["result"], h.postfix.rcpt("abc+tag@kvt.dk")[:3])[2:],
