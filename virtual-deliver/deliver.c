@@ -16,13 +16,13 @@
  * with the domain's files. */
 static enum pv_class find_place(struct delivery *d, int *dirfd_r, struct pv_error *e)
 {
-	const struct pv_action *first = d->routed ? d->route.actions : NULL;
+	const struct pv_action *first = d->route.actions;
 	enum pv_class c = PV_OK;
 
 	*dirfd_r = -1;
 	if (d->recipient.own)
 		c = pv_place_own(&d->store, d->uid, &d->recipient.account, delivery_home(d), &d->location, e);
-	else if (d->route.count > 0 && first->kind == PV_ACTION_MAILBOX &&
+	else if (first != NULL && first->kind == PV_ACTION_MAILBOX &&
 		 first->conf->mail.deliver_with[0] == '\0')
 		c = user_find_mailbox(d, first, &d->location, e);
 	else if (!d->input_ended)

@@ -65,11 +65,11 @@ static enum pv_class call(struct delivery *d, const struct copies *k, size_t fro
 
 static enum pv_class send_copies(struct delivery *d, struct copies *k, struct pv_error *e)
 {
-	enum pv_class c = PV_OK;
-	size_t count;
+	size_t count = sendmail_fits(k->to, k->count);
 
-	k->one_call = sendmail_fits(k->to, k->count) == k->count;
-	for (size_t from = 0; c == PV_OK && from < k->count; from += count) {
+	k->one_call = count == k->count;
+	enum pv_class c = call(d, k, 0, count, e);
+	for (size_t from = count; c == PV_OK && from < k->count; from += count) {
 		count = sendmail_fits(k->to + from, k->count - from);
 		c = call(d, k, from, count, e);
 	}

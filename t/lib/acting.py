@@ -19,14 +19,14 @@ from scratch import read, write
 BODY = b"Subject: test\nMessage-ID: <1@example.org>\n\nhello\nFrom here on\n"
 # Everything about its own start goes into a folder of its own, which gets its name when it is complete.
 RECORDER = """#!/bin/sh
-d=$(mktemp -d {top}/work/new.XXXXXX)
+d=$(mktemp -d {work}/new.XXXXXX)
 for a; do printf '%s\\0' "$a"; done >"$d/args"
 env -0 >"$d/env"
 cat >"$d/input"
 cat /proc/$$/status >"$d/status"
 ls /proc/$$/fd >"$d/fds"
 pwd >"$d/cwd"; umask >>"$d/cwd"
-mv "$d" "{top}/work/{name}.$(date +%s%N).$$"
+mv "$d" "{work}/{name}.$(date +%s%N).$$"
 {then}
 """
 
@@ -74,7 +74,7 @@ class Acting(Agent):
 
     def recorder(self, name, then=""):
         """A program that writes down how it was started, and then does what `then` says."""
-        return self.script(name, RECORDER.format(top=self.top, name=name, then=then))
+        return self.script(name, RECORDER.format(work=self.work, name=name, then=then))
 
     def calls(self, name, forget=True):
         """How the recorder of that name was started, in order."""

@@ -34,7 +34,7 @@ static void a_word_goes_and_the_rest_stays(void **state)
 		{ "a, b", "", "a, b" },
 		{ "check x:y, b", "check x:y", "b" },
 		{ "a check, x:{y z},b", "check x:{y z}", "a,b" },
-		{ "check x:z, check x:y check", "check x:y", "check x:z, check" },
+		{ "check x:z, check x:y check", "check x:y", "check x:z check" },
 		{ "a a b", "a b", "a" },
 		{ "check", "check x:y", "check" },
 	};

@@ -193,6 +193,7 @@ static void a_name_is_found(void **state)
 				   "\\back: x\n"
 				   "\\\nsecond: x\n"
 				   "\"open: x\n"
+				   "\"Joe Jr\" joe\n"
 				   "q\"uote\"d: seventh\n"
 				   "last: eighth";
 	static const struct {
@@ -223,7 +224,12 @@ static void a_name_is_found(void **state)
 		{ "twice", NULL, "F, line 13: twice stands in line 3 already: join the two, or remove one" },
 		{ "torn", NULL, "F, line 6: `torn` has no `:`" },
 		{ "torn2", NULL, "F, line 7: `torn2` has no `:`" },
-		{ "no colon", NULL, "F, line 5: `no colon` has no `:`" },
+		/* A colon that was forgotten: mail for `no` is not for nobody. */
+		{ "no", NULL, "F, line 5: `no colon` has no `:`" },
+		{ "no colon", NULL, NULL },
+		{ "colon", NULL, NULL },
+		{ "joe jr", NULL, "F, line 23: `\"Joe Jr\" joe` has no `:`" },
+		{ "joe jr joe", NULL, NULL },
 		/* The colon must stand in the first line. */
 		{ "more", NULL, "F, line 9: `more` has no `:`" },
 		{ "more words", NULL, NULL },

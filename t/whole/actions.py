@@ -486,6 +486,13 @@ def order(a):
     answered("a retry when it is mended", a.deliver("all@kvt.dk"), 0)
     equal("the rest is done then, and nothing else", (a.counts("abc", "def"), [len(a.calls(n)) for n in ("filter", "cmd", "sendmail", "after")]), ([1, 1], [0, 0, 1, 1]))
     a.empty()
+    a.settings("users/abc", f"filter = {a.recorder('filter', 'exit 99')}\nafter_storing = {a.path('after')} x\n")
+    os.mkdir(blocked, 0o755)
+    answered("a filter that drops, in a list that is deferred", a.deliver("all@kvt.dk"), 75, b"4.3.5")
+    os.rmdir(blocked)
+    answered("a filter that drops: the retry", a.deliver("all@kvt.dk"), 0)
+    equal("what was dropped at the first try is not asked about again, and nothing comes after it", [len(a.calls(n)) for n in ("filter", "sendmail", "after")], [1, 1, 0])
+    a.empty()
     a.log_of()
     refusals(a)
 

@@ -216,6 +216,10 @@ def needed(p):
     p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
     p.put("aliases", "base: def\nlist: :include:guests\nuser: \\abc\n")
     p.refused("delete base@kvt.dk", f"TOP/etc/kvt.dk/include/guests, line 3 leads to base, {line}")
+    p.h.must_admin("domain", "alias", "kvt.net", "kvt.dk")
+    p.put("aliases", "base: def\nupper: Base@KVT.net\n")
+    p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
+    p.put("aliases", "base: def\nlist: :include:guests\nuser: \\abc\n")
     for command in ("user delete def@kvt.dk --yes", "user rename def@kvt.dk xyz"):
         got = p.admin(command)
         equal(f"{command}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 1 leads to def, {line}")))

@@ -61,10 +61,10 @@ class Small(Stage):
     def user(self, *words):
         return self.h.admin("user", *words)
 
-    def calls(self, which, argv):
+    def calls(self, which, argv, *options):
         """The lines of strace about these calls, children's too."""
         log = self.h.path("calls")
-        run(["/usr/bin/strace", "-f", "-qq", "-s", "300", "-o", log, "-e", f"trace={which}", *argv])
+        run(["/usr/bin/strace", "-f", "-qq", "-s", "300", "-o", log, *options, "-e", f"trace={which}", *argv])
         return read(log).decode(errors="replace").splitlines()
 
 
@@ -91,6 +91,49 @@ def each_change(s, name, has_text):
         else:
             equal(f"{name}: user {words[0]}: the text is gone", s.lines(), None)
     equal(f"{name}: all other keys are as they were", {k: v for k, v in s.table().items() if not k.endswith(("@a.dk", "@alias.dk"))}, rest)
+
+
+def aliases(s, name):
+    """An alias is a name like a user's; one of a user's name keeps the key when he goes."""
+    s.renew()
+    both = lambda: (s.keys("a.dk"), s.keys("alias.dk"))
+    steps = [(("alias", "add", "info@a.dk", "abc"), ["abc", "info", "kvt"], "written"),
+             (("alias", "add", "kvt@a.dk", "abc"), ["abc", "info", "kvt"], "left alone"),
+             (("user", "delete", "kvt@a.dk", "--yes"), ["abc", "info", "kvt"], "left alone"),
+             (("alias", "delete", "info@a.dk"), ["abc", "kvt"], "written"),
+             (("alias", "delete", "kvt@a.dk"), ["abc"], "written")]
+    for words, users, what in steps:
+        lines = s.calls("pwrite64,pwritev,write", s.command(words), "-y")
+        written = any("/virtual.lmdb>" in x for x in lines)
+        equal(f"{name}: {' '.join(words[:3])}: the table is {what}", "written" if written else "left alone", what)
+        equal(f"{name}: {' '.join(words[:3])}: the keys of the domain and of its alias", both(), (users, users))
+
+
+def refusals(s, name):
+    """Who is switched off stands in virtual_refused, and who is not does not."""
+    s.renew()
+    here = lambda: sorted(k for k in s.table("virtual_refused") if k.endswith(("@a.dk", "@alias.dk")))
+    for word, want in (("disable", ["abc@a.dk", "abc@alias.dk"]), ("enable", []), ("disable", ["abc@a.dk", "abc@alias.dk"]), ("delete", [])):
+        s.user(word, "abc@a.dk", *(["--yes"] if word == "delete" else []))
+        equal(f"{name}: user {word}: who is refused", here(), want)
+
+
+def names_of_others(s):
+    """Where names depend on other users, a change of one is looked at with all."""
+    s.renew()
+    folder = os.path.join(s.h.etc, "b.dk")
+    write(os.path.join(folder, "domain.conf"), "match_full_name = yes\n", 0o600, s.a)
+    write(os.path.join(folder, "aliases"), "o'c: abc\n", 0o600, s.a)
+    s.h.maps("b.dk")
+    names = lambda: sorted(k.partition("@")[0] for k in s.table() if k.endswith("@b.dk"))
+    host = ["abuse", "postmaster"]
+    equal("full names and other letters have keys", names(), sorted(["abc", "abcname", "kvt", "kvtname", "o'c"] + host))
+    s.user("disable", "abc@b.dk")
+    equal("user disable: all of his are gone", names(), sorted(["kvt", "kvtname"] + host))
+    s.user("enable", "abc@b.dk")
+    equal("user enable: and back", names(), sorted(["abc", "abcname", "kvt", "kvtname", "o'c"] + host))
+    s.user("delete", "kvt@b.dk", "--yes")
+    equal("user delete: his full name goes too", names(), sorted(["abc", "abcname", "o'c"] + host))
 
 
 def nothing_else_is_looked_at(s):
@@ -233,6 +276,9 @@ def main():
     tempfile.tempdir = disk
     small = Small()
     each_change(small, "small", True)
+    aliases(small, "small")
+    refusals(small, "small")
+    names_of_others(small)
     the_long_way(small)
     reserved_names(small)
     failing(small)
@@ -241,6 +287,8 @@ def main():
     large = Large()
     check("the text is large", os.path.getsize(large.text()) > 2 << 20, os.path.getsize(large.text()))
     each_change(large, "large", False)
+    aliases(large, "large")
+    refusals(large, "large")
     nothing_else_is_looked_at(large)
     large_text(large)
     killed(large, "large", [("disable", "abc@b.dk")])

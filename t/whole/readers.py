@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What virtual-deliver writes is read back by mail programs that nobody here wrote: Python's mailbox, Dovecot, GNU
-mailutils and its pop3d count the same messages and find the same bodies, whatever stands in them.
+mailutils and its pop3d count the same messages and find the same bodies, whatever stands in them. Python's mailbox and
+Dovecot do so in a Maildir too, and after a mailbox was converted there and back.
 """
 import os
 import re
@@ -11,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import scratch  # noqa: E402
 from tap import check, done, equal  # noqa: E402
 from house import House  # noqa: E402
-from readers import READERS, by_python  # noqa: E402
+from readers import READERS, by_dovecot, by_python, python_texts  # noqa: E402
 
 SENDER_LINE = b"From s@example.org Fri Nov 20 09:56:12 2026\n"  # what a reader takes for a new message
 
@@ -79,33 +80,81 @@ def compare(reader, got, want, quoted):
               f"got:  {seen[-80:]!r}\nwant: {body[-80:]!r}")
 
 
-def odd_messages(h, account):
+def put_odd(h, account, user):
     """Without the Received that hand_over() puts on top."""
-    path = os.path.join(h.spool, "kvt.dk", "odd")
     for what, message, _ in ODD:
-        top = b"From s@x  Fri Nov 20 10:00:00 2026\nReturn-Path: <s@x>\nX-Original-To: odd@kvt.dk\nDelivered-To: x+odd--kvt.dk@virtual.invalid\n"
-        r = scratch.run([*h.deliver.split(), "odd@kvt.dk"], data=top + message, env={"HOME": account.pw_dir}, user=account.pw_uid,
+        top = (b"From s@x  Fri Nov 20 10:00:00 2026\nReturn-Path: <s@x>\nX-Original-To: odd@kvt.dk\n"
+               b"Delivered-To: x+%s--kvt.dk@virtual.invalid\n" % user.encode())
+        r = scratch.run([*h.deliver.split(), f"{user}@kvt.dk"], data=top + message, env={"HOME": account.pw_dir}, user=account.pw_uid,
                         group=account.pw_gid, extra_groups=[])
-        equal(f"stored: {what}", (r.returncode, r.stdout), (0, b""))
+        equal(f"stored for {user}: {what}", (r.returncode, r.stdout), (0, b""))
+
+
+def odd_messages(h, account):
+    wanted = [(what, body) for what, _, body in ODD]
+    put_odd(h, account, "odd")
+    put_odd(h, account, "odddir")
     for name, reader, quoted in READERS:
-        compare(name, reader(path), [(what, body) for what, _, body in ODD], quoted)
+        compare(name, reader(os.path.join(h.spool, "kvt.dk", "odd")), wanted, quoted)
+    for name, reader in MAILDIR_READERS:
+        compare(f"{name}, in a Maildir,", reader(os.path.join(h.spool, "kvt.dk", "odddir")), wanted, False)
+
+
+MAILDIR_READERS = [("Python's mailbox", by_python), ("Dovecot", by_dovecot)]
+
+
+def put_all(h, account, user, wanted):
+    bad = []
+    for number, (what, body) in enumerate(wanted):
+        r = h.hand_over(account, f"{user}@kvt.dk", headers(number) + body, queue_id=f"{number + 0x4AB00000:X}")
+        bad += [] if (r.returncode, r.stdout) == (0, b"") else [(what, r.returncode, r.stdout)]
+    equal(f"{len(wanted)} bodies are stored for {user}", bad, [])
+
+
+def in_a_maildir(h, account, wanted):
+    """There is nothing to be undone there."""
+    path = os.path.join(h.spool, "kvt.dk", "dir")
+    put_all(h, account, "dir", wanted)
+    equal("in a Maildir nothing was added or lost but the newline at an end", by_python(path), [as_stored(b) for _, b in wanted])
+    for name, reader in MAILDIR_READERS:
+        compare(f"{name}, in a Maildir,", reader(path), wanted, False)
+
+
+def convert(h, format_):
+    r = h.admin("mailbox", "convert", "abc@kvt.dk", format_)
+    check(f"the mailbox is converted: {format_}", r.returncode == 0 and b"120 messages" in r.stderr, r)
+
+
+def converted(h, wanted):
+    """To a Maildir and back: whole messages, header and all, and the mbox byte for byte."""
+    path = os.path.join(h.spool, "kvt.dk", "abc")
+    before, texts = scratch.read(path), [unquote(t) for t in python_texts(path)]
+    convert(h, "maildir")
+    equal("Python finds every whole message in the Maildir, in its order", python_texts(path), texts)
+    compare("Dovecot, in the Maildir that was an mbox,", by_dovecot(path), wanted, False)
+    convert(h, "mbox")
+    equal("it comes back byte for byte", scratch.read(path), before)
 
 
 def main():
     h = House()
     account = h.account("a")
-    h.domain("kvt.dk", account, {"abc": ".", "odd": "."})
+    h.domain("kvt.dk", account, {u: "." for u in ("abc", "dir", "odd", "odddir")})
+    folder = os.path.join(h.etc, "kvt.dk", "users")
+    os.mkdir(folder, 0o700)
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    for user in ("dir", "odddir"):
+        scratch.write(os.path.join(folder, user), "mailbox_format = maildir\n", 0o600, account)
     wanted = bodies()
-    for number, (what, body) in enumerate(wanted):
-        r = h.hand_over(account, "abc@kvt.dk", headers(number) + body, queue_id=f"{number + 0x4AB00000:X}")
-        equal(f"stored: a body with {what}", (r.returncode, r.stdout), (0, b""))
+    put_all(h, account, "abc", wanted)
     path = os.path.join(h.spool, "kvt.dk", "abc")
-    stored = by_python(path)
-    exact = [unquote(b) for b in stored]
+    exact = [unquote(b) for b in by_python(path)]
     equal("nothing was added or lost but the newline at an end", exact, [as_stored(b) for _, b in wanted])
     for name, reader, quoted in READERS:
         compare(name, reader(path), wanted, quoted)
+    in_a_maildir(h, account, wanted)
     odd_messages(h, account)
+    converted(h, wanted)
     done()
 
 

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 enum {
-	LOOK_MS = 5,	 /* where there is no pidfd that wakes us */
-	POLL_MS = 60000, /* at most: poll() counts in 31 bits */
+	LOOK_MS = 5,	   /* where there is no pidfd that wakes us */
+	POLL_MS = 60000,   /* at most: poll() counts in 31 bits */
 	NOT_STARTED = 127, /* what a shell says, too */
-	CPU_FACTOR = 4,	 /* a program with threads uses more than a second in a second */
+	CPU_FACTOR = 4,	   /* a program with threads uses more than a second in a second */
 };
 
 /* A program that runs. fd: our ends of the pipes to its standard input [0], output [1] and error [2]; -1:

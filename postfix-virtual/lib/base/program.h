@@ -30,9 +30,10 @@ struct pv_program {
  * Run it as who we are: in a process group of its own, with umask 077, default signals, no descriptor but 0
  * to 2, no core dumps; it ends with us. It may leave its input unread.
  *
- * PV_OK: it ended by itself, and *status_r is its exit status (127, with the reason in its error output: it could
- * not be started). PV_TEMPORARY: it is missing; it was killed by a signal; it took longer than `seconds`: then it was killed with its group.
- * Otherwise what output() said. The caller has no other child that it must not lose.
+ * PV_OK: it ended by itself, and *status_r is its exit status (127, with the reason in its error output: it
+ * could not be started). PV_TEMPORARY: it is missing; it was killed by a signal; it took longer than
+ * `seconds`: then it was killed with its group. Otherwise what output() said. The caller has no other child
+ * that it must not lose.
  */
 enum pv_class pv_program_do(const struct pv_program *p, int *status_r, struct pv_error *e);
 

@@ -128,6 +128,16 @@ static enum pv_class put_address(const char *s, size_t len, struct pv_buf *out, 
 	return PV_OK;
 }
 
+/* May it stand there without quotes? */
+static bool is_bare(const char *s, size_t len)
+{
+	if (strncmp(s, ":include:", 9) == 0)
+		return is_plain(s + 9, len - 9);
+	if (*s == '/')
+		return len > 1 && is_plain(s + 1, 1) && strpbrk(s, " \t,\"\\#") == NULL;
+	return is_plain(s, len) || (*s == '\\' && is_plain(s + 1, len - 1));
+}
+
 /* One target, without blanks around it. */
 static enum pv_class put_target(const char *s, size_t len, struct pv_buf *out, struct pv_error *e)
 {
@@ -137,10 +147,7 @@ static enum pv_class put_target(const char *s, size_t len, struct pv_buf *out, s
 		pv_buf_adds(out, ", ");
 	if (!is_path && memchr(s, '@', len) != NULL)
 		return put_address(s, len, out, e);
-	if (is_plain(s, len) || (*s == '\\' && is_plain(s + 1, len - 1)) ||
-	    (*s == '/' && is_plain(s + 1, 1) && strpbrk(s, " \t,\"\\#") == NULL))
-		pv_buf_add(out, s, len);
-	else if (strncmp(s, ":include:", 9) == 0 && is_plain(s + 9, len - 9))
+	if (is_bare(s, len))
 		pv_buf_add(out, s, len);
 	else
 		quote(s, len, out);

@@ -24,8 +24,8 @@ unsigned pv_flags_of_header(const char *header, size_t len);
 /* Of a Maildir's file with this name, in new/ or in cur/. */
 unsigned pv_flags_of_name(const char *name, bool in_new);
 
-/* Append to out, which is empty, the header with these flags. One that says the same already stays as it is, byte for byte;
- * else its Status and X-Status go, and new ones come last. Lines end as its first one does. */
+/* Append to out, which is empty, the header with these flags. One that says the same already stays as it is,
+ * byte for byte; else its Status and X-Status go, and new ones come last. Lines end as its first one does. */
 void pv_flags_put(struct pv_buf *out, const char *header, size_t len, unsigned flags);
 
 /* `:2,` and the letters, for the name of a file in cur/. */

@@ -59,7 +59,7 @@ struct copying {
 	int fd;
 	struct stat st;
 	unsigned flags;
-	struct pv_content *to;
+	struct pv_content to;
 	struct pv_mboxrd quote;
 };
 
@@ -76,7 +76,7 @@ static enum pv_class copy_top(struct building *b, struct copying *m, size_t *tak
 	pv_from_line_add(&top, sender, len, m->st.st_mtim.tv_sec);
 	enum pv_class c = pv_buf_check(&top, "a From_ line", e);
 	if (c == PV_OK)
-		c = pv_content_add(m->to, top.s, top.len, e);
+		c = pv_content_add(&m->to, top.s, top.len, e);
 	pv_buf_reset(&top);
 	/* Flags of one whose header is longer than all that is read of it stay what they are. */
 	bool whole = header < PV_SCAN_BLOCK;
@@ -85,7 +85,7 @@ static enum pv_class copy_top(struct building *b, struct copying *m, size_t *tak
 	if (c == PV_OK)
 		c = pv_buf_check(&top, "a header", e);
 	if (c == PV_OK)
-		c = pv_mboxrd_add(&m->quote, m->to, top.s, top.len, e);
+		c = pv_mboxrd_add(&m->quote, &m->to, top.s, top.len, e);
 	pv_buf_free(&top);
 	return c;
 }
@@ -99,12 +99,12 @@ static enum pv_class compose(struct building *b, struct copying *m, struct pv_er
 		ssize_t n = pv_read_all_at(m->fd, b->memory, PV_SCAN_BLOCK, (off_t)at);
 		if (n <= 0)
 			return n < 0 ? fail_io(b, "read a message for", e) : fail_changed(b, e);
-		c = pv_mboxrd_add(&m->quote, m->to, b->memory, (size_t)n, e);
+		c = pv_mboxrd_add(&m->quote, &m->to, b->memory, (size_t)n, e);
 		at += (size_t)n;
 	}
 	if (c == PV_OK)
-		c = pv_mboxrd_finish(&m->quote, m->to, e);
-	return c == PV_OK ? pv_content_finish(m->to, e) : c;
+		c = pv_mboxrd_finish(&m->quote, &m->to, e);
+	return c == PV_OK ? pv_content_finish(&m->to, e) : c;
 }
 
 static enum pv_class append(struct building *b, const struct pv_content *c, struct pv_error *e)
@@ -126,15 +126,13 @@ static enum pv_class append(struct building *b, const struct pv_content *c, stru
 static enum pv_class copy_open(struct building *b, struct copying *m, struct pv_error *e)
 {
 	struct pv_record r = { .offset = 0 };
-	struct pv_content content;
 
-	pv_content_start(&content, b->box->where->dirfd);
-	m->to = &content;
+	pv_content_start(&m->to, b->box->where->dirfd);
 	m->quote = (struct pv_mboxrd)PV_MBOXRD_INIT;
 	enum pv_class c = compose(b, m, e);
 	if (c == PV_OK)
-		c = append(b, &content, e);
-	pv_content_free(&content);
+		c = append(b, &m->to, e);
+	pv_content_free(&m->to);
 	if (c == PV_OK)
 		c = pv_scan_message(m->fd, (uint64_t)m->st.st_size, &r, e);
 	if (c == PV_OK)

@@ -11,6 +11,7 @@
 #include "mailbox/location.h"
 
 #include <limits.h>
+#include <stdint.h>
 
 enum pv_finding_kind {
 	/* of an mbox; offset says where */

@@ -75,6 +75,16 @@ static enum pv_class find(struct pv_walk *w, const char *name, size_t len, struc
 	return c;
 }
 
+enum pv_class pv_walk_check_aliases(struct pv_walk *w, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	for (unsigned i = 0; c == PV_OK && i < PV_ALIAS_SOURCES; i++)
+		if (w->aliases[i].exists)
+			c = pv_alias_file_check_names(&w->aliases[i].file, e);
+	return c;
+}
+
 /* --- an entry --- */
 
 /* Is there one target alone? */

@@ -1,7 +1,6 @@
 #include "route/walk.h"
 
-/* The recipient's local part as a string. NULL in *s_r: it holds what no address outside of here can hold. */
-static enum pv_class local_as_text(struct pv_walk *w, const char **s_r, struct pv_error *e)
+enum pv_class pv_walk_local_text(struct pv_walk *w, const char **s_r, struct pv_error *e)
 {
 	const struct pv_recipient *to = &w->q->to;
 
@@ -13,26 +12,6 @@ static enum pv_class local_as_text(struct pv_walk *w, const char **s_r, struct p
 	return *s_r == NULL ? pv_walk_no_memory(e) : PV_OK;
 }
 
-/* `| command %u` */
-static enum pv_class give_to_command(struct pv_walk *w, struct pv_step *at, const char *value,
-				     struct pv_error *e)
-{
-	const char *user;
-
-	enum pv_class c = local_as_text(w, &user, e);
-	if (c != PV_OK)
-		return c;
-	if (user == NULL) {
-		pv_walk_skip(w, "5.1.1", PV_TEXT_NO_USER);
-		return PV_OK;
-	}
-	const struct pv_command_tokens tokens = { .domain = w->r->folder.domain.s,
-						  .sender = w->q->sender != NULL ? w->q->sender : "",
-						  .user = user };
-	value += strspn(value, " \t");
-	return pv_walk_command(w, at, value, strlen(value), &tokens, e);
-}
-
 /* `@domain`: the same name there. */
 static enum pv_class send_to_domain(struct pv_walk *w, struct pv_step *at, const char *domain,
 				    struct pv_error *e)
@@ -41,7 +20,7 @@ static enum pv_class send_to_domain(struct pv_walk *w, struct pv_step *at, const
 	const char *local;
 	bool own = false;
 
-	enum pv_class c = local_as_text(w, &local, e);
+	enum pv_class c = pv_walk_local_text(w, &local, e);
 	if (c == PV_OK && pv_domain_parse(domain, strlen(domain), &d, NULL) == PV_OK)
 		c = pv_walk_is_own(w, &d, &own, e);
 	if (c != PV_OK)
@@ -94,7 +73,8 @@ static enum pv_class follow(struct pv_walk *w, struct pv_step *at, const char *v
 	case '\0':
 		return send_to_postmaster(w, at, e);
 	case '|':
-		return give_to_command(w, at, value + 1, e);
+		value += 1 + strspn(value + 1, " \t");
+		return pv_walk_command(w, at, value, strlen(value), e);
 	case '/':
 		return pv_walk_file(w, at, value, e);
 	case '@':

@@ -38,6 +38,9 @@ static enum pv_class follow_unknown(struct pv_walk *w, struct pv_step *at, size_
 	enum pv_class c = pv_walk_respond(w, at, to->local, to->local_len, true, &found, e);
 	if (c == PV_OK && !found && front < to->local_len)
 		c = pv_walk_respond(w, at, to->local, front, true, &found, e);
+	/* That nobody has the name is said only of files that were read whole. */
+	if (c == PV_OK && !found)
+		c = pv_walk_check_aliases(w, e);
 	return c == PV_OK && !found ? pv_walk_fallback(w, at, e) : c;
 }
 

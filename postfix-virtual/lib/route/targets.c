@@ -89,19 +89,25 @@ static const char *const *keep_argv(struct pv_walk *w, const struct pv_command_l
 }
 
 enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char *text, size_t len,
-			      const struct pv_command_tokens *tokens, struct pv_error *e)
+			      struct pv_error *e)
 {
+	struct pv_command_tokens tokens = { .domain = w->r->folder.domain.s,
+					    .sender = w->q->sender != NULL ? w->q->sender : "" };
 	struct pv_action a = { .kind = PV_ACTION_COMMAND };
 	struct pv_command_line line;
-	bool may;
+	bool may = false;
 
-	enum pv_class c = pv_walk_may_command(w, &may, e);
-	if (c != PV_OK)
+	enum pv_class c = pv_walk_local_text(w, &tokens.user, e);
+	if (c == PV_OK && tokens.user == NULL)
+		pv_walk_skip(w, "5.1.1", PV_TEXT_NO_USER);
+	else if (c == PV_OK)
+		c = pv_walk_may_command(w, &may, e);
+	if (c != PV_OK || tokens.user == NULL)
 		return c;
 	if (!may)
 		return pv_step_fail(at, e, "|%.100s: %s/domains has commands=no for %s", text,
 				    w->q->store->dir, w->r->folder.domain.s);
-	if (pv_command_line_parse(text, len, tokens, &line, e) != PV_OK)
+	if (pv_command_line_parse(text, len, &tokens, &line, e) != PV_OK)
 		return pv_step_place(at, e);
 	a.argv = keep_argv(w, &line);
 	pv_command_line_free(&line);
@@ -183,7 +189,7 @@ enum pv_class pv_walk_target(struct pv_walk *w, struct pv_step *at, const struct
 	case PV_TARGET_COMMAND:
 		if (at->kind == PV_STEP_LIST)
 			return refuse_in_list(at, t, e);
-		return pv_walk_command(w, at, t->text, t->len, NULL, e);
+		return pv_walk_command(w, at, t->text, t->len, e);
 	case PV_TARGET_FILE:
 		if (at->kind == PV_STEP_LIST)
 			return refuse_in_list(at, t, e);

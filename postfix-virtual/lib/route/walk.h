@@ -141,6 +141,8 @@ enum pv_class pv_walk_alias(struct pv_walk *w, struct pv_step *at, const char *n
 			    enum pv_alias_fate *fate_r, struct pv_error *e);
 /* The owner-NAME@domain of the nearest alias that has one, or NULL. */
 enum pv_class pv_walk_owner(struct pv_walk *w, struct pv_step *at, const char **owner_r, struct pv_error *e);
+/* PV_TEMPORARY: a file that was looked at holds a line whose name cannot be read. */
+enum pv_class pv_walk_check_aliases(struct pv_walk *w, struct pv_error *e);
 void pv_walk_aliases_free(struct pv_walk *w);
 
 /* --- targets.c --- */
@@ -157,8 +159,11 @@ const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, con
 /* Send it there; domain NULL: to a name of the host's. */
 enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char *local, size_t len,
 			      const char *domain, struct pv_error *e);
+/* Give it to a command, whose tokens are about the recipient. */
 enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char *text, size_t len,
-			      const struct pv_command_tokens *tokens, struct pv_error *e);
+			      struct pv_error *e);
+/* The recipient's local part as a string. NULL in *s_r: it holds what no address outside of here can hold. */
+enum pv_class pv_walk_local_text(struct pv_walk *w, const char **s_r, struct pv_error *e);
 
 /* --- lists.c, paths.c --- */
 

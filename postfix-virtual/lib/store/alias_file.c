@@ -288,3 +288,29 @@ enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias
 	*entry = (struct pv_alias_entry){ .name = NULL };
 	return PV_OK;
 }
+
+enum pv_class pv_alias_file_check_names(const struct pv_alias_file *f, struct pv_error *e)
+{
+	char name[PV_ALIAS_NAME_MAX];
+	struct pv_alias_raw raw;
+	unsigned line = 0;
+	size_t at = 0, len;
+
+	while (pv_alias_raw_next(&f->text, &at, &line, &raw)) {
+		const char *s = f->text.s + raw.at, *behind;
+		if (raw.stray)
+			return pv_alias_fail(
+				f, raw.line, e,
+				"it begins with white space, and there is no entry that it goes on "
+				"with: remove the white space, or the line");
+		if (*s == '/')
+			continue;
+		enum pv_alias_name how = pv_alias_name_read(s, f->text.s + raw.eol, name, &len, &behind);
+		if (how == PV_ALIAS_UNCLOSED)
+			return pv_alias_fail(f, raw.line, e, "a quote is not closed: close it");
+		if (how == PV_ALIAS_BACKSLASH)
+			return pv_alias_fail(f, raw.line, e,
+					     "a backslash stands in the name: write the name in quotes");
+	}
+	return PV_OK;
+}

@@ -54,8 +54,9 @@ void pv_alias_file_free(struct pv_alias_file *f);
 /*
  * Find the entry of `name`, which is no pattern. The first times that is one pass over the file each,
  * 0.2 ms for 10,000 entries, and later ones cost next to nothing. Only the entry that is found is judged, not
- * its targets. PV_OK: *found_r tells. PV_TEMPORARY with file and line: it stands there twice, has no colon,
- * no target, a bad date, a NUL; or there is none, but a NUL in the file, which may be damaged.
+ * its targets. PV_OK: *found_r tells. PV_TEMPORARY with file and line: it stands there twice, has no colon
+ * (its name is the line's first word then), no target, a bad date, a NUL; or there is none, but a NUL in the
+ * file, which may be damaged.
  */
 enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t len,
 			    struct pv_alias_entry *entry, bool *found_r, struct pv_error *e);
@@ -67,6 +68,13 @@ enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t le
  */
 enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias_entry *entry,
 			    struct pv_error *e);
+
+/*
+ * Has every entry a name that can be read? PV_TEMPORARY with file and line where one has none (a quote that
+ * is not closed, a line that continues nothing): of a name that was not found it cannot be said then that it
+ * is not there. One pass over the file.
+ */
+enum pv_class pv_alias_file_check_names(const struct pv_alias_file *f, struct pv_error *e);
 
 /* --- targets --- */
 

@@ -109,8 +109,8 @@ enum pv_alias_name pv_alias_name_read(const char *s, const char *end, char out[P
 				      size_t *len_r, const char **behind_r)
 {
 	enum pv_alias_name is = PV_ALIAS_NAMED;
-	size_t len = 0, kept = 0; /* kept: with no blanks behind */
-	bool quoted = false;
+	size_t len = 0, kept = 0, word = 0; /* kept: with no blanks behind; word: up to the first blank */
+	bool quoted = false, ended = false;
 
 	for (; s < end && (quoted || *s != ':'); s++) {
 		char c = *s;
@@ -127,15 +127,21 @@ enum pv_alias_name pv_alias_name_read(const char *s, const char *end, char out[P
 			is = is == PV_ALIAS_NAMED ? PV_ALIAS_LONG : is;
 			continue;
 		}
+		ended = ended || (!quoted && is_blank(c));
 		out[len++] = lower(c);
 		if (quoted || !is_blank(c))
 			kept = len;
+		if (!ended)
+			word = kept;
 	}
 	*len_r = kept;
 	*behind_r = s;
 	if (quoted)
 		return PV_ALIAS_UNCLOSED;
-	return s == end && is != PV_ALIAS_BACKSLASH ? PV_ALIAS_NO_COLON : is;
+	if (s < end || is == PV_ALIAS_BACKSLASH)
+		return is;
+	*len_r = word;
+	return PV_ALIAS_NO_COLON;
 }
 
 /* Is it by its first bytes that anybody would write so? What has a quote in it is read as a whole. */
@@ -148,9 +154,11 @@ static bool is_plainly(const char *s, const char *eol, const char *name, size_t 
 	*unsure = i < room && (s[i] == '"' || s[i] == '\\');
 	if (i < len)
 		return false;
+	/* The word in front of a colon that was forgotten is a name too. */
+	*unsure = *unsure || memchr(s + i, ':', room - i) == NULL;
 	while (i < room && is_blank(s[i]))
 		i++;
-	return i == room || s[i] == ':';
+	return i < room && s[i] == ':';
 }
 
 bool pv_alias_raw_is(const struct pv_buf *text, const struct pv_alias_raw *raw, const char *name, size_t len)

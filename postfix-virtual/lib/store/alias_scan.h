@@ -30,7 +30,8 @@ enum pv_alias_name {
 	PV_ALIAS_LONG
 };
 
-/* Read a name into out, without quotes and folded; *behind_r is the colon, or the end. */
+/* Read a name into out, without quotes and folded; *behind_r is the colon, or the end. Of a line without a
+ * colon the name is the first word. */
 enum pv_alias_name pv_alias_name_read(const char *s, const char *end, char out[PV_ALIAS_NAME_MAX],
 				      size_t *len_r, const char **behind_r);
 

@@ -1,5 +1,6 @@
 #include "store/command_line.h"
 
+#include <ctype.h>
 #include <stdint.h>
 
 /* Bytes of all words, tokens replaced. */
@@ -10,6 +11,8 @@ struct splitting {
 	const struct pv_command_tokens *tokens;
 	struct pv_command_line *c;
 	size_t words[PV_COMMAND_ARGS_MAX]; /* where each begins in c->text */
+	bool has_token;			   /* the word that is being read, of what a sender may choose */
+	bool has_script; /* and something in it that is neither a name nor an address, an option or a path */
 };
 
 static bool is_blank(char c)
@@ -54,9 +57,16 @@ static enum pv_class put_token(struct splitting *s, struct pv_error *e)
 	if (s->c->count == 0 && name != '%')
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "%%%c stands in the path of the program: write the path itself", name);
+	s->has_token = s->has_token || name == 'f' || name == 'u';
 	pv_buf_adds(&s->c->text, value);
 	s->at += 2;
 	return PV_OK;
+}
+
+static void put_plain(struct splitting *s, char c)
+{
+	s->has_script = s->has_script || (!isalnum((unsigned char)c) && strchr("@._+=:,/%-", c) == NULL);
+	pv_buf_addc(&s->c->text, c);
 }
 
 /* One byte of a word that is outside of single quotes, or a token. */
@@ -65,7 +75,7 @@ static enum pv_class put_byte(struct splitting *s, bool quoted, struct pv_error 
 	char c = *s->at;
 
 	if (quoted && c == '\\' && s->at + 1 < s->end && (s->at[1] == '"' || s->at[1] == '\\')) {
-		pv_buf_addc(&s->c->text, s->at[1]);
+		put_plain(s, s->at[1]);
 		s->at += 2;
 		return PV_OK;
 	}
@@ -73,7 +83,7 @@ static enum pv_class put_byte(struct splitting *s, bool quoted, struct pv_error 
 		return refuse_byte(c, e);
 	if (c == '%' && s->tokens != NULL)
 		return put_token(s, e);
-	pv_buf_addc(&s->c->text, c);
+	put_plain(s, c);
 	s->at++;
 	return PV_OK;
 }
@@ -84,7 +94,7 @@ static enum pv_class put_literal(struct splitting *s, struct pv_error *e)
 		return refuse_byte(*s->at, e);
 	if (*s->at == '%' && s->tokens != NULL)
 		return put_token(s, e);
-	pv_buf_addc(&s->c->text, *s->at++);
+	put_plain(s, *s->at++);
 	return PV_OK;
 }
 
@@ -102,18 +112,50 @@ static enum pv_class put_quoted(struct splitting *s, struct pv_error *e)
 	return c;
 }
 
+/* Is it an option behind which a shell or an interpreter reads its program? */
+static bool takes_program(const char *word)
+{
+	return word[0] == '-' && (word[1] == 'c' || word[1] == 'e') && word[2] == '\0';
+}
+
+/* A word in which a sender may write, and which is in c->text by now: is it data, whatever the program is? */
+static enum pv_class judge_token(const struct splitting *s, bool at_its_start, struct pv_error *e)
+{
+	const struct pv_command_line *c = s->c;
+	const char *word = c->text.s + s->words[c->count];
+	const char *before = c->count > 0 ? c->text.s + s->words[c->count - 1] : "";
+
+	if (at_its_start && word[0] == '-')
+		return pv_fail(
+			e, PV_PERMANENT, "5.1.7",
+			"an address begins with `-`, and the program would take it for an option: write "
+			"--from=%%f in place of %%f");
+	if (s->has_script || takes_program(before) ||
+	    (!at_its_start && word[0] == '-' && (word[1] == 'c' || word[1] == 'e')))
+		return pv_fail(e, PV_PERMANENT, "5.3.5",
+			       "%%f or %%u stands where a program may be read from it, and a sender chooses "
+			       "what that is: "
+			       "give it as an argument of its own, or of an option like --from=%%f");
+	return PV_OK;
+}
+
 static enum pv_class put_word(struct splitting *s, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
+	const char *first = *s->at == '"' || *s->at == '\'' ? s->at + 1 : s->at;
+	bool begins_with_token = s->tokens != NULL && first < s->end && *first == '%';
 
 	if (s->c->count == PV_COMMAND_ARGS_MAX)
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "the command has more than %d words: write a script that has them",
 			       PV_COMMAND_ARGS_MAX);
 	s->words[s->c->count] = s->c->text.len;
+	s->has_token = s->has_script = false;
 	while (c == PV_OK && s->at < s->end && !is_blank(*s->at))
 		c = *s->at == '"' || *s->at == '\'' ? put_quoted(s, e) : put_byte(s, false, e);
 	pv_buf_addc(&s->c->text, '\0');
+	if (c == PV_OK && s->has_token && !s->c->text.failed)
+		c = judge_token(s, begins_with_token, e);
 	s->c->count++;
 	return c;
 }

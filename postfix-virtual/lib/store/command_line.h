@@ -19,7 +19,10 @@ struct pv_command_line {
 	struct pv_buf text; /* free it with pv_command_line_free() */
 };
 
-/* What takes the place of %d, %f and %u in an argument, as a part of that argument and nothing more. */
+/* What takes the place of %d (domain), %f (sender) and %u (user) in an argument, as a part of that argument
+ * and nothing more. A sender writes what is in two of them, so they may not stand where a program could read
+ * a program: in an argument with anything but letters, digits and @._+=:,/-, behind -c or -e, or in such an
+ * option. */
 struct pv_command_tokens {
 	const char *domain, *sender, *user;
 };
@@ -28,8 +31,9 @@ struct pv_command_tokens {
  * Split s. tokens NULL: none are replaced (and `%` has no meaning). PV_PERMANENT with reason and mend: no
  * absolute path in front, or a token in it; a quote that is not closed; what only a shell could mean, outside
  * of single quotes: `$`, a backtick, `<`, `>`, `|`, `;`, `&`, another backslash; a control character; more
- * than PV_COMMAND_ARGS_MAX words. With tokens `%%` is one `%`, and any other `%x` is refused. PV_TEMPORARY:
- * no memory, or words longer than 256 KiB. After a failure there is nothing to free.
+ * than PV_COMMAND_ARGS_MAX words; a token that is not allowed where it stands, or that would begin its
+ * argument with a `-`. With tokens `%%` is one `%`, and any other `%x` is refused. PV_TEMPORARY: no memory,
+ * or words longer than 256 KiB. After a failure there is nothing to free.
  */
 enum pv_class pv_command_line_parse(const char *s, size_t len, const struct pv_command_tokens *tokens,
 				    struct pv_command_line *c, struct pv_error *e);

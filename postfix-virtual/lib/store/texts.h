@@ -38,8 +38,8 @@ struct pv_text_words {
 bool pv_text_load(const struct pv_store *s, const struct pv_folder *f, enum pv_text t, const char *language,
 		  const struct pv_text_words *words, struct pv_buf *out);
 
-/* The same in two steps, for who has a domain's text from elsewhere: as it is written, tokens and all; and with
- * the words in their places, as a line for pv_text_line(). */
+/* The same in two steps, for who has a domain's text from elsewhere: as it is written, tokens and all; and
+ * with the words in their places, as a line for pv_text_line(). */
 bool pv_text_load_raw(const struct pv_store *s, const struct pv_folder *f, enum pv_text t,
 		      const char *language, struct pv_buf *out);
 void pv_text_raw_line(const char *raw, const struct pv_text_words *words, char *line, size_t size);
