@@ -7,6 +7,7 @@ import fcntl
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -186,3 +187,10 @@ def small_disk(path, size, owner=None, mode=0o755):
         options += f",uid={owner.pw_uid},gid={owner.pw_gid}"
     must(["/usr/bin/mount", "-t", "tmpfs", "-o", options, "pv-test", path])
     at_end(run, ["/usr/bin/umount", "-l", path])
+
+
+def mail_settings():
+    """name → (may stand in domain.conf, may stand in users/USER, default), as the library's table has them."""
+    with open(os.path.join(TOP, "postfix-virtual", "lib", "store", "mail_settings.c"), encoding="utf-8") as f:
+        rows = re.findall(r'\{ "(\w+)",\s*(true|false),\s*(true|false),\s*"([^"]*)",', f.read())
+    return {name: (domain == "true", user == "true", default) for name, domain, user, default in rows}

@@ -188,7 +188,11 @@ static void a_closed_user_is_told_after_the_password(void **state)
 	assert_int_equal(l.uid, ACCOUNT);
 	assert_string_equal(l.language, "da");
 	assert_string_equal(l.text, "Der kan ikke hentes post fra denne postkasse");
-	put(here, "kvt.dk/users/abc", "receive = no\n", ACCOUNT, 0600);
+	put(here, "kvt.dk/users/abc", "expires = 2020-12-31\nlanguage = en\n", ACCOUNT, 0600);
+	l = check("abc@kvt.dk", "secret");
+	assert_int_equal(l.verdict, PV_LOGIN_CLOSED);
+	assert_string_equal(l.language, "en");
+	put(here, "kvt.dk/users/abc", "receive = no\nexpires = 9999-12-31\n", ACCOUNT, 0600);
 	assert_int_equal(check("abc@kvt.dk", "secret").verdict, PV_LOGIN_RIGHT);
 	put(here, "kvt.dk/domain.conf", "retrieve = no\nlanguage = en\n", ACCOUNT, 0600);
 	put_folder(here, "kvt.dk/messages", ACCOUNT, 0700);

@@ -86,6 +86,8 @@ static enum pv_class make(const char *passwd, const char *conf, const char *off,
 	if (off != NULL)
 		add_user_frame(&users, off, "receive = no\n");
 	add_user_frame(&users, "zzz", "retrieve = no\n");
+	add_user_frame(&users, "expired", "expires = 2020-12-31\n");
+	add_user_frame(&users, "valid", "expires = 9999-12-31\n");
 	files.users = (struct pv_slice){ users.s, users.len };
 	enum pv_class c = pv_domain_keys_make(&work, &work.plan.domains[0], &files, e);
 	pv_buf_free(&users);
@@ -115,6 +117,8 @@ static void a_domains_files_make_exactly_these_keys(void **state)
 		  "a@kvt.dk>acct+a--kvt.dk@virtual.invalid b@kvt.dk>acct+b--kvt.dk@virtual.invalid " },
 		{ "receive = no makes none", LINE("a") LINE("b"), NULL, "a",
 		  "b@kvt.dk>acct+b--kvt.dk@virtual.invalid " },
+		{ "nor does a day that is over", LINE("expired") LINE("valid"), NULL, NULL,
+		  "valid@kvt.dk>acct+valid--kvt.dk@virtual.invalid " },
 		{ "a fallback makes the domain's own", LINE("a"), "fallback = a\n", NULL,
 		  "@kvt.dk>acct+--kvt.dk@virtual.invalid a@kvt.dk>acct+a--kvt.dk@virtual.invalid " },
 		{ "settings of somebody who is no user make none", LINE("a"), NULL, "x",

@@ -159,7 +159,7 @@ static void add_user_frame(struct pv_buf *b, const char *name, const char *text)
 	pv_buf_adds(b, text);
 }
 
-static void users_with_retrieve_no_are_left_out(void **state)
+static void users_who_cannot_log_in_are_left_out(void **state)
 {
 	struct pv_buf frames = PV_BUF_INIT(4096), out = PV_BUF_INIT(65536);
 	struct pv_error e;
@@ -167,10 +167,11 @@ static void users_with_retrieve_no_are_left_out(void **state)
 	(void)state;
 	add_user_frame(&frames, "a", "retrieve = no\n");
 	add_user_frame(&frames, "b", "receive = no\n");
+	add_user_frame(&frames, "c", "expires = 2020-12-31\n");
 	const struct pv_domain_files files = { .ok = true,
 					       .passwd = slice("a:" HASH ":601:100:n:.:\nb:" HASH
-							       ":601:100:n:.:\n"),
-					       .places = slice("ss"),
+							       ":601:100:n:.:\nc:" HASH ":601:100:n:.:\n"),
+					       .places = slice("sss"),
 					       .users = { frames.s, frames.len } };
 	assert_int_equal(pv_dovecot_lines(&work, &d, 100, &files, &out, &e), PV_OK);
 	assert_string_equal(out.s, HEAD LINE("b", "{CRYPT}" HASH, MBOX("/spool/kvt.dk/b")));
@@ -183,7 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows, start, stop),
 		cmocka_unit_test_setup_teardown(what_cannot_be_parsed_makes_no_file, start, stop),
-		cmocka_unit_test_setup_teardown(users_with_retrieve_no_are_left_out, start, stop),
+		cmocka_unit_test_setup_teardown(users_who_cannot_log_in_are_left_out, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

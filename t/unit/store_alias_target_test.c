@@ -104,6 +104,7 @@ static void targets_are_cut(void **state)
 		  "`-f@example.org` is no target: what stands in front of the `@` is no plain name" },
 		{ "a@", "`a@` is no target: what stands behind the `@` is no domain" },
 		{ "a@-x", "`a@-x` is no target: what stands behind the `@` is no domain" },
+		{ "a@123", "`a@123` is no target: what stands behind the `@` is no domain" },
 		{ "a@1.2.3.4", "`a@1.2.3.4` is no target: what stands behind the `@` is no domain" },
 		{ "a@example..org",
 		  "`a@example..org` is no target: what stands behind the `@` is no domain" },

@@ -217,6 +217,15 @@ void *__wrap_realloc(void *p, size_t size)
 	return no_memory ? NULL : __real_realloc(p, size);
 }
 
+/* What a compiler makes of realloc(NULL, size). */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return no_memory ? NULL : __real_malloc(size);
+}
+
 static void no_memory_is_temporary(void **state)
 {
 	struct pv_command_line c;

@@ -178,6 +178,8 @@ static void values_are_judged_alike_in_a_file_and_before_a_change(void **state)
 		{ "unknown_to", "refuse", NULL },
 		{ "unknown_to", "root", "write refuse or postmaster" },
 		{ "filter", "/bin/x 'a b' %u", NULL },
+		{ "filter", "/bin/x 100%", "`%` must have d (domain)" },
+		{ "deliver_with", "/usr/lib/dovecot/dovecot-lda -d %u@%d -f %f", NULL },
 		{ "filter", "x", "the program needs its whole path" },
 		{ "filter", "/bin/x | /bin/y", "`|` stands in the command" },
 		{ "deliver_with", "/bin/x $HOME", "`$` stands in the command" },

@@ -319,6 +319,31 @@ static void quotas(void **state)
 	}
 }
 
+static void quotas_are_written_as_they_are_read(void **state)
+{
+	static const struct {
+		unsigned long long bytes;
+		const char *text;
+	} table[] = { { 0, "NOQUOTA" },
+		      { 1, "1" },
+		      { 1500, "1500" },
+		      { 1000, "1K" },
+		      { 50000000, "50M" },
+		      { 1500000, "1500K" },
+		      { 3000000000000ULL, "3000G" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct pv_buf out = PV_BUF_INIT(100);
+		unsigned long long bytes;
+		pv_quota_format(table[i].bytes, &out);
+		assert_string_equal(out.s, table[i].text);
+		assert_true(pv_quota_parse(out.s, &bytes));
+		assert_int_equal(bytes, table[i].bytes);
+		pv_buf_free(&out);
+	}
+}
+
 static enum pv_class find_once(void *ctx, bool *right_r, struct pv_error *e)
 {
 	struct pv_domain d = domain("a.kvt.org");
@@ -362,6 +387,7 @@ int main(void)
 		T(the_nearest_alias_counts),
 		T(the_whole_file_is_sorted_and_checked),
 		T(quotas),
+		T(quotas_are_written_as_they_are_read),
 		T(every_failing_call_is_temporary),
 	};
 

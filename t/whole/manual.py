@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from house import House  # noqa: E402
-from scratch import BUILD, TOP, folder, must, run  # noqa: E402
+from scratch import BUILD, TOP, folder, mail_settings, must, run  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
 GLOBAL = {"-c", "-n", "--json", "--help", "--version"}
@@ -115,6 +115,21 @@ def settings():
           {name: "" if empty else value for name, value, empty in rows}, said)
 
 
+def part(text, title):
+    return text.partition(f"\n.Sh {title}\n")[2].partition("\n.Sh ")[0]
+
+
+def mail():
+    """The settings of domain.conf and users/USER."""
+    text = page("postfix-virtual-files.5")
+    both = part(text, "SETTINGS OF BOTH")
+    for title, column in ("DOMAIN.CONF", 0), ("USERS", 1):
+        rows = re.findall(r"^\.It Va (\w+) (?:Pq Li (\S+)|No (\(empty\)))$", part(text, title) + both, re.M)
+        equal(f"postfix-virtual-files(5), {title}, has every setting with its default",
+              {name: "" if empty else value for name, value, empty in rows},
+              {name: s[2] for name, s in mail_settings().items() if s[column]})
+
+
 def readme():
     text, make = text_of("README.md"), text_of("Makefile")
     commands = admin_help()
@@ -176,6 +191,7 @@ def main():
     small_programs()
     admin()
     settings()
+    mail()
     readme()
     delivery()
     done()

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from house import MESSAGE, House, messages  # noqa: E402
-from scratch import BUILD, TOP, folder, must, read, run, write  # noqa: E402
+from scratch import BUILD, TOP, folder, mail_settings, must, read, run, write  # noqa: E402
 from systemd import settings_of, verify  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
@@ -103,12 +103,15 @@ def domain_files():
     h.make("example.net", "carol:*:1201:1201::.:\n")
     os.mkdir(os.path.join(h.etc, "example.org", "users"), 0o700)
     shutil.chown(os.path.join(h.etc, "example.org", "users"), h.owner.pw_name)
-    files = {"domains": (), "host-addresses": (), "domain.conf": ("example.org",), "virtual": ("example.edu",)}
+    os.mkdir(os.path.join(h.etc, "example.org", "include"), 0o700)
+    shutil.chown(os.path.join(h.etc, "example.org", "include"), h.owner.pw_name)
+    h.put("guests", "someone@elsewhere.example.com\n", "example.org", "include")
+    files = {"domains": (), "host-addresses": (), "domain.conf": ("example.org",), "aliases": ("example.org",), "virtual": ("example.edu",)}
     for name, where in files.items():
         h.put(name, sample(name), *where)
     h.put("bob.miller", sample("user.conf"), "example.org", "users")
     r = h.check()
-    equal("passwd, domains, host-addresses, domain.conf and user.conf are accepted together",
+    equal("passwd, domains, host-addresses, domain.conf, aliases and user.conf are accepted together",
           (r.returncode, r.stdout, r.stderr), (0, b"", b""))
     h.maps()
     keys = h.keys("virtual")
@@ -132,6 +135,14 @@ def domain_files():
     check("the command of the sample .forward file delivers", alice.returncode == 0 and
           len(messages(h.mailbox("example.org", "alice"))) == 1, alice)
     switches(h)
+
+
+def defaults():
+    """domain.conf has every setting of a domain, user.conf what a user alone may have and the switches of both."""
+    for name, column, all_of in ("domain.conf", 0, lambda s: s[0]), ("user.conf", 1, lambda s: s[1] and not s[0]):
+        said, known = settings(sample(name)), mail_settings()
+        equal(f"{name} states defaults", said, {k: known[k][2] for k in said if k in known and known[k][column]})
+        equal(f"{name} leaves nothing out", {k for k, s in known.items() if all_of(s)} - set(said), set())
 
 
 def switches(h):
@@ -226,6 +237,7 @@ def nightly():
 def main():
     nightly()
     virtual_conf()
+    defaults()
     domain_files()
     worked_example()
     there = {os.path.relpath(os.path.join(top, n), SAMPLES) for top, _, names in os.walk(SAMPLES) for n in names}

@@ -69,7 +69,7 @@ static enum pv_class put_byte(struct splitting *s, bool quoted, struct pv_error 
 		s->at += 2;
 		return PV_OK;
 	}
-	if (is_control(c) || memchr("$`<>|;&\\", c, 8) != NULL)
+	if (is_control(c) || strchr("$`<>|;&\\", c) != NULL)
 		return refuse_byte(c, e);
 	if (c == '%' && s->tokens != NULL)
 		return put_token(s, e);

@@ -1,6 +1,7 @@
 /*
- * command_line.h: a program and its arguments as an administrator writes them: split at blanks, with 'single' and
- * "double" quotes around an argument; no shell ever sees it.
+ * command_line.h: a program and its arguments as an administrator writes them: split at blanks, with 'single'
+ * and "double" quotes around an argument; no shell ever sees it. In double quotes a backslash stands in front
+ * of a quote or a backslash.
  */
 #ifndef PV_COMMAND_LINE_H
 #define PV_COMMAND_LINE_H
@@ -25,9 +26,10 @@ struct pv_command_tokens {
 
 /*
  * Split s. tokens NULL: none are replaced (and `%` has no meaning). PV_PERMANENT with reason and mend: no
- * absolute path in front; a quote that is not closed; what only a shell could mean: `$`, a backtick, `<`, `>`,
- * `|`, `;`, `&` outside of single quotes; a control character; more than PV_COMMAND_ARGS_MAX words. `%%` is one
- * `%`; with tokens, any other `%x` is refused.
+ * absolute path in front, or a token in it; a quote that is not closed; what only a shell could mean, outside
+ * of single quotes: `$`, a backtick, `<`, `>`, `|`, `;`, `&`, another backslash; a control character; more
+ * than PV_COMMAND_ARGS_MAX words. With tokens `%%` is one `%`, and any other `%x` is refused. PV_TEMPORARY:
+ * no memory, or words longer than 256 KiB. After a failure there is nothing to free.
  */
 enum pv_class pv_command_line_parse(const char *s, size_t len, const struct pv_command_tokens *tokens,
 				    struct pv_command_line *c, struct pv_error *e);

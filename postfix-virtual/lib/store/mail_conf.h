@@ -11,7 +11,8 @@
 
 enum pv_mailbox_format { PV_FORMAT_MBOX, PV_FORMAT_MAILDIR };
 
-/* Settings that a domain and a user may have. Strings are never NULL; "" is none. */
+/* Settings that a domain and a user may have. Strings are never NULL; "" is none. PROGRAM ARGS are for
+ * pv_command_line_parse() with tokens. */
 struct pv_mail_conf {
 	const char *filter;	  /* PROGRAM ARGS: reads a message, writes the one to be stored */
 	const char *deliver_with; /* PROGRAM ARGS: stores the message in our place */

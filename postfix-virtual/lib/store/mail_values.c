@@ -20,17 +20,21 @@ enum pv_class pv_mail_set_switch(char *value, void *to, struct pv_error *e)
 	return pv_parse_bool(value, to) ? PV_OK : fail(e, "write yes or no");
 }
 
-enum pv_class pv_mail_set_command(char *value, void *to, struct pv_error *e)
+static enum pv_class check_command(const char *command, struct pv_error *e)
 {
+	static const struct pv_command_tokens tokens = { "", "", "" };
 	struct pv_command_line line;
 
-	*(const char **)to = value;
-	if (*value == '\0')
-		return PV_OK;
-	enum pv_class c = pv_command_line_parse(value, strlen(value), NULL, &line, e);
+	enum pv_class c = pv_command_line_parse(command, strlen(command), &tokens, &line, e);
 	if (c == PV_OK)
 		pv_command_line_free(&line);
 	return c;
+}
+
+enum pv_class pv_mail_set_command(char *value, void *to, struct pv_error *e)
+{
+	*(const char **)to = value;
+	return *value == '\0' ? PV_OK : check_command(value, e);
 }
 
 enum pv_class pv_mail_set_quota(char *value, void *to, struct pv_error *e)
@@ -154,17 +158,6 @@ static bool is_path(const char *s, size_t len, bool hidden)
 	return len > 0 && s[0] == '/';
 }
 
-static enum pv_class check_fallback_command(const char *command, struct pv_error *e)
-{
-	static const struct pv_command_tokens tokens = { "", "", "" };
-	struct pv_command_line line;
-
-	enum pv_class c = pv_command_line_parse(command, strlen(command), &tokens, &line, e);
-	if (c == PV_OK)
-		pv_command_line_free(&line);
-	return c;
-}
-
 /* A user's or alias's name, or an address: as one target of an alias. */
 static bool is_fallback_target(const char *value)
 {
@@ -188,7 +181,7 @@ enum pv_class pv_mail_set_fallback(char *value, void *to, struct pv_error *e)
 	if (value[0] == '\0')
 		return PV_OK;
 	if (value[0] == '|')
-		return check_fallback_command(value + 1, e);
+		return check_command(value + 1, e);
 	if (value[0] == '/')
 		return is_path(value, strlen(value), false)
 			       ? PV_OK
