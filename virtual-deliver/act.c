@@ -230,23 +230,14 @@ static enum pv_class act_forwards(struct delivery *d, struct pv_error *e)
 
 /* --- what comes when the message is safe, and cannot change that --- */
 
-/* The header as it was stored; what is longer than is looked at counts as the whole. */
-static bool read_header(const struct delivery *d, struct pv_buf *out)
+/* What his filter made of the message may forbid to answer it. */
+static const char *objection_of(const struct delivery *d, const struct pv_user *u)
 {
-	const struct message *m = &d->message;
+	const struct objection *o = d->objections;
 
-	while (out->len < PV_REPLY_HEADER_MAX / 2 && memmem(out->s, out->len, "\n\n", 2) == NULL) {
-		char *to = pv_buf_reserve(out, 16384);
-		ssize_t n = to == NULL
-				    ? -1
-				    : pv_content_read(&m->content, to, 16384, m->return_path_at + out->len);
-		if (n < 0)
-			return false;
-		if (n == 0)
-			break;
-		pv_buf_grew(out, (size_t)n);
-	}
-	return true;
+	while (o != NULL && !pv_user_equal(&o->user, u))
+		o = o->next;
+	return o != NULL ? o->why : NULL;
 }
 
 /* Did what comes before the answers leave anything to be answered? Nobody thanks for what his filter dropped,
@@ -297,7 +288,7 @@ static void act_answers(struct delivery *d, const enum fate *fates)
 
 	while (i < d->route.count && d->route.actions[i].kind < PV_ACTION_RESPOND)
 		i++;
-	if (i == d->route.count || !read_header(d, &header))
+	if (i == d->route.count || !respond_read_header(&d->message, &header))
 		return;
 	if (from.len < sizeof sender)
 		(void)snprintf(sender, sizeof sender, "%.*s", (int)from.len, from.len > 0 ? from.s : "");
@@ -311,7 +302,10 @@ static void act_answers(struct delivery *d, const enum fate *fates)
 				     .header_len = header.len };
 	for (; i < d->route.count; i++) {
 		const struct pv_action *a = &d->route.actions[i];
-		if (is_kept(d, fates, a->kind == PV_ACTION_VACATION ? &a->user : NULL))
+		bool vacation = a->kind == PV_ACTION_VACATION;
+		/* A responder may have a user's name. */
+		r.objection = objection_of(d, vacation ? &a->user : &d->route.name);
+		if (is_kept(d, fates, vacation ? &a->user : NULL))
 			answer(d, &r, a);
 	}
 	pv_buf_free(&header);

@@ -7,14 +7,9 @@
 
 #include "delivery.h"
 #include "store/command_line.h"
+#include "verdict.h"
 
-enum { AFTER_SECONDS = 60, SAID_MAX = 512 };
-
-/* The beginning of what it wrote to its standard output, and the end of what it wrote to the error. */
-struct said {
-	char out[SAID_MAX], err[SAID_MAX];
-	size_t out_len, err_len;
-};
+enum { AFTER_SECONDS = 60 };
 
 /* Takes what it writes to its standard output. Anything but PV_OK ends it. */
 typedef enum pv_class command_output(void *ctx, const char *data, size_t len, struct pv_error *e);
@@ -32,16 +27,6 @@ struct command {
  * left. */
 enum pv_class command_start(struct delivery *d, const struct command *c, struct said *said, int *status_r,
 			    struct pv_error *e);
-
-/*
- * What does the status of a command mean, by sysexits(3) as local(8) reads them, and qmail's? PV_OK for 0
- * and 99. PV_PERMANENT: 64 to 70, 72 to 74, 76 to 78, 100; or what it wrote begins with an enhanced status
- * code `5.`, which is taken over, as one that begins with `4.` is. PV_TEMPORARY: 71, 75, 111 and everything
- * else. The sentence is the last line of its errors, or the first of its output.
- */
-enum pv_class command_verdict(const char *program, int status, const struct said *said, struct pv_error *e);
-/* Likewise of a filter: PV_PERMANENT and 5.7.1 for 67, 77 and 100 only. 0 and 99 are not for here. */
-enum pv_class filter_verdict(const char *program, int status, const struct said *said, struct pv_error *e);
 
 /* Split a line of a domain's settings, with %d, %f and %u in it, for the message in hand.
  * PV_TEMPORARY, 4.3.5: it is wrong. */

@@ -2,6 +2,7 @@
 
 #include "base/beneath.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "sender.h"
 
 #include <errno.h>
@@ -89,7 +90,8 @@ int delivery_files_folder(const struct delivery *d, char *path, size_t size, str
 	}
 	int fd = -1;
 	if (check_folder(dirfd, path, d->uid, e) == PV_OK) {
-		bool there = mkdirat(dirfd, ".files", 0700) == 0 || errno == EEXIST;
+		bool made = mkdirat(dirfd, ".files", 0700) == 0;
+		bool there = (made && pv_dir_sync(dirfd) == 0) || (!made && errno == EEXIST);
 		fd = there ? pv_open_beneath(dirfd, ".files", O_RDONLY | O_DIRECTORY, 0) : -1;
 		if (fd < 0)
 			(void)pv_fail_errno(e, PV_TEMPORARY,

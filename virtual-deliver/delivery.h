@@ -28,6 +28,13 @@ struct tally {
 	enum pv_class class; /* the worst that happened */
 };
 
+/* Whose filter made of the message one that is not answered, and why. */
+struct objection {
+	struct pv_user user;
+	const char *why;
+	const struct objection *next;
+};
+
 /*
  * In an order in which an ordinary delivery touches two pages of it: each costs more than a system call. What
  * it does not need stands last, and the arrays of paths lie between.
@@ -57,6 +64,7 @@ struct delivery {
 	struct pv_user looped[LOOPED_MAX]; /* whose mailboxes had the message before */
 	struct pv_error first_failure;	   /* the sentence for tally.class */
 	struct records records;
+	const struct objection *objections; /* in the route's arena */
 };
 
 /*

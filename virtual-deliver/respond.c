@@ -29,6 +29,37 @@ struct attempt {
 	const char *why;       /* he is not answered, and nothing is wrong */
 };
 
+bool respond_read_header(const struct message *m, struct pv_buf *out)
+{
+	while (out->len < PV_REPLY_HEADER_MAX / 2 && memmem(out->s, out->len, "\n\n", 2) == NULL) {
+		char *to = pv_buf_reserve(out, 16384);
+		ssize_t n = to == NULL
+				    ? -1
+				    : pv_content_read(&m->content, to, 16384, m->return_path_at + out->len);
+		if (n < 0)
+			return false;
+		if (n == 0)
+			break;
+		pv_buf_grew(out, (size_t)n);
+	}
+	return true;
+}
+
+const char *respond_objection(const struct message *m)
+{
+	struct pv_buf header = PV_BUF_INIT(PV_REPLY_HEADER_MAX), memory = PV_BUF_INIT(PV_REPLY_HEADER_MAX);
+	const char *why = "its header cannot be read";
+	struct pv_reply_facts facts;
+
+	/* Sender and recipients are asked for when it is answered. */
+	if (respond_read_header(m, &header) &&
+	    pv_reply_facts_read(header.s, header.len, "any@example.org", &memory, &facts, NULL) == PV_OK)
+		why = pv_reply_refusal(&facts, NULL, 0, true);
+	pv_buf_free(&header);
+	pv_buf_free(&memory);
+	return why;
+}
+
 static bool identify(struct attempt *t)
 {
 	const char *name = t->action->text;
@@ -76,7 +107,7 @@ static enum pv_class list_own(struct attempt *t, struct pv_error *e)
 {
 	const struct pv_domain *d = &t->r->folder->domain;
 	struct pv_registry aliases;
-	size_t at[OWN_MAX];
+	size_t at[OWN_MAX] = { 0 };
 
 	enum pv_class c = pv_registry_load_about(t->r->store, d, &aliases, e);
 	if (c != PV_OK)
@@ -101,7 +132,8 @@ static enum pv_class judge(struct attempt *t, struct pv_error *e)
 		t->action->conf != NULL ? &t->action->conf->mail : &t->r->conf->mail;
 	const struct pv_day today = pv_day_today();
 
-	if (t->vacation && t->action->conf != NULL)
+	t->why = t->r->objection;
+	if (t->why == NULL && t->vacation && t->action->conf != NULL)
 		t->why = pv_vacation_pause(t->action->conf, &today);
 	if (t->why != NULL)
 		return PV_OK;

@@ -4,6 +4,7 @@
 #ifndef PV_RESPOND_H
 #define PV_RESPOND_H
 
+#include "message.h"
 #include "route/reply.h"
 #include "route/route.h"
 
@@ -16,8 +17,17 @@ struct respond_request {
 	const char *queue_id;  /* for the log */
 	const char *header;    /* of the message as it was stored, up to its empty line or further */
 	size_t header_len;
-	unsigned seconds; /* sendmail may take */
+	const char *objection; /* why not, whatever the header says: see respond_objection(); or NULL */
+	unsigned seconds;      /* sendmail may take */
 };
+
+/* Append the header of m, as it is stored; of a very long one the beginning. Returns false where it cannot be
+ * read. */
+bool respond_read_header(const struct message *m, struct pv_buf *out);
+
+/* What in the header of m, as a user's filter made it, forbids to answer (it is spam ...), as a phrase, or
+ * NULL. */
+const char *respond_objection(const struct message *m);
 
 /*
  * Answer, if `a` (PV_ACTION_RESPOND or PV_ACTION_VACATION) and the message are such that it may be, and log

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/program.h"
+#include "verdict.h"
 
 #include <sys/resource.h>
 
@@ -9,7 +10,6 @@ enum {
 	WORDS_BEFORE = 5,	     /* program -i -f SENDER -- */
 	ARGUMENTS_MIN = 96 * 1024,   /* bytes; the kernel grants 128 KiB at the least */
 	ARGUMENTS_MAX = 1024 * 1024, /* no need to find out what else would give way */
-	SAID_MAX = 2048,
 };
 
 /* The kernel gives a quarter of the stack's limit to arguments and environment. */
@@ -37,48 +37,19 @@ size_t sendmail_fits(const char *const *recipients, size_t count)
 	return n;
 }
 
-/* The end of its complaint is what counts: warnings come first. */
-static enum pv_class keep_end(void *ctx, int fd, const char *data, size_t len, struct pv_error *e)
+static enum pv_class listen(void *ctx, int fd, const char *data, size_t len, struct pv_error *e)
 {
-	struct pv_buf *said = ctx;
-
 	(void)e;
-	if (fd != 2)
-		return PV_OK;
-	if (len > SAID_MAX) {
-		data += len - SAID_MAX;
-		len = SAID_MAX;
-	}
-	if (said->len + len > SAID_MAX)
-		pv_buf_reset(said);
-	pv_buf_add(said, data, len);
+	said_take(ctx, fd, data, len);
 	return PV_OK;
-}
-
-/* The last line of what it wrote. */
-static const char *last_line(struct pv_buf *said)
-{
-	while (said->len > 0 && said->s[said->len - 1] == '\n')
-		pv_buf_truncate(said, said->len - 1);
-	const char *newline = strrchr(said->s, '\n');
-	return newline != NULL ? newline + 1 : said->s;
-}
-
-static enum pv_class run(const struct pv_program *p, struct pv_buf *said, struct pv_error *e)
-{
-	int status;
-
-	enum pv_class c = pv_program_do(p, &status, e);
-	if (c != PV_OK || status == 0)
-		return c;
-	return pv_fail(e, PV_TEMPORARY, "4.3.0", "%s ended with status %d: %s", p->argv[0], status,
-		       last_line(said));
 }
 
 enum pv_class sendmail_run(const char *program, const char *sender, const char *const *recipients,
 			   size_t count, int fd, unsigned seconds, struct pv_error *e)
 {
-	struct pv_buf said = PV_BUF_INIT(2 * SAID_MAX), config = PV_BUF_INIT(8192);
+	struct pv_buf config = PV_BUF_INIT(8192);
+	struct said said = { .out_len = 0 };
+	int status = 0;
 	const char **argv = calloc(WORDS_BEFORE + count + 1, sizeof *argv);
 	const char *which = getenv("MAIL_CONFIG");
 	const char *environment[4] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", NULL, NULL };
@@ -98,12 +69,13 @@ enum pv_class sendmail_run(const char *program, const char *sender, const char *
 				      .environment = environment,
 				      .input_fd = fd,
 				      .seconds = seconds,
-				      .output = keep_end,
+				      .output = listen,
 				      .ctx = &said };
 	enum pv_class c = pv_buf_check(&config, "the environment of a program", e);
 	if (c == PV_OK)
-		c = run(&p, &said, e);
-	pv_buf_free(&said);
+		c = pv_program_do(&p, &status, e);
+	if (c == PV_OK && status != 0)
+		c = said_fail(program, PV_TEMPORARY, "4.3.0", status, &said, e);
 	pv_buf_free(&config);
 	free((void *)argv);
 	return c;

@@ -6,6 +6,7 @@
 #include "loop.h"
 #include "quota.h"
 #include "report.h"
+#include "respond.h"
 #include "route/place.h"
 
 #include <unistd.h>
@@ -70,6 +71,19 @@ static enum pv_class put(struct delivery *d, const struct pv_action *a, const st
 	return a->conf->mail.deliver_with[0] != '\0' ? hand_over(d, a, m, e) : store(d, a, where, m, e);
 }
 
+/* A filter may have found that it is spam: nobody answers that. */
+static void look_at_filtered(struct delivery *d, const struct pv_action *a, const struct message *m)
+{
+	const struct pv_action *last = &d->route.actions[d->route.count - 1];
+	const char *why = last->kind >= PV_ACTION_RESPOND ? respond_objection(m) : NULL;
+	struct objection *o = why != NULL ? pv_arena_zalloc(&d->route.arena, sizeof *o) : NULL;
+
+	if (o == NULL)
+		return;
+	*o = (struct objection){ .user = a->user, .why = why, .next = d->objections };
+	d->objections = o;
+}
+
 static enum pv_class filter_and_put(struct delivery *d, const struct pv_action *a,
 				    const struct pv_location *where, struct pv_error *e)
 {
@@ -81,6 +95,7 @@ static enum pv_class filter_and_put(struct delivery *d, const struct pv_action *
 		d->tally.dropped++;
 		report_dropped(d, a);
 	} else if (c == PV_OK) {
+		look_at_filtered(d, a, &filtered);
 		c = put(d, a, where, &filtered, e);
 	}
 	message_free(&filtered);

@@ -58,6 +58,12 @@ enum option_id {
 	OPT_COMMENT,
 	OPT_EXPIRES,
 	OPT_FILE,
+	OPT_REMOVE_NULS,
+	OPT_TEXT_FILE,
+	OPT_SUBJECT,
+	OPT_FROM,
+	OPT_UNTIL,
+	OPT_DAYS,
 	OPT_COUNT
 };
 
@@ -77,6 +83,16 @@ struct command {
 	const char *synopsis;	    /* of the objects */
 	const char *help;	    /* one line */
 };
+
+struct option_row {
+	const char *name, *value; /* value NULL: a switch */
+	const char *help;
+};
+
+/* commands.c: all that can be typed. */
+extern const struct option_row options[OPT_COUNT];
+extern const struct command commands[];
+extern const size_t command_count;
 
 struct admin {
 	const struct command *command;
@@ -156,6 +172,14 @@ enum pv_class alias_add(struct admin *a, struct pv_error *e);
 enum pv_class alias_set(struct admin *a, struct pv_error *e);
 enum pv_class alias_list(struct admin *a, struct pv_error *e);
 enum pv_class alias_delete(struct admin *a, struct pv_error *e);
+enum pv_class responder_set(struct admin *a, struct pv_error *e);
+enum pv_class responder_list(struct admin *a, struct pv_error *e);
+enum pv_class responder_show(struct admin *a, struct pv_error *e);
+enum pv_class responder_delete(struct admin *a, struct pv_error *e);
+enum pv_class vacation_on(struct admin *a, struct pv_error *e);
+enum pv_class vacation_off(struct admin *a, struct pv_error *e);
+enum pv_class vacation_set(struct admin *a, struct pv_error *e);
+enum pv_class vacation_show(struct admin *a, struct pv_error *e);
 enum pv_class mailbox_show(struct admin *a, struct pv_error *e);
 enum pv_class mailbox_verify(struct admin *a, struct pv_error *e);
 enum pv_class mailbox_repair(struct admin *a, struct pv_error *e);

@@ -6,10 +6,10 @@
 #include "change/alias_words.h"
 #include "place.h"
 
-static enum pv_class alias_object(const struct admin *a, struct pv_alias_key *n, struct pv_domain *d,
+static enum pv_class alias_object(const struct admin *a, struct pv_alias_word *n, struct pv_domain *d,
 				  struct pv_error *e)
 {
-	return pv_alias_key_parse(a->objects[0], n, d, e);
+	return pv_alias_word_parse(a->objects[0], n, d, e);
 }
 
 static enum pv_class take_file(struct admin *a, unsigned *file_r, struct pv_error *e)
@@ -33,7 +33,7 @@ static enum pv_class change(struct admin *a, bool must_be_new, struct pv_error *
 				  .target_count = (size_t)a->object_count - 1,
 				  .comment = a->options[OPT_COMMENT],
 				  .expires = a->options[OPT_EXPIRES] };
-	struct pv_alias_key n;
+	struct pv_alias_word n;
 	struct pv_domain d;
 
 	if (o.target_count == 0 && o.comment == NULL && o.expires == NULL)
@@ -64,7 +64,7 @@ enum pv_class alias_set(struct admin *a, struct pv_error *e)
 
 enum pv_class alias_delete(struct admin *a, struct pv_error *e)
 {
-	struct pv_alias_key n;
+	struct pv_alias_word n;
 	struct pv_domain d;
 	unsigned file;
 

@@ -11,115 +11,6 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-static const struct {
-	const char *name, *value; /* value NULL: a switch */
-	const char *help;
-} options[OPT_COUNT] = {
-	[OPT_ACCOUNT] = { "--account", "USER", "the Unix account that owns the domain" },
-	[OPT_CREATE_ACCOUNT] = { "--create-account", NULL, "make the account if it is missing" },
-	[OPT_SUB_DOMAINS] = { "--sub-domains", NULL, "take mail for all sub-domains as well" },
-	[OPT_POSTFIX] = { "--postfix", NULL, "make a domain of Postfix's own kind, without mailboxes" },
-	[OPT_NAME] = { "--name", "TEXT", "the person's name" },
-	[OPT_HOME] = { "--home", "DIR", "a folder in the account's home that holds the mailbox" },
-	[OPT_PASSWORD_STDIN] = { "--password-stdin", NULL, "read the password from the standard input" },
-	[OPT_RANDOM] = { "--random", NULL, "make a password and print it, once" },
-	[OPT_HASH] = { "--hash", "HASH", "take this hash of crypt(3)" },
-	[OPT_HASH_ALL] = { "--hash-all", NULL, "hash every password of a domain that is plain text" },
-	[OPT_OFF] = { "--off", NULL, "take the secret away" },
-	[OPT_UNUSED] = { "--unused", "DAYS", "only those who have not logged in for so long" },
-	[OPT_LAST] = { "--last", NULL, "with the day of the last login" },
-	[OPT_PLAIN] = { "--plain", NULL, "also what looks like a hash, but may be a password" },
-	[OPT_VIRTUALDOMAINS] = { "--virtualdomains", "FILE", "a file of qmail's that names the account" },
-	[OPT_YES] = { "--yes", NULL, "do not ask" },
-	[OPT_UNDO] = { "--undo", NULL, "take out again what setup put in" },
-	[OPT_REFUSE_TEXTS] = { "--refuse-texts", NULL,
-			       "let senders to a switched-off address have its text" },
-	[OPT_ALL] = { "--all", NULL, "all domains, and the network as well" },
-	[OPT_FIX] = { "--fix", NULL, "repair what can be repaired without harm" },
-	[OPT_CHANGES] = { "--changes", NULL, "print only what is new or gone since the last time" },
-	[OPT_MAIL] = { "--mail", "ADDRESS", "send what --changes would print" },
-	[OPT_PLUGIN] = { "--plugin", NULL, "one line, as monitoring plugins print it" },
-	[OPT_RESOLVER] = { "--resolver", "ADDR:PORT", "the name server to ask (IPv4)" },
-	[OPT_ADDRESSES] = { "--addresses", "LIST", "the addresses of this host, as the world sees them" },
-	[OPT_SELECTOR] = { "--selector", "NAME", "the DKIM selector of the domain" },
-	[OPT_ZONES] = { "--zones", "FILE", "look for zones that are no domain: a list, or named.conf" },
-	[OPT_SMTP_PORT] = { "--smtp-port", "PORT", "where SMTP answers (25); 0: not asked" },
-	[OPT_POP3_PORT] = { "--pop3-port", "PORT", "where POP3 answers (110); 0: not asked" },
-	[OPT_COMMENT] = { "--comment", "TEXT", "what the alias is for" },
-	[OPT_EXPIRES] = { "--expires", "DATE", "the last day of it, as 2026-12-31; empty: none" },
-	[OPT_FILE] = { "--file", "1|2", "in the first or second of extra_aliases, not in aliases" },
-};
-
-#define PASSWORD_OPTIONS (OPT(OPT_PASSWORD_STDIN) | OPT(OPT_RANDOM) | OPT(OPT_HASH))
-#define DOCTOR_OPTIONS                                                                                       \
-	(OPT(OPT_ALL) | OPT(OPT_FIX) | OPT(OPT_CHANGES) | OPT(OPT_MAIL) | OPT(OPT_PLUGIN) |                  \
-	 OPT(OPT_RESOLVER) | OPT(OPT_ADDRESSES) | OPT(OPT_SELECTOR) | OPT(OPT_ZONES) | OPT(OPT_SMTP_PORT) |  \
-	 OPT(OPT_POP3_PORT))
-#define ALIAS_OPTIONS (OPT(OPT_COMMENT) | OPT(OPT_EXPIRES) | OPT(OPT_FILE))
-#define AS_ROOT (NEED_ROOT | NEED_STORE | NEED_TIDY)
-
-static const struct command commands[] = {
-	{ "setup", NULL, setup_run, NEED_ROOT, 0, OPT(OPT_UNDO) | OPT(OPT_REFUSE_TEXTS) | OPT(OPT_YES), "",
-	  "add our words to Postfix's main.cf and master.cf, after showing them" },
-	{ "adopt", NULL, adopt_run, AS_ROOT, 1, OPT(OPT_ACCOUNT) | OPT(OPT_VIRTUALDOMAINS), "DOMAIN",
-	  "take over a domain that is there since 2002, as it stands" },
-	{ "domain", "add", domain_add, AS_ROOT, 1,
-	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_SUB_DOMAINS) | OPT(OPT_POSTFIX), "NAME",
-	  "make a domain" },
-	{ "domain", "list", domain_list, NEED_STORE | NEED_TIDY, 0, 0, "",
-	  "print all domains and their accounts" },
-	{ "domain", "show", domain_show, AS_ROOT, 1, 0, "NAME", "print what is known of a domain" },
-	{ "domain", "delete", domain_delete, AS_ROOT, 1, OPT(OPT_YES), "NAME",
-	  "delete a domain; settings and mail stay in the trash for 30 days" },
-	{ "domain", "set", domain_set, AS_ROOT, -2, 0, "DOMAIN NAME=VALUE ...",
-	  "change what domains and domain.conf say of a domain; nothing behind `=`: the default" },
-	{ "domain", "alias", domain_alias, AS_ROOT, 2, 0, "NAME DOMAIN",
-	  "make a name another name of a domain" },
-	{ "host-addresses", "list", host_addresses_list, NEED_STORE, 0, 0, "",
-	  "print which addresses of every domain are the host's" },
-	{ "host-addresses", "set", host_addresses_set, AS_ROOT, 2, 0, "NAME TARGET[,TARGET]",
-	  "lead NAME of every domain to TARGET" },
-	{ "host-addresses", "delete", host_addresses_delete, AS_ROOT, 1, 0, "NAME",
-	  "leave NAME to the domains again" },
-	{ "user", "add", user_add, AS_ROOT, 1, OPT(OPT_NAME) | OPT(OPT_HOME) | PASSWORD_OPTIONS, "ADDRESS",
-	  "make a user" },
-	{ "user", "list", user_list, AS_ROOT, 1, OPT(OPT_LAST) | OPT(OPT_UNUSED), "DOMAIN",
-	  "print all users of a domain" },
-	{ "user", "show", user_show, AS_ROOT, 1, 0, "ADDRESS", "print what is known of a user" },
-	{ "user", "set", user_set, AS_ROOT, -2, 0, "ADDRESS NAME=VALUE ...",
-	  "change a user's own settings; nothing behind `=`: the default" },
-	{ "user", "password", user_password, AS_ROOT, 1,
-	  PASSWORD_OPTIONS | OPT(OPT_HASH_ALL) | OPT(OPT_PLAIN), "ADDRESS|DOMAIN",
-	  "give a user another password, or hash those of a domain" },
-	{ "user", "apop", user_apop, AS_ROOT, 1, OPT(OPT_RANDOM) | OPT(OPT_OFF), "ADDRESS",
-	  "give a user a second secret, for APOP, or take it away" },
-	{ "user", "rename", user_rename, AS_ROOT, 2, 0, "ADDRESS NEW",
-	  "give a user another name; mail and password stay" },
-	{ "user", "disable", user_disable, AS_ROOT, 1, 0, "ADDRESS",
-	  "refuse a user's mail and login; the mailbox stays" },
-	{ "user", "enable", user_enable, AS_ROOT, 1, 0, "ADDRESS", "take a user's mail and login again" },
-	{ "user", "delete", user_delete, AS_ROOT, 1, OPT(OPT_YES), "ADDRESS",
-	  "delete a user; the mailbox stays in the trash for 30 days" },
-	{ "alias", "add", alias_add, AS_ROOT, -2, ALIAS_OPTIONS, "NAME@DOMAIN TARGET ...",
-	  "make an alias: mail for NAME goes to each TARGET" },
-	{ "alias", "set", alias_set, AS_ROOT, -1, ALIAS_OPTIONS, "NAME@DOMAIN [TARGET ...]",
-	  "give an alias other targets, another comment or last day; make it where it is missing" },
-	{ "alias", "list", alias_list, AS_ROOT, 1, 0, "DOMAIN", "print all aliases of a domain" },
-	{ "alias", "delete", alias_delete, AS_ROOT, 1, OPT(OPT_FILE), "NAME@DOMAIN", "delete an alias" },
-	{ "nightly", NULL, nightly_run, AS_ROOT, 0, 0, "",
-	  "do what is due each night: trash, history, tables, unfinished changes" },
-	{ "config", NULL, config_run, NEED_STORE, 0, 0, "",
-	  "print all settings, or with -n those that are not the default" },
-	{ "dovecot-config", NULL, dovecot_config_run, NEED_STORE | OR_NONE, 1, 0, "[2.3|2.4]",
-	  "print a configuration of Dovecot's, for IMAP and SMTP AUTH of the same users" },
-	{ "explain", NULL, explain_run, AS_ROOT, 1, 0, "ADDRESS",
-	  "print what happens to mail for an address" },
-	{ "doctor", NULL, doctor_run, OWN_STATUS | OR_NONE, 1, DOCTOR_OPTIONS, "[DOMAIN]",
-	  "find what is wrong with the host and its domains, and say how to mend it" },
-};
-
-enum { COMMANDS = sizeof commands / sizeof *commands };
-
 static const char epilogue[] =
 	"\n"
 	"  -c DIR      configuration folder (default " PV_DEFAULT_DIRECTORY ")\n"
@@ -148,7 +39,7 @@ static void put_help(struct pv_buf *out, const char *noun)
 	unsigned long long used = 0;
 
 	pv_buf_adds(out, "usage: postfix-virtual [-c DIR] [-n] [--json] COMMAND\n\n");
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; i < command_count; i++) {
 		if (noun != NULL && strcmp(commands[i].noun, noun) != 0)
 			continue;
 		pv_buf_adds(out, "  ");
@@ -180,7 +71,7 @@ static enum pv_class unknown(struct admin *a, const char *noun, const char *word
 {
 	struct pv_buf list = PV_BUF_INIT(PV_ERROR_TEXT);
 
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; i < command_count; i++) {
 		if (noun != NULL && (strcmp(commands[i].noun, noun) != 0 || commands[i].verb == NULL))
 			continue;
 		if (noun == NULL && i > 0 && strcmp(commands[i].noun, commands[i - 1].noun) == 0)
@@ -269,7 +160,7 @@ static enum pv_class split_line(struct admin *a, char **argv, struct line *l, st
 static const struct command *find_command(const struct line *l, int *used_r, bool *noun_r)
 {
 	*noun_r = false;
-	for (size_t i = 0; i < COMMANDS && l->count > 0; i++) {
+	for (size_t i = 0; i < command_count && l->count > 0; i++) {
 		if (strcmp(commands[i].noun, l->words[0]) != 0)
 			continue;
 		*noun_r = true;

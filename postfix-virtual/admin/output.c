@@ -39,10 +39,11 @@ void put_number(json_t *object, const char *name, unsigned long long value)
 void put_silent(struct pv_buf *out, const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i], before = i > 0 ? (unsigned char)s[i - 1] : 0;
+		unsigned char c = (unsigned char)s[i], behind = i + 1 < len ? (unsigned char)s[i + 1] : 0;
 		/* Control characters there are beyond ASCII as well (U+0080 to U+009F). */
-		bool is_control = c < 0x20 || c == 0x7f || (before == 0xc2 && c >= 0x80 && c < 0xa0);
-		pv_buf_addc(out, is_control ? '?' : s[i]);
+		bool is_pair = c == 0xc2 && behind >= 0x80 && behind < 0xa0;
+		pv_buf_addc(out, is_pair || c < 0x20 || c == 0x7f ? '?' : s[i]);
+		i += is_pair;
 	}
 }
 

@@ -355,7 +355,7 @@ enum pv_class user_show(struct admin *a, struct pv_error *e)
 		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
 			    address.user.s, address.domain.s, address.domain.s);
 	if (c == PV_OK)
-		c = pv_mailbox_look(&a->store, &v.place.folder, &v.place.account, u, &m, e);
+		c = pv_mailbox_look(&a->store, &v.place.folder, &v.place.account, u, false, &m, e);
 	a->result = json_object();
 	if (c == PV_OK) {
 		describe(a, &address.domain, u, &m);

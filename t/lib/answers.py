@@ -36,8 +36,8 @@ def in_mailbox(h, domain, user):
 
 
 def answers(h, domain, user):
-    """Those of them that a machine answered with."""
-    return [m for m in in_mailbox(h, domain, user) if m["Auto-Submitted"]]
+    """Those of them that a machine of ours answered with."""
+    return [m for m in in_mailbox(h, domain, user) if m["X-Loop"]]
 
 
 def index(h, domain, name):

@@ -5,6 +5,7 @@
 #include "change/edit.h"
 #include "change/mark.h"
 #include "change/settings.h"
+#include "store/answer_text.h"
 
 static struct pv_mark a_mark(void)
 {
@@ -64,6 +65,8 @@ static void a_mark_is_read_back(void **state)
 		assert_string_equal(back.alias.comment, m.alias.comment);
 		assert_string_equal(back.alias.expires, m.alias.expires);
 		assert_string_equal(back.history, m.history);
+		assert_null(back.text);
+		pv_mark_free(&back);
 	}
 	assert_int_equal(fstatat(s->fd, "kvt.dk", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
@@ -71,6 +74,30 @@ static void a_mark_is_read_back(void **state)
 	assert_int_equal(pv_mark_read(s->fd, &m.domain, &back, &found, &e), PV_OK);
 	assert_false(found);
 	assert_int_equal(pv_mark_clear(s->fd, &m.domain, &e), PV_OK);
+}
+
+/* The text of a responder, which may hold anything, and may be the largest that there is. */
+static void its_text_is_read_back(void **state)
+{
+	static char text[PV_ANSWER_TEXT_MAX];
+	const struct scratch *s = *state;
+	struct pv_mark m = a_mark(), back;
+	struct pv_error e;
+	bool found;
+
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)(255 - i % 256);
+	m.text = text;
+	for (size_t len = 0; len <= sizeof text; len = len < 4 ? len + 1 : len == 4 ? sizeof text : len + 1) {
+		m.text_len = len;
+		assert_int_equal(pv_mark_write(s->fd, &m, &e), PV_OK);
+		assert_int_equal(pv_mark_read(s->fd, &m.domain, &back, &found, &e), PV_OK);
+		assert_non_null(back.text);
+		assert_int_equal(back.text_len, len);
+		assert_memory_equal(back.text, text, len);
+		pv_mark_free(&back);
+		assert_null(back.text);
+	}
 }
 
 static void a_damaged_mark_is_an_error(void **state)
@@ -90,6 +117,8 @@ static void a_damaged_mark_is_an_error(void **state)
 		"change = alias set\nfile = .x\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = alias set\nno_key = maybe\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change = user add\nuid = 1\nwhen = 1\nhistory = x\nmore = x\n",
+		"change = responder set\ntext = x\nuid = 1\nwhen = 1\nhistory = x\n",
+		"change = responder set\ntext = eA==\ntext = eA==\nuid = 1\nwhen = 1\nhistory = x\n",
 		"change\n",
 	};
 	const struct scratch *s = *state;
@@ -102,6 +131,7 @@ static void a_damaged_mark_is_an_error(void **state)
 		if (pv_mark_read(s->fd, &m.domain, &back, &found, &e) != PV_TEMPORARY)
 			fail_msg("`%s` is read", texts[i]);
 		assert_non_null(strstr(e.text, "pending/kvt.dk"));
+		pv_mark_free(&back);
 	}
 }
 
@@ -304,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_mark_is_read_back, scratch_make, scratch_remove),
+		cmocka_unit_test_setup_teardown(its_text_is_read_back, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(a_damaged_mark_is_an_error, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(mark_survives_every_fault, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(an_edit_is_made_or_told, scratch_make, scratch_remove),

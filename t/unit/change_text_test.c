@@ -45,13 +45,13 @@ static void names_of_aliases_are_taken_apart(void **state)
 		{ "sales@kvt", "" },
 		{ "sales@", "" },
 	};
-	struct pv_alias_key n;
+	struct pv_alias_word n;
 	struct pv_domain d;
 	struct pv_error e;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		if (pv_alias_key_parse(good[i].text, &n, &d, &e) != PV_OK)
+		if (pv_alias_word_parse(good[i].text, &n, &d, &e) != PV_OK)
 			fail_msg("%s: %s", good[i].text, e.text);
 		assert_string_equal(n.s, good[i].name);
 		assert_int_equal(n.len, strlen(good[i].name));
@@ -61,7 +61,7 @@ static void names_of_aliases_are_taken_apart(void **state)
 		assert_int_equal(n.is_pattern, *good[i].name == '/');
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		if (pv_alias_key_parse(bad[i].text, &n, &d, &e) != PV_PERMANENT)
+		if (pv_alias_word_parse(bad[i].text, &n, &d, &e) != PV_PERMANENT)
 			fail_msg("`%s` is taken", bad[i].text);
 		if (strstr(e.text, bad[i].why) == NULL)
 			fail_msg("`%s`: %s", bad[i].text, e.text);
@@ -71,7 +71,7 @@ static void names_of_aliases_are_taken_apart(void **state)
 static void long_names_are_refused(void **state)
 {
 	char text[PV_ALIAS_NAME_MAX + 20];
-	struct pv_alias_key n;
+	struct pv_alias_word n;
 	struct pv_domain d;
 
 	(void)state;
@@ -79,7 +79,7 @@ static void long_names_are_refused(void **state)
 	for (int more = 0; more < 2; more++) {
 		memset(text, '\'', PV_ALIAS_NAME_MAX + 1);
 		memcpy(text + PV_ALIAS_NAME_MAX + more, "@kvt.dk", sizeof "@kvt.dk");
-		assert_int_equal(pv_alias_key_parse(text, &n, &d, NULL), more ? PV_PERMANENT : PV_OK);
+		assert_int_equal(pv_alias_word_parse(text, &n, &d, NULL), more ? PV_PERMANENT : PV_OK);
 	}
 }
 

@@ -151,8 +151,8 @@ def environment(a):
     os.close(secret)
     equal("a delivery in a strange environment", (r.returncode, r.stdout), (0, b""))
     c = a.calls("cmd")[0]
-    want = {"PATH": "/usr/bin:/bin", "HOME": a.home, "USER": "list", "RECIPIENT": "list+a.b@y.z.kvt.dk", "LOCAL": "list", "HOST": "y.z.kvt.dk",
-            "HOST2": "y.z.kvt", "HOST3": "y.z", "HOST4": "y", "EXT": "", "EXTENSION": "", "DOMAIN": "kvt.dk", "SENDER": "s@example.org",
+    want = {"PATH": "/usr/bin:/bin", "HOME": a.home, "USER": "list", "RECIPIENT": "list+a.b@y.z.kvt.dk", "LOCAL": "list+a.b", "HOST": "y.z.kvt.dk",
+            "HOST2": "y.z.kvt", "HOST3": "y.z", "HOST4": "y", "EXT": "a.b", "EXTENSION": "a.b", "DOMAIN": "kvt.dk", "SENDER": "s@example.org",
             "ORIGINAL_RECIPIENT": "list+a.b@y.z.kvt.dk", "MAIL_CONFIG": "/etc/postfix", "PWD": a.home}
     equal("a command's environment is this, and nothing else", {k.decode(): v.decode() for k, v in c.env.items() if k != b"_"}, want)
     equal("a command's argument is not expanded", c.args, [b"*.c"])

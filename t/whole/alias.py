@@ -84,7 +84,7 @@ def good(p):
     for line, out, text in [
             ("o\"'\"brien@kvt.dk abc", "o'brien@kvt.dk", "o'brien: abc\n"),
             ("søren@kvt.dk abc", "søren@kvt.dk", "søren: abc\n"),
-            ("'a b'@kvt.dk abc", "a b@kvt.dk", "\"a b\": abc\n"),
+            ("'a{b'@kvt.dk abc", "a{b@kvt.dk", "a{b: abc\n"),
             ("abc+tag@kvt.dk def", "abc+tag@kvt.dk", "abc+tag: def\n"),
             ("list@kvt.dk :include:guests", "list@kvt.dk", "list: :include:guests\n"),
             ("prog@kvt.dk '|/bin/cat -u'", "prog@kvt.dk", "prog: \"|/bin/cat -u\"\n"),
@@ -94,6 +94,10 @@ def good(p):
     ]:
         p.taken(f"add {line}", f"alias {out} added", text)
         p.taken(f"delete \"{out}\"", f"alias {out} deleted", "")
+    for name, why in (("a b", "it holds a character that stands in addresses in quotes only: write another name"), ("x" * 65, "an address has 1 to 64 bytes in front of the `@`")):
+        equal(f"no address has the name {name}: that is said", p.admin(f"alias add '{name}@kvt.dk' abc"), (0, f"alias {name}@kvt.dk added\n", said(f"only other aliases can lead to it: {why}")))
+    equal("another alias may lead there", (p.admin("alias add out@kvt.dk '\"a b\"'")[0], p.text().splitlines()[2]), (0, "out: \"a b\""))
+    p.put("aliases", "")
     contains("the history says who did what", read(p.h.path("state", "history", "kvt.dk")).decode(),
              "root local alias add sales@kvt.dk abc, def, ob@other.dk, x@example.org\n")
 
@@ -137,6 +141,9 @@ def bad(p):
             ("add new@kvt.dk abc --file 1", "kvt.dk has no such file of aliases: name it first, with postfix-virtual domain set kvt.dk extra_aliases=FILE"),
             ("delete nosuch@kvt.dk", "nosuch@kvt.dk is no alias: postfix-virtual alias list kvt.dk"),
             ("add " + "x" * 201 + "@kvt.dk abc", "the name of an alias has at most 200 bytes"),
+            ("add SØREN@kvt.dk abc", "`s\\u00d8ren` is looked up in other letters: write `s\\u00f8ren`"),
+            ("add o\"'\"brien@kvt.dk x@example.org", "`x@example.org`: a name of other characters than a user's leads to users and such aliases of its domain alone: "
+                                                    "let it lead to an alias that leads there"),
     ]:
         if why is not None:
             p.refused(line, why)
@@ -209,6 +216,10 @@ def needed(p):
     p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
     p.put("aliases", "base: def\nlist: :include:guests\nuser: \\abc\n")
     p.refused("delete base@kvt.dk", f"TOP/etc/kvt.dk/include/guests, line 3 leads to base, {line}")
+    p.h.must_admin("domain", "alias", "kvt.net", "kvt.dk")
+    p.put("aliases", "base: def\nupper: Base@KVT.net\n")
+    p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
+    p.put("aliases", "base: def\nlist: :include:guests\nuser: \\abc\n")
     for command in ("user delete def@kvt.dk --yes", "user rename def@kvt.dk xyz"):
         got = p.admin(command)
         equal(f"{command}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 1 leads to def, {line}")))

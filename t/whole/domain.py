@@ -101,7 +101,9 @@ def setting(h, a, b):
         ("domain set kvt.dk max_users=5 max_quota=x", "max_quota=x: write a size like 500M"),
         ("domain set kvt.dk max_users=5 max_users=6", "max_users is given twice: name it once"),
         ("domain set kvt.dk colour=red", "there is no setting `colour`; possible are: account, alias_of, sub_domains, max_users, "
-                                         "max_quota, commands, own, sender_transport, postfix"),
+                                         "max_quota, commands, own, sender_transport, postfix, after_storing, change_password, deliver_with, domain_quota, extra_aliases, "
+                                         "fallback, filter, forward_outside, language, mailbox_format, match_full_name, message_size, over_quota, over_quota_days, quota, "
+                                         "quota_messages, quota_warning, receive, retrieve, unknown_to, vacation_interval, vacation_to_all"),
         ("domain set kvt.dk max_users", "`max_users` is no setting: write NAME=VALUE"),
         ("domain set kvt.dk alias_of=other.dk", "alias_of stands alone: postfix-virtual domain alias makes an alias"),
         (f"domain set kvt.dk account={other}", f"account={other}: the folder {h.etc}/kvt.dk is {name}'s; chown it, its files, the spool "

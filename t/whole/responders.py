@@ -145,7 +145,7 @@ def sendmails(t):
     """What the program that sends does wrong is in the log, and nowhere else."""
     before = len(t.agent.log.lines)
     for sentence, program, says in (
-            ("fails", t.program("failing", 'echo "fatal: no queue" >&2; exit 75'), "status 75: fatal: no queue"),
+            ("fails", t.program("failing", 'echo "fatal: no queue" >&2; exit 75'), "fatal: no queue"),
             ("is not there", t.agent.path("missing"), "missing"),
             ("dies", t.program("dying", "kill -9 $$"), "signal 9"),
             ("does not read", t.program("deaf", "exit 0"), None),

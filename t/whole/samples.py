@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Every file in samples/ is taken by our programs, does what its comments say, and states true defaults.
 
-samples/main.cf and master.cf are loaded by the tests in t/postfix, those of the POP3 server by pop3_samples.py.
+samples/main.cf and master.cf are loaded by the tests in t/postfix, those of the POP3 server by pop3_samples.py, what machines answer
+with by answers.py.
 """
 import json
 import os
@@ -19,7 +20,7 @@ from tap import check, contains, done, equal  # noqa: E402
 SAMPLES = os.path.join(TOP, "samples")
 POP3 = {"virtual-pop3d.service", "virtual-pop3d.socket", "inetd.conf", "xinetd.d/virtual-pop3d", "fail2ban/filter.d/virtual-pop3d.conf",
         "fail2ban/jail.d/virtual-pop3d.conf"}
-ELSEWHERE = {"main.cf", "master.cf"} | POP3
+ELSEWHERE = {"main.cf", "master.cf", "responder.auto", "user.vacation"} | POP3
 used = set()
 
 

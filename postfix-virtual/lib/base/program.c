@@ -146,6 +146,9 @@ static enum pv_class take(struct talk *t, int i, size_t max, size_t *got_r, stru
 		return PV_OK;
 	if (n > 0)
 		return t->p->output != NULL ? t->p->output(t->p->ctx, i, chunk, (size_t)n, e) : PV_OK;
+	/* Half of what it says must not pass for all. */
+	if (n < 0)
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "read from %s", t->p->argv[0]);
 	*got_r = 0;
 	(void)close(t->fd[i]);
 	t->fd[i] = -1;

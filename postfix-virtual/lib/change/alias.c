@@ -1,25 +1,23 @@
 /* Aliases of a domain: made, changed, deleted. */
 #include "change/change.h"
 
+#include "change/alias_check.h"
 #include "change/alias_read.h"
-#include "change/alias_words.h"
 #include "change/depend.h"
 #include "change/follow.h"
-#include "change/programs.h"
 #include "change/user_view.h"
-#include "maps/pattern_judge.h"
 
 struct view {
 	struct pv_user_view users; /* of the domain; its work is ours */
 	struct pv_address address; /* user len 0: the name could be no user's */
-	const struct pv_alias_key *name;
+	const struct pv_alias_word *name;
 	struct pv_aliases aliases;
 	unsigned file;
 	char text[PV_ALIAS_NAME_MAX + PV_DOMAIN_MAX + 2]; /* NAME@DOMAIN, for sentences */
 };
 
 static enum pv_class begin(struct view *v, struct pv_change *c, const struct pv_domain *d,
-			   const struct pv_alias_key *name, unsigned file, struct pv_error *e)
+			   const struct pv_alias_word *name, unsigned file, struct pv_error *e)
 {
 	v->address = (struct pv_address){ .user = name->user, .domain = *d };
 	v->name = name;
@@ -67,7 +65,7 @@ static enum pv_class refuse_file(const struct view *v, struct pv_error *e)
 }
 
 /* The pattern that is written so. */
-static bool is_pattern(const struct pv_alias_entry *entry, const struct pv_alias_key *name)
+static bool is_pattern(const struct pv_alias_entry *entry, const struct pv_alias_word *name)
 {
 	if (entry->pattern == NULL || strncmp(entry->pattern, name->s, name->len) != 0)
 		return false;
@@ -228,37 +226,6 @@ static enum pv_class refuse_name(const struct view *v, struct pv_error *e)
 	return c;
 }
 
-static enum pv_class refuse_commands(const struct view *v, struct pv_error *e)
-{
-	const struct pv_mark_alias *a = &v->users.work.mark.alias;
-	struct pv_buf memory = PV_BUF_INIT(PV_MARK_TARGETS_MAX + 1);
-	const char *at = a->targets, *stop = at + strlen(at);
-	enum pv_class c = PV_OK, wrong;
-	struct pv_target t;
-
-	while (c == PV_OK && pv_target_next(&at, stop, &memory, &t, &wrong, NULL))
-		if (wrong == PV_OK && t.kind == PV_TARGET_COMMAND)
-			c = pv_program_refuse(&v->users.work, "the command", t.text, t.len, e);
-	pv_buf_free(&memory);
-	return c;
-}
-
-static enum pv_class refuse_pattern(const struct view *v, struct pv_error *e)
-{
-	const struct pv_mark_alias *a = &v->users.work.mark.alias;
-	struct pv_buf entry = PV_BUF_INIT(PV_MARK_TEXT_MAX + PV_MARK_TARGETS_MAX + 8);
-	struct pv_pattern *p = calloc(1, sizeof *p);
-
-	pv_buf_addf(&entry, "%s: %s", a->name, a->targets);
-	enum pv_class c = p != NULL ? pv_pattern_parse(entry.s, p, e)
-				    : pv_fail(e, PV_TEMPORARY, "4.3.0", "no memory for a pattern");
-	if (c == PV_OK)
-		c = pv_pattern_judge(p, e);
-	free(p);
-	pv_buf_free(&entry);
-	return c;
-}
-
 /* What the administrator should know of an alias that is right. */
 static enum pv_class advise(struct view *v, struct pv_error *e)
 {
@@ -292,7 +259,7 @@ static enum pv_class judge(struct view *v, bool *same_r, struct pv_error *e)
 
 	enum pv_class c = refuse_name(v, e);
 	if (c == PV_OK)
-		c = v->name->is_pattern ? refuse_pattern(v, e) : refuse_commands(v, e);
+		c = pv_alias_refuse(w, v->name, e);
 	/* A pattern is no address: what its file becomes is asked about a name that nobody has. */
 	if (c == PV_OK)
 		c = pv_follow(w, v->name->is_pattern ? PV_NOBODY : v->name->s, &r, e);
@@ -334,7 +301,7 @@ static enum pv_class set(struct view *v, const struct pv_alias_set *o, struct pv
 	return carry_out(v, o->must_be_new ? PV_MARK_ALIAS_ADD : PV_MARK_ALIAS_SET, e);
 }
 
-enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
+enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
 			   const struct pv_alias_set *o, struct pv_error *e)
 {
 	struct view v;
@@ -385,8 +352,8 @@ static enum pv_class refuse_needed(struct view *v, struct pv_error *e)
 	return gone ? pv_depend_refuse(w, v->name->s, false, e) : PV_OK;
 }
 
-enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
-			      unsigned file, struct pv_error *e)
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
+			      const struct pv_alias_word *name, unsigned file, struct pv_error *e)
 {
 	struct view v;
 

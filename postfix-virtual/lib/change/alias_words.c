@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <unistr.h>
 
 enum { TARGET_MAX = 4096 };
 
@@ -26,33 +27,6 @@ static void quote(const char *s, size_t len, struct pv_buf *out)
 	pv_buf_addc(out, '"');
 }
 
-/* How many bytes behind the first one of a character of UTF-8 (RFC 3629); -1: none begins so. */
-static int utf8_more(unsigned char c)
-{
-	return c < 0x80		       ? 0
-	       : c >= 0xc2 && c < 0xe0 ? 1
-	       : c >= 0xe0 && c < 0xf0 ? 2
-	       : c >= 0xf0 && c < 0xf5 ? 3
-				       : -1;
-}
-
-static bool is_utf8(const char *text)
-{
-	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-
-	for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
-		int more = utf8_more(*s), got = 0;
-		if (more < 0)
-			return false;
-		uint32_t code = more == 0 ? *s : *s & (0x3fu >> more);
-		for (s++; got < more && (*s & 0xc0) == 0x80; s++, got++)
-			code = code << 6 | (*s & 0x3fu);
-		if (got < more || code < least[more] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff)
-			return false;
-	}
-	return true;
-}
-
 /* "o'brien" → o'brien. Returns what stands behind the quotes, or NULL. */
 static const char *unquote(const char *s, char *out, size_t size)
 {
@@ -70,7 +44,7 @@ static const char *unquote(const char *s, char *out, size_t size)
 }
 
 /* Divide text; *domain_r stands behind the `@`. */
-static enum pv_class divide(const char *text, struct pv_alias_key *n, const char **domain_r,
+static enum pv_class divide(const char *text, struct pv_alias_word *n, const char **domain_r,
 			    struct pv_error *e)
 {
 	const char *at = *text == '"' ? unquote(text, n->s, sizeof n->s) : strrchr(text, '@');
@@ -86,7 +60,7 @@ static enum pv_class divide(const char *text, struct pv_alias_key *n, const char
 	return PV_OK;
 }
 
-static enum pv_class check_name(const struct pv_alias_key *n, struct pv_error *e)
+static enum pv_class check_name(const struct pv_alias_word *n, struct pv_error *e)
 {
 	if (n->len == 0)
 		return pv_fail(e, PV_PERMANENT, "5.1.3",
@@ -100,7 +74,7 @@ static enum pv_class check_name(const struct pv_alias_key *n, struct pv_error *e
 	if (n->s[0] == ' ' || n->s[n->len - 1] == ' ')
 		return pv_fail(e, PV_PERMANENT, "5.1.3", "`%.100s` begins or ends with a blank: take it away",
 			       n->s);
-	if (!is_utf8(n->s))
+	if (u8_check((const uint8_t *)n->s, n->len) != NULL)
 		return pv_fail(e, PV_PERMANENT, "5.1.3",
 			       "`%.100s` is no UTF-8: write letters beyond ASCII in UTF-8", n->s);
 	if (!n->is_pattern && strchr(n->s, '@') != NULL)
@@ -109,12 +83,12 @@ static enum pv_class check_name(const struct pv_alias_key *n, struct pv_error *e
 	return PV_OK;
 }
 
-enum pv_class pv_alias_key_parse(const char *text, struct pv_alias_key *n, struct pv_domain *d,
-				 struct pv_error *e)
+enum pv_class pv_alias_word_parse(const char *text, struct pv_alias_word *n, struct pv_domain *d,
+				  struct pv_error *e)
 {
 	const char *domain = "";
 
-	*n = (struct pv_alias_key){ .len = 0 };
+	*n = (struct pv_alias_word){ .len = 0 };
 	enum pv_class c = divide(text, n, &domain, e);
 	n->is_pattern = n->s[0] == '/';
 	if (c == PV_OK)
@@ -154,6 +128,16 @@ static enum pv_class put_address(const char *s, size_t len, struct pv_buf *out, 
 	return PV_OK;
 }
 
+/* May it stand there without quotes? */
+static bool is_bare(const char *s, size_t len)
+{
+	if (strncmp(s, ":include:", 9) == 0)
+		return is_plain(s + 9, len - 9);
+	if (*s == '/')
+		return len > 1 && is_plain(s + 1, 1) && strpbrk(s, " \t,\"\\#") == NULL;
+	return is_plain(s, len) || (*s == '\\' && is_plain(s + 1, len - 1));
+}
+
 /* One target, without blanks around it. */
 static enum pv_class put_target(const char *s, size_t len, struct pv_buf *out, struct pv_error *e)
 {
@@ -163,10 +147,7 @@ static enum pv_class put_target(const char *s, size_t len, struct pv_buf *out, s
 		pv_buf_adds(out, ", ");
 	if (!is_path && memchr(s, '@', len) != NULL)
 		return put_address(s, len, out, e);
-	if (is_plain(s, len) || (*s == '\\' && is_plain(s + 1, len - 1)) ||
-	    (*s == '/' && is_plain(s + 1, 1) && strpbrk(s, " \t,\"\\#") == NULL))
-		pv_buf_add(out, s, len);
-	else if (strncmp(s, ":include:", 9) == 0 && is_plain(s + 9, len - 9))
+	if (is_bare(s, len))
 		pv_buf_add(out, s, len);
 	else
 		quote(s, len, out);

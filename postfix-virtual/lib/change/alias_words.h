@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 /* The name of an alias that was checked. */
-struct pv_alias_key {
+struct pv_alias_word {
 	char s[PV_ALIAS_NAME_MAX + 1]; /* without quotes, ASCII in lower case */
 	size_t len;
 	bool is_pattern; /* /^sales-([a-z]+)$/ */
@@ -24,8 +24,8 @@ struct pv_alias_key {
  * Take NAME@DOMAIN apart; NAME may be in quotes, the last `@` divides. PV_PERMANENT with the mend: no domain,
  * an empty or too long name, an `@` or control character in it, no UTF-8.
  */
-enum pv_class pv_alias_key_parse(const char *text, struct pv_alias_key *n, struct pv_domain *d,
-				 struct pv_error *e);
+enum pv_class pv_alias_word_parse(const char *text, struct pv_alias_word *n, struct pv_domain *d,
+				  struct pv_error *e);
 
 /*
  * Append the targets words[0..count) to out as they stand behind the colon: `abc, "|/bin/x -y"`. A word may

@@ -14,6 +14,7 @@
 #include "address/address.h"
 #include "base/buffer.h"
 #include "store/folder.h"
+#include "store/mail_conf.h"
 #include "store/password.h"
 #include "store/registry.h"
 #include "store/store.h"
@@ -136,6 +137,28 @@ enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, st
 enum pv_class pv_user_set(struct pv_change *c, const struct pv_address *a, char *const words[], size_t count,
 			  struct pv_error *e);
 
+/* Responders: machines that answer whoever writes to an address, which need be no user's. text[0..len): a
+ * whole message, see store/answer_text.h. */
+enum pv_class pv_responder_set(struct pv_change *c, const struct pv_address *a, const char *text, size_t len,
+			       struct pv_error *e);
+enum pv_class pv_responder_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e);
+
+/* Vacations of users. */
+
+enum pv_vacation_turn { PV_VACATION_KEEP, PV_VACATION_ON, PV_VACATION_OFF };
+
+struct pv_vacation {
+	enum pv_vacation_turn turn;
+	const char *text; /* a whole message, with a Subject; NULL: as it is */
+	size_t text_len;
+	/* The first and last day, as 2026-12-24, and after how many days the same sender is answered again;
+	 * "": none, and the domain's number; NULL: as it is. */
+	const char *from, *until, *days;
+};
+
+enum pv_class pv_vacation_set(struct pv_change *c, const struct pv_address *a, const struct pv_vacation *o,
+			      struct pv_error *e);
+
 /* Aliases. */
 
 struct pv_alias_set {
@@ -147,11 +170,24 @@ struct pv_alias_set {
 	unsigned file;	      /* 0: the domain's own; 1, 2: of extra_aliases */
 };
 
-struct pv_alias_key;
+struct pv_alias_word;
 
-enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
+enum pv_class pv_alias_set(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_word *name,
 			   const struct pv_alias_set *o, struct pv_error *e);
-enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d, const struct pv_alias_key *name,
-			      unsigned file, struct pv_error *e);
+enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
+			      const struct pv_alias_word *name, unsigned file, struct pv_error *e);
+
+/* Mailboxes. */
+
+/* Make the user's mailbox a Maildir or an mbox, and note that in his settings; the old one goes to the trash.
+ * c->already: it is one, and they say so. PV_TEMPORARY also while a POP3 session of his is open. */
+enum pv_class pv_mailbox_format_set(struct pv_change *c, const struct pv_address *a,
+				    enum pv_mailbox_format format, struct pv_error *e);
+
+/* Mend what is wrong with the user's mailbox (mailbox/maildrop_verify.h), NUL bytes too where remove_nuls;
+ * the mailbox of before goes to the trash. c->already: there is nothing to mend. PV_TEMPORARY also while a
+ * POP3 session of his is open. */
+enum pv_class pv_mailbox_mend(struct pv_change *c, const struct pv_address *a, bool remove_nuls,
+			      struct pv_error *e);
 
 #endif

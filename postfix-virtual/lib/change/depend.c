@@ -27,13 +27,23 @@ struct search {
 	char paths[FILES][PATH_MAX * 2];
 };
 
-/* Is it name@ of this domain? */
+/* Is it name@ of this domain, by whatever name it goes? */
 static bool is_address(const struct search *s, const struct pv_target *t)
 {
 	size_t n = strlen(s->name);
+	struct pv_domain d;
+	struct pv_folder f;
 
-	return t->len == n + 1 + s->w->domain.len && t->text[n] == '@' &&
-	       strncasecmp(t->text, s->name, n) == 0 && strcasecmp(t->text + n + 1, s->w->domain.s) == 0;
+	if (t->len < n + 2 || t->text[n] != '@' || strncasecmp(t->text, s->name, n) != 0 ||
+	    pv_domain_parse(t->text + n + 1, t->len - n - 1, &d, NULL) != PV_OK)
+		return false;
+	if (pv_domain_equal(&d, &s->w->domain))
+		return true;
+	if (pv_folder_behind(&s->in.store, &d, &f, NULL) != PV_OK || f.fd < 0)
+		return false;
+	bool own = pv_domain_equal(&f.domain, &s->w->domain);
+	pv_folder_close(&f);
+	return own;
 }
 
 static bool leads_there(const struct search *s, const struct pv_target *t)

@@ -1,11 +1,12 @@
 #include "change/mark.h"
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/table.h"
 
 #include <unistd.h>
 
-enum { FILE_MAX = 64 * 1024 };
+enum { FILE_MAX = 192 * 1024 };
 
 static const char *const words[PV_MARK_KINDS] = {
 	[PV_MARK_DOMAIN_ADD] = "domain add",
@@ -29,6 +30,12 @@ static const char *const words[PV_MARK_KINDS] = {
 	[PV_MARK_ALIAS_SET] = "alias set",
 	[PV_MARK_ALIAS_DELETE] = "alias delete",
 	[PV_MARK_MAILBOX_CONVERT] = "mailbox convert",
+	[PV_MARK_MAILBOX_REPAIR] = "mailbox repair",
+	[PV_MARK_RESPONDER_SET] = "responder set",
+	[PV_MARK_RESPONDER_DELETE] = "responder delete",
+	[PV_MARK_VACATION_ON] = "vacation on",
+	[PV_MARK_VACATION_OFF] = "vacation off",
+	[PV_MARK_VACATION_SET] = "vacation set",
 };
 
 const char *pv_mark_words(enum pv_mark_kind kind)
@@ -67,6 +74,16 @@ static void put_alias(struct pv_buf *b, const struct pv_mark_alias *a)
 	put(b, "expires", a->expires);
 }
 
+/* It may hold anything. */
+static void put_body(struct pv_buf *b, const struct pv_mark *m)
+{
+	if (m->text == NULL)
+		return;
+	pv_buf_adds(b, "text = ");
+	pv_base64_add(b, m->text, m->text_len);
+	pv_buf_addc(b, '\n');
+}
+
 enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error *e)
 {
 	struct pv_buf b = PV_BUF_INIT(FILE_MAX);
@@ -82,6 +99,7 @@ enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error 
 	put(&b, "words", m->words);
 	put_settings(&b, m->settings);
 	put_alias(&b, &m->alias);
+	put_body(&b, m);
 	put(&b, "no_key", m->no_key ? "yes" : "");
 	put(&b, "event", m->event);
 	put(&b, "history", m->history);
@@ -115,6 +133,19 @@ static bool take_text(const char *value, char *to, size_t size)
 static bool take_event(const char *value, char *to, size_t size)
 {
 	return strspn(value, "0123456789-") == strlen(value) && take_text(value, to, size);
+}
+
+static bool take_body(struct pv_mark *m, const char *value)
+{
+	struct pv_buf b = PV_BUF_INIT(FILE_MAX);
+
+	bool good = m->text == NULL && pv_base64_decode(value, strlen(value), &b) && !b.failed;
+	if (good && (m->text = malloc(b.len + 1)) != NULL) {
+		memcpy(m->text, b.s, b.len + 1);
+		m->text_len = b.len;
+	}
+	pv_buf_free(&b);
+	return good && m->text != NULL;
 }
 
 static bool take_number(const char *value, unsigned long *to)
@@ -195,6 +226,8 @@ static bool take(struct pv_mark *m, const char *name, const char *value)
 		return pv_user_parse(value, strlen(value), &m->user, NULL) == PV_OK;
 	if (strcmp(name, "to") == 0)
 		return pv_user_parse(value, strlen(value), &m->to, NULL) == PV_OK;
+	if (strcmp(name, "text") == 0)
+		return take_body(m, value);
 	if (!take_number(value, &number))
 		return false;
 	if (strcmp(name, "uid") == 0)
@@ -241,6 +274,12 @@ enum pv_class pv_mark_read(int dirfd, const struct pv_domain *d, struct pv_mark 
 		c = parse(&text, file, m, e);
 	pv_buf_free_zero(&text);
 	return c;
+}
+
+void pv_mark_free(struct pv_mark *m)
+{
+	free(m->text);
+	explicit_bzero(m, sizeof *m);
 }
 
 enum pv_class pv_mark_clear(int dirfd, const struct pv_domain *d, struct pv_error *e)

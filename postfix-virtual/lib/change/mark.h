@@ -36,6 +36,12 @@ enum pv_mark_kind {
 	PV_MARK_ALIAS_SET,
 	PV_MARK_ALIAS_DELETE,
 	PV_MARK_MAILBOX_CONVERT,
+	PV_MARK_MAILBOX_REPAIR,
+	PV_MARK_RESPONDER_SET,
+	PV_MARK_RESPONDER_DELETE,
+	PV_MARK_VACATION_ON,
+	PV_MARK_VACATION_OFF,
+	PV_MARK_VACATION_SET,
 	PV_MARK_KINDS
 };
 
@@ -73,6 +79,8 @@ struct pv_mark {
 	char words[PV_MARK_WORDS_MAX + 1]; /* `name=value ...` of `domains`; or a host address's targets */
 	char settings[PV_MARK_SETTINGS_MAX + 1]; /* `NAME=VALUE` of domain.conf or users/USER, a line each */
 	struct pv_mark_alias alias;
+	char *text; /* what a responder or a vacation answers with; NULL: none, or as it is */
+	size_t text_len;
 	bool no_key;			       /* the user or alias is to have no key afterwards */
 	char event[PV_MARK_EVENT_MAX + 1];     /* its number, for hooks */
 	char history[PV_MARK_HISTORY_MAX + 1]; /* its line there */
@@ -86,9 +94,12 @@ bool pv_mark_is_roots(enum pv_mark_kind kind);
 
 /* dirfd: state_directory/pending. */
 enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error *e);
-/* PV_TEMPORARY: it cannot be read or is damaged; *found_r is false where there is none. */
+/* PV_TEMPORARY: it cannot be read or is damaged; *found_r is false where there is none. Free *m in any case.
+ */
 enum pv_class pv_mark_read(int dirfd, const struct pv_domain *d, struct pv_mark *m, bool *found_r,
 			   struct pv_error *e);
+/* Overwrite all of it, and free its text. */
+void pv_mark_free(struct pv_mark *m);
 enum pv_class pv_mark_clear(int dirfd, const struct pv_domain *d, struct pv_error *e);
 
 #endif

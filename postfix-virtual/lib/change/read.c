@@ -3,6 +3,7 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "change/inside.h"
+#include "mailbox/usage.h"
 #include "route/place.h"
 #include "store/passwd_write.h"
 
@@ -299,7 +300,27 @@ struct look {
 	const struct pv_account *account;
 	const struct pv_domain *domain;
 	const struct pv_user_info *user;
+	bool with_messages;
 };
+
+static enum pv_class look_at(const struct pv_location *l, bool with_messages, struct pv_mailbox_info *m,
+			     struct pv_error *e)
+{
+	struct pv_usage usage;
+	struct stat st;
+
+	(void)snprintf(m->path, sizeof m->path, "%s", l->path);
+	if (l->dirfd < 0 || fstatat(l->dirfd, l->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return PV_OK;
+	m->exists = true;
+	m->is_maildir = S_ISDIR(st.st_mode);
+	enum pv_class c = pv_usage_of(l, with_messages, &usage, e);
+	if (c == PV_OK) {
+		m->bytes = usage.bytes;
+		m->messages = usage.messages;
+	}
+	return c;
+}
 
 static enum pv_class send_mailbox(void *ctx, int out_fd, struct pv_error *e)
 {
@@ -308,7 +329,6 @@ static enum pv_class send_mailbox(void *ctx, int out_fd, struct pv_error *e)
 	struct pv_passwd_entry p;
 	struct pv_location l;
 	struct pv_inside in;
-	struct stat st;
 	bool found;
 
 	enum pv_class c = pv_inside_open(look->store->dir, look->domain, look->account, &in, e);
@@ -317,26 +337,26 @@ static enum pv_class send_mailbox(void *ctx, int out_fd, struct pv_error *e)
 	if (c == PV_OK && !found)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.0", "user %s is gone", look->user->user.s);
 	if (c == PV_OK)
-		c = pv_place_find(&in.store, &in.folder, &p, look->account->home, &l, e);
+		c = pv_place_look(&in.store, &in.folder, &p, look->account->home, &l, e);
 	pv_inside_close(&in);
 	if (c != PV_OK)
 		return c;
-	(void)snprintf(m.path, sizeof m.path, "%s", l.path);
-	if (fstatat(l.dirfd, l.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		m.exists = true;
-		m.bytes = (unsigned long long)st.st_size;
-	}
+	c = look_at(&l, look->with_messages, &m, e);
 	pv_location_free(&l);
-	if (pv_write_all(out_fd, &m, sizeof m) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
-	return PV_OK;
+	if (c == PV_OK && pv_write_all(out_fd, &m, sizeof m) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
+	return c;
 }
 
 enum pv_class pv_mailbox_look(const struct pv_store *s, const struct pv_folder *f,
 			      const struct pv_account *account, const struct pv_user_info *u,
-			      struct pv_mailbox_info *m, struct pv_error *e)
+			      bool with_messages, struct pv_mailbox_info *m, struct pv_error *e)
 {
-	struct look look = { .store = s, .account = account, .domain = &f->domain, .user = u };
+	struct look look = { .store = s,
+			     .account = account,
+			     .domain = &f->domain,
+			     .user = u,
+			     .with_messages = with_messages };
 	struct pv_buf in = PV_BUF_INIT(sizeof *m);
 
 	enum pv_class c = pv_child_run(account->uid, account->gid, &read_limits, send_mailbox, &look, &in, e);

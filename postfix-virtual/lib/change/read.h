@@ -35,13 +35,14 @@ enum pv_class pv_apop_has(const struct pv_folder *f, const struct pv_account *ac
 
 struct pv_mailbox_info {
 	char path[4096];
-	bool exists;
-	unsigned long long bytes;
+	bool exists, is_maildir;
+	unsigned long long bytes, messages;
 };
 
-/* Where the mailbox of a user is, and how large. */
+/* Where the mailbox of a user is, and how large; with_messages: also how many are in it, which costs a pass
+ * over an mbox. */
 enum pv_class pv_mailbox_look(const struct pv_store *s, const struct pv_folder *f,
 			      const struct pv_account *account, const struct pv_user_info *u,
-			      struct pv_mailbox_info *m, struct pv_error *e);
+			      bool with_messages, struct pv_mailbox_info *m, struct pv_error *e);
 
 #endif

@@ -1,5 +1,6 @@
 #include "change/work.h"
 
+#include "auth/session.h"
 #include "base/file.h"
 #include "change/hooks.h"
 #include "change/next_text.h"
@@ -27,6 +28,7 @@ static const struct recipe {
 	bool logins_last;      /* likewise, but no key depends on it */
 	bool account_may_lack; /* go on without as_account where the account is gone */
 	bool slow;	       /* as_account is work for the processor */
+	bool alone;	       /* no POP3 session of the user's may be open meanwhile */
 } recipes[] = {
 	[PV_MARK_USER_ADD] = { .as_account = pv_step_user_add, .keys_last = true },
 	[PV_MARK_USER_PASSWORD] = { .as_account = pv_step_user_password, .logins_last = true },
@@ -60,6 +62,16 @@ static const struct recipe {
 	[PV_MARK_ALIAS_ADD] = { .as_account = pv_step_text, .keys_last = true },
 	[PV_MARK_ALIAS_SET] = { .as_account = pv_step_text, .keys_last = true },
 	[PV_MARK_ALIAS_DELETE] = { .as_account = pv_step_text, .keys_last = true },
+	[PV_MARK_MAILBOX_CONVERT] = { .as_account = pv_step_mailbox_convert,
+				      .logins_last = true,
+				      .slow = true,
+				      .alone = true },
+	[PV_MARK_MAILBOX_REPAIR] = { .as_account = pv_step_mailbox_repair, .slow = true, .alone = true },
+	[PV_MARK_RESPONDER_SET] = { .as_account = pv_step_responder, .keys_last = true },
+	[PV_MARK_RESPONDER_DELETE] = { .as_account = pv_step_responder, .keys_last = true },
+	[PV_MARK_VACATION_ON] = { .as_account = pv_step_vacation },
+	[PV_MARK_VACATION_OFF] = { .as_account = pv_step_vacation },
+	[PV_MARK_VACATION_SET] = { .as_account = pv_step_vacation },
 };
 
 void pv_change_start(struct pv_change *c, const struct pv_store *s, const char *who, const char *where)
@@ -163,7 +175,7 @@ void pv_work_end(struct pv_work *w)
 	/* Not before the lock is released: a hook may well change this domain. */
 	if (w->has_event)
 		pv_hooks_run(w->c);
-	explicit_bzero(&w->mark, sizeof w->mark);
+	pv_mark_free(&w->mark);
 }
 
 enum pv_class pv_work_need_domain(const struct pv_work *w, struct pv_error *e)
@@ -235,6 +247,25 @@ static enum pv_class do_step(struct pv_work *w, step *work, bool in_child, struc
 	return c;
 }
 
+/* With the user's session in our hands: nobody reads his mailbox then. */
+static enum pv_class step_alone(struct pv_work *w, step *work, struct pv_error *e)
+{
+	const struct pv_address a = { .user = w->mark.user, .domain = w->mark.domain };
+	bool is_free = true;
+	int fd = -1;
+
+	enum pv_class c = w->c->dry ? PV_OK : pv_session_take(w->c->store, &a, &fd, &is_free, e);
+	if (c == PV_OK && !is_free)
+		c = pv_fail(e, PV_TEMPORARY, "4.2.0",
+			    "a POP3 session of %s@%s is open: try again when it has ended", a.user.s,
+			    a.domain.s);
+	if (c == PV_OK)
+		c = do_step(w, work, true, e);
+	if (fd >= 0)
+		(void)close(fd);
+	return c;
+}
+
 static enum pv_class step_as_account(struct pv_work *w, const struct recipe *r, struct pv_error *e)
 {
 	char file[PV_NEXT_FILE_MAX];
@@ -243,7 +274,7 @@ static enum pv_class step_as_account(struct pv_work *w, const struct recipe *r, 
 	if (r->as_account == pv_step_text && !pv_next_file(&w->mark, file))
 		return PV_OK;
 	if (w->has_account)
-		return do_step(w, r->as_account, true, e);
+		return r->alone ? step_alone(w, r->as_account, e) : do_step(w, r->as_account, true, e);
 	if (!r->account_may_lack)
 		return pv_work_need_domain(w, e);
 	pv_buf_addf(&w->c->notes, "the account of %s is gone; .forward files in its home were not removed\n",
@@ -362,7 +393,7 @@ enum pv_class pv_work_finish_marked(struct pv_work *w, struct pv_error *e)
 		else
 			(void)pv_error_prefix(e, "finish `%s`, which was interrupted", w->mark.history);
 	}
-	explicit_bzero(&w->mark, sizeof w->mark);
+	pv_mark_free(&w->mark);
 	w->mark.domain = w->domain;
 	return c;
 }

@@ -107,9 +107,21 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e);
  * is renamed or deleted go along. */
 enum pv_class pv_step_text(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_conf_move(struct pv_step *s, int folder, struct pv_error *e);
+/* Of one who is renamed or deleted, as the account (mailbox_steps.c): his mailbox goes along, or to the
+ * trash. */
+enum pv_class pv_step_mailbox_move(struct pv_step *s, struct pv_error *e);
+/* Make the mailbox one of the format in the mark's words, and note that in his settings. */
+enum pv_class pv_step_mailbox_convert(struct pv_step *s, struct pv_error *e);
+/* Mend it; NUL bytes too, where the mark's words say so. */
+enum pv_class pv_step_mailbox_repair(struct pv_step *s, struct pv_error *e);
 /* The secrets for APOP, as the account (apop.c): the one of the mark's user is set, or goes where he goes. */
 enum pv_class pv_step_user_apop(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_apop_move(struct pv_step *s, int folder, struct pv_error *e);
+/* The files of responders and vacations, as the account (answer_steps.c): by the mark; of one who is renamed
+ * or deleted. */
+enum pv_class pv_step_responder(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_vacation(struct pv_step *s, struct pv_error *e);
+enum pv_class pv_step_vacation_move(struct pv_step *s, struct pv_error *e);
 /* Of one who is renamed or deleted, as the account (imap_folders.c). */
 enum pv_class pv_step_imap_folders(struct pv_step *s, struct pv_error *e);
 /* The passwords of a whole domain, as the account (hash_all.c). */

@@ -113,7 +113,8 @@ enum pv_class pv_work_update_maps(struct pv_work *w, bool first, struct pv_error
 	size_t count = pv_work_is_hosts(w) ? 0 : 1;
 
 	/* It is meant, and stands in the history, how many addresses so ever a domain refuses from now on. */
-	o.force = *m->settings != '\0' || m->kind == PV_MARK_ALIAS_DELETE;
+	o.force = *m->settings != '\0' || m->kind == PV_MARK_ALIAS_DELETE ||
+		  m->kind == PV_MARK_RESPONDER_DELETE;
 	if (m->user.len > 0)
 		o.only_user_count = m->to.len > 0 ? 2 : 1;
 	if (first && m->user.len > 0) {

@@ -139,3 +139,28 @@ bool pv_from_line_parse(const char *line, size_t len, time_t *when_r)
 	}
 	return false;
 }
+
+size_t pv_from_line_sender(const char *header, size_t len, const char **sender_r)
+{
+	static const char name[] = "Return-Path:";
+	const char *stop = header + len, *line = header;
+
+	while ((size_t)(stop - line) > sizeof name && strncasecmp(line, name, sizeof name - 1) != 0) {
+		if (*line == '\n' || *line == '\r')
+			return 0;
+		const char *newline = memchr(line, '\n', (size_t)(stop - line));
+		if (newline == NULL)
+			return 0;
+		line = newline + 1;
+	}
+	if ((size_t)(stop - line) <= sizeof name)
+		return 0;
+	const char *newline = memchr(line, '\n', (size_t)(stop - line));
+	const char *end = newline != NULL ? newline : stop;
+	const char *open = memchr(line, '<', (size_t)(end - line));
+	const char *shut = open != NULL ? memchr(open, '>', (size_t)(end - open)) : NULL;
+	if (shut == NULL)
+		return 0;
+	*sender_r = open + 1;
+	return (size_t)(shut - open - 1);
+}

@@ -20,4 +20,8 @@ void pv_from_line_add(struct pv_buf *out, const char *sender, size_t len, time_t
  */
 bool pv_from_line_parse(const char *line, size_t len, time_t *when_r);
 
+/* The sender for the line of a message that has none: what the first Return-Path of its header says. Returns
+ * its length, 0 where there is none or it is empty; *sender_r points into header. */
+size_t pv_from_line_sender(const char *header, size_t len, const char **sender_r);
+
 #endif

@@ -1,11 +1,11 @@
 #include "mailbox/maildrop_convert.h"
 
-#include "base/file.h"
 #include "mailbox/done.h"
 #include "mailbox/dotlock.h"
 #include "mailbox/journal.h"
 #include "mailbox/maildir_parts.h"
 #include "mailbox/maildrop_convert_parts.h"
+#include "mailbox/maildrop_exchange.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,46 +78,10 @@ static enum pv_class clean(const struct conversion *c, struct pv_error *e)
 	return PV_OK;
 }
 
-/* --- changing places --- */
-
-static enum pv_class fail_exchange(const struct conversion *c, struct pv_error *e)
-{
-	if (errno != EINVAL && errno != ENOSYS)
-		return fail_io(c, "put the converted mailbox in the place of", e);
-	return pv_fail(
-		e, PV_PERMANENT, "4.3.5",
-		"the file system of %s cannot let two names change places: convert a copy of it elsewhere",
-		c->where->path);
-}
-
-static int exchange(const struct conversion *c, const char *name)
-{
-	return renameat2(c->where->dirfd, name, c->where->dirfd, c->where->name, RENAME_EXCHANGE);
-}
-
-/*
- * Put what was built as `name` in the mailbox's place. was: the mailbox that was converted; fd: it, or -1.
- * What came out must be that, and of that size: who asks for no lock may have been there.
- */
 static enum pv_class change_places(const struct conversion *c, const char *name, const struct stat *was,
 				   struct pv_error *e)
 {
-	struct stat st;
-
-	if (exchange(c, name) != 0)
-		return fail_exchange(c, e);
-	bool same = fstatat(c->where->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_ino == was->st_ino && st.st_dev == was->st_dev &&
-		    (S_ISDIR(st.st_mode) || st.st_size == was->st_size);
-	if (!same) {
-		(void)exchange(c, name);
-		return pv_fail(
-			e, PV_TEMPORARY, "4.2.0",
-			"mailbox %s was changed by another program in spite of our locks: it is as it was",
-			c->where->path);
-	}
-	(void)snprintf(c->r->old, sizeof c->r->old, "%s", name);
-	return pv_dir_sync(c->where->dirfd) == 0 ? PV_OK : fail_io(c, "sync the folder of", e);
+	return pv_exchange(c->where, name, was, c->r->old, e);
 }
 
 /* --- mbox to Maildir --- */

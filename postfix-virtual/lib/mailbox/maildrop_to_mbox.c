@@ -39,30 +39,6 @@ static enum pv_class fail_changed(const struct building *b, struct pv_error *e)
 		b->box->where->path);
 }
 
-/* The sender that the first Return-Path of a header tells. */
-static size_t find_sender(const char *header, size_t len, const char **sender_r)
-{
-	static const char name[] = "Return-Path:";
-	const char *stop = header + len, *line = header;
-
-	while ((size_t)(stop - line) > sizeof name && strncasecmp(line, name, sizeof name - 1) != 0) {
-		const char *newline = memchr(line, '\n', (size_t)(stop - line));
-		if (newline == NULL)
-			return 0;
-		line = newline + 1;
-	}
-	if ((size_t)(stop - line) <= sizeof name)
-		return 0;
-	const char *newline = memchr(line, '\n', (size_t)(stop - line));
-	const char *end = newline != NULL ? newline : stop;
-	const char *open = memchr(line, '<', (size_t)(end - line));
-	const char *shut = open != NULL ? memchr(open, '>', (size_t)(end - open)) : NULL;
-	if (shut == NULL)
-		return 0;
-	*sender_r = open + 1;
-	return (size_t)(shut - open - 1);
-}
-
 /* How long is the header that begins there, its empty line aside? All, where that does not come. */
 static size_t header_length(const char *s, size_t len)
 {
@@ -95,7 +71,8 @@ static enum pv_class copy_top(struct building *b, struct copying *m, size_t *tak
 	ssize_t n = pv_read_all_at(m->fd, b->memory, PV_SCAN_BLOCK, 0);
 	if (n < 0)
 		return fail_io(b, "read a message for", e);
-	size_t header = header_length(b->memory, (size_t)n), len = find_sender(b->memory, header, &sender);
+	size_t header = header_length(b->memory, (size_t)n),
+	       len = pv_from_line_sender(b->memory, header, &sender);
 	pv_from_line_add(&top, sender, len, m->st.st_mtim.tv_sec);
 	enum pv_class c = pv_buf_check(&top, "a From_ line", e);
 	if (c == PV_OK)

@@ -6,7 +6,8 @@
 
 #include "address/address.h"
 
-#define PV_LOCAL_MAX 64 /* bytes of a local part (RFC 5321, section 4.5.3.1.1) */
+#define PV_LOCAL_MAX 64	       /* bytes of a local part (RFC 5321, section 4.5.3.1.1) */
+#define PV_RICH_TARGETS_MAX 50 /* of an alias of the third kind */
 
 enum pv_alias_kind {
 	PV_ALIAS_PLAIN,	 /* what a user's name could be: it travels as one does */

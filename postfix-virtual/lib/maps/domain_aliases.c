@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-enum { RICH_TARGETS_MAX = 50 };
-
 /* An entry of a file. */
 struct name {
 	const char *s; /* in lower case as far as it is ASCII; NUL-terminated */
@@ -273,7 +271,7 @@ static bool own_name(const struct aliases *a, const struct pv_target *t, struct 
 
 /* The targets of a rich alias, on their way to one value. */
 struct rich {
-	const char *values[RICH_TARGETS_MAX];
+	const char *values[PV_RICH_TARGETS_MAX];
 	size_t count;
 	const struct pv_shut *shut; /* the first that takes no mail */
 };
@@ -305,11 +303,11 @@ static enum pv_class take_target(const struct aliases *a, const struct pv_target
 		r->shut = shut;
 	if (value == NULL || has_value(r, value))
 		return PV_OK;
-	if (r->count == RICH_TARGETS_MAX)
+	if (r->count == PV_RICH_TARGETS_MAX)
 		return pv_fail(
 			why, PV_PERMANENT, NULL,
 			"such a name has at most %d targets: let it lead to a plain alias that has more",
-			RICH_TARGETS_MAX);
+			PV_RICH_TARGETS_MAX);
 	r->values[r->count++] = value;
 	return PV_OK;
 }
@@ -332,7 +330,7 @@ static enum pv_class read_targets(const struct aliases *a, const struct name *n,
 static enum pv_class add_values(struct aliases *a, const struct name *n, const struct rich *r,
 				struct pv_error *e)
 {
-	const char *parts[2 * RICH_TARGETS_MAX];
+	const char *parts[2 * PV_RICH_TARGETS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < r->count; i++) {

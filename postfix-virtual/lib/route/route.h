@@ -45,12 +45,13 @@ struct pv_action {
 	const char *name;    /* likewise: his full name */
 	const struct pv_user_conf *conf;
 	/* An address (FORWARD; as in an SMTP command, or a local name of the host's), a path (FILE), NAME of
-	 * NAME.auto (RESPOND), the path of his text, whose index is the same with `.db` behind it (VACATION).
+	 * NAME.auto (RESPOND), the path of his text, which may be missing, and whose index is the same with
+	 * `.db` behind it (VACATION).
 	 */
 	const char *text;
 	const char *const *argv; /* NULL at the end; tokens are replaced */
-	const char
-		*owner; /* the envelope sender of this copy: owner-NAME of a list; NULL: the message's own */
+	/* The envelope sender of this copy: owner-NAME of a list; NULL: the message's own. */
+	const char *owner;
 	const char *file; /* what said so, and where */
 	unsigned line;
 };

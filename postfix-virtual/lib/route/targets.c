@@ -114,12 +114,25 @@ enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char 
 
 /* --- targets --- */
 
+/* A responder that is nobody's is a target as good as another. */
+static enum pv_class find_responder(struct pv_walk *w, struct pv_step *at, const char *name, size_t len,
+				    bool *found_r, struct pv_error *e)
+{
+	size_t front = pv_walk_tag_at(w, name, len);
+
+	enum pv_class c = pv_walk_respond(w, at, name, len, true, found_r, e);
+	return c == PV_OK && !*found_r && front < len ? pv_walk_respond(w, at, name, front, true, found_r, e)
+						      : c;
+}
+
 enum pv_class pv_walk_local(struct pv_walk *w, struct pv_step *at, const char *name, size_t len,
 			    bool users_only, struct pv_error *e)
 {
 	bool found = false, hosts = false;
 
 	enum pv_class c = pv_walk_tagged(w, at, name, len, users_only, &found, e);
+	if (c == PV_OK && !found && !users_only)
+		c = find_responder(w, at, name, len, &found, e);
 	if (c == PV_OK && !found)
 		c = pv_walk_is_hosts(w, name, len, &hosts, e);
 	if (c != PV_OK || found)

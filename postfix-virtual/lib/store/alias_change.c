@@ -24,8 +24,8 @@ static enum pv_class check_name(const char *name, struct pv_error *e)
 		return refuse(e, name, "a name has 1 to 200 bytes");
 	if (has_control(name) || strchr(name, '\t') != NULL)
 		return refuse(e, name, "a control character stands in the name");
-	if (name[0] == '/' && (strchr(name, ':') != NULL || name[len - 1] == ' '))
-		return refuse(e, name, "a pattern has no `:`, and no blank behind it");
+	if (name[0] == '/' && (len == 1 || name[len - 1] != '/'))
+		return refuse(e, name, "a pattern ends with a slash");
 	if (name[0] != '/' && strchr(name, '@') != NULL)
 		return refuse(e, name, "write the name without the domain");
 	return PV_OK;

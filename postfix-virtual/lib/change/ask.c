@@ -1,0 +1,182 @@
+#include "change/ask.h"
+
+#include "base/child.h"
+#include "base/file.h"
+#include "change/inside.h"
+#include "change/next_text.h"
+#include "route/route.h"
+
+#include <errno.h>
+
+static const struct pv_child_limits limits = { .seconds = 30, .cpu_seconds = 20 };
+
+struct question {
+	const struct pv_work *w;
+	const struct pv_account *account;
+	const struct pv_domain *domain;
+	const char *local;
+	bool changed; /* of the domain that is changed */
+};
+
+/* Texts that files of the domain count as having while it is asked. */
+struct texts {
+	char name[PV_NEXT_FILE_MAX];
+	struct pv_buf changed, conf;
+	struct pv_instead instead[2]; /* of the change's file, and of domain.conf */
+};
+
+/* A file of settings with a line that is wrong says nothing at all. */
+static enum pv_class check_settings(const struct question *q, const char *file, const struct pv_buf *text,
+				    struct pv_error *e)
+{
+	const bool of_user = q->w->mark.user.len > 0;
+	struct pv_buf copy = PV_BUF_INIT(PV_NEXT_TEXT_MAX);
+	struct pv_domain_conf domain;
+	struct pv_user_conf user;
+
+	if (q->w->mark.alias.name[0] != '\0')
+		return PV_OK;
+	pv_domain_conf_defaults(&domain);
+	pv_user_conf_defaults(NULL, &user);
+	pv_buf_add(&copy, text->s, text->len);
+	enum pv_class c = pv_buf_check(&copy, file, e);
+	if (c == PV_OK)
+		c = of_user ? pv_user_conf_parse(&copy, file, NULL, &user, e)
+			    : pv_domain_conf_parse(&copy, file, &domain, e);
+	pv_domain_conf_free(&domain);
+	pv_user_conf_free(&user);
+	pv_buf_free(&copy);
+	if (c != PV_OK && e != NULL)
+		e->class = PV_PERMANENT;
+	return c != PV_OK ? PV_PERMANENT : PV_OK;
+}
+
+/* The file of the change, as it will be: so the resolver shall see it. */
+static enum pv_class put_changed(const struct question *q, struct pv_inside *in, struct texts *t,
+				 struct pv_buf *out, struct pv_error *e)
+{
+	struct pv_buf old = PV_BUF_INIT(PV_NEXT_TEXT_MAX);
+	char file[sizeof in->folder.path + PV_NEXT_FILE_MAX];
+	bool found;
+
+	(void)snprintf(file, sizeof file, "%s/%s", in->folder.path, t->name);
+	enum pv_class c = pv_file_load(in->folder.fd, t->name, &in->folder.trust, &old, &found, e);
+	if (c == PV_OK)
+		c = pv_next_text(&q->w->mark, file, &old, &t->changed, e);
+	if (c == PV_OK)
+		c = check_settings(q, file, &t->changed, e);
+	if (c == PV_OK) {
+		bool same = old.len == t->changed.len && memcmp(old.s, t->changed.s, old.len) == 0;
+		pv_buf_adds(out, same ? "same\n" : "differs\n");
+		t->instead[0] =
+			(struct pv_instead){ .domain = *q->domain, .name = t->name, .text = &t->changed };
+		in->store.instead = &t->instead[0];
+	}
+	pv_buf_free(&old);
+	return c;
+}
+
+/* A domain whose mail is refused just now shall not hide what is wrong with it. */
+static enum pv_class put_receive(const struct question *q, struct pv_inside *in, struct texts *t,
+				 struct pv_error *e)
+{
+	struct pv_buf old = PV_BUF_INIT(PV_NEXT_TEXT_MAX);
+	bool found;
+
+	if (strcmp(t->name, "domain.conf") == 0)
+		return PV_OK;
+	enum pv_class c = pv_file_load(in->folder.fd, "domain.conf", &in->folder.trust, &old, &found, e);
+	if (c == PV_OK) {
+		pv_mail_conf_change(old.s, old.len, "receive", NULL, &t->conf);
+		c = pv_buf_check(&t->conf, "domain.conf", e);
+		t->instead[1] =
+			(struct pv_instead){ .domain = *q->domain, .name = "domain.conf", .text = &t->conf };
+		t->instead[0].next = &t->instead[1];
+	}
+	pv_buf_free(&old);
+	return c;
+}
+
+static void put_route(const struct pv_route *r, struct pv_buf *out)
+{
+	if (r->refused)
+		pv_buf_addf(out, "refused\t%s\t%s\n", r->status, r->text);
+	else
+		pv_buf_addf(out, "%s\t%s\n", r->by_fallback ? "fallback" : "taken", r->name.s);
+	for (size_t i = 0; i < r->count; i++)
+		if (r->actions[i].kind == PV_ACTION_FORWARD)
+			pv_buf_addf(out, "%s\t%u\t%s\n", r->actions[i].file, r->actions[i].line,
+				    r->actions[i].text);
+}
+
+static const char *home_of(void *ctx)
+{
+	const struct question *q = ctx;
+
+	return q->account->home;
+}
+
+static enum pv_class resolve(struct question *q, struct pv_inside *in, struct pv_buf *out, struct pv_error *e)
+{
+	struct pv_route_query query = {
+		.store = &in->store,
+		.account = q->account->uid,
+		.account_home = home_of,
+		.ctx = q,
+		.to = { .local = q->local, .local_len = strlen(q->local), .domain = *q->domain }
+	};
+	struct pv_route r;
+
+	enum pv_class c = pv_route_resolve(&query, &r, e);
+	if (c != PV_OK)
+		return c;
+	put_route(&r, out);
+	pv_route_free(&r);
+	return pv_buf_check(out, "what becomes of mail for an address", e);
+}
+
+static enum pv_class answer_inside(struct question *q, struct pv_inside *in, struct texts *t,
+				   struct pv_buf *out, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+
+	if (q->changed && pv_next_file(&q->w->mark, t->name)) {
+		c = put_changed(q, in, t, out, e);
+		if (c == PV_OK)
+			c = put_receive(q, in, t, e);
+	} else {
+		pv_buf_adds(out, "-\n");
+	}
+	return c == PV_OK ? resolve(q, in, out, e) : c;
+}
+
+static enum pv_class answer(void *ctx, int out_fd, struct pv_error *e)
+{
+	struct question *q = ctx;
+	struct pv_buf out = PV_BUF_INIT(PV_ASK_MAX);
+	struct texts t = { .changed = PV_BUF_INIT(PV_NEXT_TEXT_MAX), .conf = PV_BUF_INIT(PV_NEXT_TEXT_MAX) };
+	struct pv_inside in;
+
+	enum pv_class c = pv_inside_open(q->w->c->store->dir, q->domain, q->account, &in, e);
+	if (c == PV_OK)
+		c = answer_inside(q, &in, &t, &out, e);
+	if (c == PV_OK && pv_write_all(out_fd, out.s, out.len) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
+	pv_inside_close(&in);
+	pv_buf_free(&out);
+	pv_buf_free(&t.changed);
+	pv_buf_free(&t.conf);
+	return c;
+}
+
+enum pv_class pv_ask_route(struct pv_work *w, const struct pv_account *account, const struct pv_domain *d,
+			   const char *local, struct pv_buf *out, struct pv_error *e)
+{
+	struct question q = { .w = w,
+			      .account = account,
+			      .domain = d,
+			      .local = local,
+			      .changed = pv_domain_equal(d, &w->domain) };
+
+	return pv_child_run(account->uid, account->gid, &limits, answer, &q, out, e);
+}
