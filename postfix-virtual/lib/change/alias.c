@@ -264,6 +264,8 @@ static enum pv_class judge(struct view *v, bool *same_r, struct pv_error *e)
 	if (c == PV_OK)
 		c = pv_follow(w, v->name->is_pattern ? PV_NOBODY : v->name->s, &r, e);
 	*same_r = r.same;
+	if (c == PV_OK && !r.same && !v->name->is_pattern)
+		c = pv_depend_refuse_broken(w, v->name->s, e);
 	return c;
 }
 
