@@ -120,7 +120,6 @@ def bad_users(p):
     p.h.must_admin("user", "set", "ob@other.dk", "forward=abc@kvt.dk")
     users_file = "TOP/etc/kvt.dk/users"
     for line, why in [
-            ("quota", "`quota` is no setting: write NAME=VALUE"),
             ("colour=red", f"there is no setting `colour`; possible are: {user_names}"),
             ("fallback=abc", f"there is no setting `fallback`; possible are: {user_names}"),
             ("quota=1M quota=2M", "quota is given twice: name it once"),
@@ -144,6 +143,9 @@ def bad_users(p):
     p.refused("user set nosuch@kvt.dk quota=1M", "nosuch@kvt.dk is no user here: postfix-virtual user list kvt.dk")
     p.refused("user set abc@nosuch.dk quota=1M", "nosuch.dk is no domain here: postfix-virtual domain add nosuch.dk")
     equal("without a setting it is wrong usage", p.admin("user set abc@kvt.dk")[0], 2)
+    for line in ("quota", "quota=1M language"):
+        got = p.admin(f"user set abc@kvt.dk {line}")
+        check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` is no setting: write NAME=VALUE" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
     p.refused("user delete def@kvt.dk --yes", f"{users_file}/abc, line 1: mail for abc@kvt.dk is sent on to def@kvt.dk, which would lead nowhere then: "
                                               "postfix-virtual user set abc@kvt.dk forward= first")
     p.h.must_admin("domain", "set", "kvt.dk", "forward_outside=no")
