@@ -93,7 +93,9 @@ def keys(p):
     check("who takes no mail has no key", "abc" not in p.keys(), p.keys())
     p.taken("user set abc@kvt.dk receive=yes", "receive = yes\n")
     check("who takes it again has one", "abc" in p.keys(), p.keys())
-    p.taken("user set abc@kvt.dk receive= expires=2020-01-01", "expires = 2020-01-01\n")
+    p.taken("user set abc@kvt.dk receive=", "")
+    p.put("users/abc", "expires = 2020-01-01\n")
+    p.h.maps("kvt.dk")
     check("who is expired has none", "abc" not in p.keys(), p.keys())
     p.taken("user set abc@kvt.dk expires=2099-01-01", "expires = 2099-01-01\n")
     check("who is not yet has one", "abc" in p.keys(), p.keys())
@@ -127,6 +129,7 @@ def bad_users(p):
             ("receive=perhaps", "receive=perhaps: write yes or no"),
             ("language=xx", "language=xx: write en or da"),
             ("expires=soon", "expires=soon: write a day like 2026-12-24"),
+            ("expires=2020-01-01", "expires=2020-01-01 is over: write a day that comes, or today"),
             ("'filter=/bin/cat\n-x'", "the value of filter has a control character in it: write one line"),
             ("filter=/nonexistent", f"filter: /nonexistent, looked at as account {p.a.pw_name}: name a program that is there: No such file or directory"),
             (f"deliver_with={p.folder}/passwd", f"deliver_with: TOP/etc/kvt.dk/passwd is no program that account {p.a.pw_name} may execute: name one, or chmod +x it"),

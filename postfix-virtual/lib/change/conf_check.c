@@ -68,6 +68,20 @@ static enum pv_class refuse_days(const char *lines, struct pv_error *e)
 		       start);
 }
 
+/* A day that is over by a slip of the pen would lock the user out at once. */
+static enum pv_class refuse_past(const char *lines, struct pv_error *e)
+{
+	char memory[PV_MARK_SETTINGS_MAX + 1];
+	const char *value = get(lines, "expires", memory);
+	const struct pv_day today = pv_day_today();
+	struct pv_day day;
+
+	if (value == NULL || !pv_day_parse(value, strlen(value), &day) || pv_day_compare(&day, &today) >= 0)
+		return PV_OK;
+	return pv_fail(e, PV_PERMANENT, "5.3.5", "expires=%.40s is over: write a day that comes, or today",
+		       value);
+}
+
 enum pv_class pv_conf_refuse(const struct pv_work *w, const struct pv_registry_entry *entry,
 			     const char *lines, struct pv_error *e)
 {
@@ -75,5 +89,7 @@ enum pv_class pv_conf_refuse(const struct pv_work *w, const struct pv_registry_e
 
 	if (c == PV_OK)
 		c = refuse_quota(w, entry, lines, e);
+	if (c == PV_OK)
+		c = refuse_past(lines, e);
 	return c == PV_OK ? refuse_days(lines, e) : c;
 }
