@@ -169,6 +169,20 @@ def bad_users(p):
     p.h.must_admin("domain", "set", "kvt.dk", "max_quota=", "commands=")
 
 
+def days(p):
+    """The days that the file will hold, whichever of them is given."""
+    why = "vacation_end={} is before vacation_start={}".format
+    p.put("users/abc", "vacation_start = 2099-12-31\n")
+    p.refused("user set abc@kvt.dk vacation_end=2099-01-01", why("2099-01-01", "2099-12-31"))
+    p.put("users/abc", "vacation_end = 2099-01-01\n")
+    p.refused("user set abc@kvt.dk vacation_start=2099-12-31", why("2099-01-01", "2099-12-31"))
+    p.taken("user set abc@kvt.dk vacation_start=2099-01-01", "vacation_end = 2099-01-01\nvacation_start = 2099-01-01\n")
+    p.taken("user set abc@kvt.dk vacation_end= vacation_start=2099-12-31", "vacation_start = 2099-12-31\n")
+    p.put("users/abc", "vacation_end = 2020-01-01\nvacation_start = 2099-12-31\n")
+    p.taken("user set abc@kvt.dk quota=1M", "vacation_end = 2020-01-01\nvacation_start = 2099-12-31\nquota = 1M\n")
+    p.put("users/abc", "")
+
+
 def domains(p):
     p.taken("domain set kvt.dk fallback=abc language=da", "fallback = abc\nlanguage = da\n")
     p.taken("domain set kvt.dk max_users=50 fallback=@other.dk language=", "fallback = @other.dk\n")
@@ -280,6 +294,7 @@ def main():
     users(p)
     keys(p)
     bad_users(p)
+    days(p)
     domains(p)
     full_names(p)
     shown(p)
