@@ -183,6 +183,23 @@ def days(p):
     p.put("users/abc", "")
 
 
+def forbidden(p):
+    """What is there already and will defer is named."""
+    file = "TOP/etc/kvt.dk"
+    p.put("aliases", "prog: |/bin/cat\nout: x@example.org\nwrong: nosuch\nfine: abc\n")
+    p.put("users/abc", "filter = /bin/cat\n")
+    p.put("users/def", "forward = y@example.org\n")
+    for words, notes in (("commands=no", [f"{file}/aliases, line 1: |/bin/cat: TOP/etc/domains has commands=no for kvt.dk", "filter of abc: TOP/etc/domains has commands=no for kvt.dk"]),
+                         ("forward_outside=no", [f"{file}/aliases, line 2: ", f"{file}/users/def, line 1: "])):
+        status, out, err = p.admin(f"domain set kvt.dk {words}")
+        lines = err.replace(p.h.top, "TOP").splitlines()
+        check(f"{words}: a note for each line that defers from now on, and for no other", (status, out, len(lines)) == (0, "domain kvt.dk changed\n", len(notes))
+              and all(l.startswith("postfix-virtual: mail is deferred from now on: " + n) for l, n in zip(lines, notes)), (status, out, err))
+        p.h.must_admin("domain", "set", "kvt.dk", words.split("=")[0] + "=")
+    for name in ("aliases", "users/abc", "users/def"):
+        p.put(name, "")
+
+
 def domains(p):
     p.taken("domain set kvt.dk fallback=abc language=da", "fallback = abc\nlanguage = da\n")
     p.taken("domain set kvt.dk max_users=50 fallback=@other.dk language=", "fallback = @other.dk\n")
@@ -295,6 +312,7 @@ def main():
     keys(p)
     bad_users(p)
     days(p)
+    forbidden(p)
     domains(p)
     full_names(p)
     shown(p)
