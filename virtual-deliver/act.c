@@ -364,16 +364,30 @@ enum pv_class act(struct delivery *d, struct pv_error *e)
 	return c;
 }
 
-void act_say(const struct delivery *d)
+static void say_one(struct delivery *d, const struct pv_action *a)
 {
 	static const char *const words[] = {
 		[PV_ACTION_MAILBOX] = "store for",  [PV_ACTION_FILE] = "append to",
-		[PV_ACTION_COMMAND] = "run",	    [PV_ACTION_DISCARD] = "discard",
+		[PV_ACTION_COMMAND] = "run",	    [PV_ACTION_DISCARD] = "throw it away",
 		[PV_ACTION_FORWARD] = "forward to", [PV_ACTION_RESPOND] = "answer with",
 		[PV_ACTION_VACATION] = "answer for"
 	};
+	struct pv_location l = { .path = NULL };
+	struct pv_error e;
 
+	(void)printf("%s: would %s", d->recipient.address, words[a->kind]);
+	if (a->kind != PV_ACTION_DISCARD)
+		(void)printf(" %s", report_target(a));
+	if (a->kind == PV_ACTION_MAILBOX) {
+		if (user_find_mailbox(d, a, &l, &e) == PV_OK)
+			(void)printf(" in %s", l.path);
+		pv_location_free(&l);
+	}
+	(void)puts("");
+}
+
+void act_say(struct delivery *d)
+{
 	for (size_t i = 0; i < d->route.count; i++)
-		(void)printf("%s: would %s %s\n", d->recipient.address, words[d->route.actions[i].kind],
-			     report_target(&d->route.actions[i]));
+		say_one(d, &d->route.actions[i]);
 }
