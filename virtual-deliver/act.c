@@ -258,38 +258,44 @@ static bool is_kept(const struct delivery *d, const enum fate *fates, const stru
 	return !any;
 }
 
-static void answer(struct delivery *d, struct respond_request *r, const struct pv_action *a)
+/* PV_TEMPORARY only where nothing but the answer takes the message: it would be lost without a word. */
+static enum pv_class answer(struct delivery *d, struct respond_request *r, const struct pv_action *a,
+			    struct pv_error *e)
 {
-	struct pv_error e = { .text = "" };
-	bool was_done;
+	struct pv_error aside = { .text = "" };
+	bool alone = d->route.actions[0].kind == PV_ACTION_RESPOND, was_done;
 
 	r->seconds = delivery_seconds(d, FORWARD_SECONDS, 0);
 	if (r->seconds == 0)
-		return;
-	if (look(d, a, key_of_action, &was_done, &e) != PV_OK) {
-		report_aside(d, "answer", &e);
-		return;
+		return PV_OK;
+	if (look(d, a, key_of_action, &was_done, &aside) != PV_OK) {
+		report_aside(d, "answer", &aside);
+		return PV_OK;
 	}
 	if (was_done) {
 		d->tally.done_before++;
-		return;
+		return PV_OK;
 	}
+	if (alone && respond_try(r, a, e) != PV_OK)
+		return PV_TEMPORARY;
 	/* Before it is sent: a kill must not make it two. */
 	record(d, a, key_of_action);
 	d->tally.answered += respond(r, a);
+	return PV_OK;
 }
 
-static void act_answers(struct delivery *d, const enum fate *fates)
+static enum pv_class act_answers(struct delivery *d, const enum fate *fates, struct pv_error *e)
 {
 	const struct slice from = d->hop.sender;
 	struct pv_buf header = PV_BUF_INIT(PV_REPLY_HEADER_MAX);
 	char sender[1024] = "";
+	enum pv_class c = PV_OK;
 	size_t i = 0;
 
 	while (i < d->route.count && d->route.actions[i].kind < PV_ACTION_RESPOND)
 		i++;
 	if (i == d->route.count || !respond_read_header(&d->message, &header))
-		return;
+		return PV_OK;
 	if (from.len < sizeof sender)
 		(void)snprintf(sender, sizeof sender, "%.*s", (int)from.len, from.len > 0 ? from.s : "");
 	struct respond_request r = { .store = &d->store,
@@ -300,15 +306,16 @@ static void act_answers(struct delivery *d, const enum fate *fates)
 				     .queue_id = report_queue_id(d),
 				     .header = header.s,
 				     .header_len = header.len };
-	for (; i < d->route.count; i++) {
+	for (; i < d->route.count && c == PV_OK; i++) {
 		const struct pv_action *a = &d->route.actions[i];
 		bool vacation = a->kind == PV_ACTION_VACATION;
 		/* A responder may have a user's name. */
 		r.objection = objection_of(d, vacation ? &a->user : &d->route.name);
 		if (is_kept(d, fates, vacation ? &a->user : NULL))
-			answer(d, &r, a);
+			c = answer(d, &r, a, e);
 	}
 	pv_buf_free(&header);
+	return c;
 }
 
 static void run_after_storing(struct delivery *d, const struct pv_action *a)
@@ -335,10 +342,9 @@ static enum pv_class act_in_order(struct delivery *d, struct pv_error *e)
 
 	if (fates == NULL)
 		return pv_fail(e, PV_TEMPORARY, "4.3.0", "deliver a message: out of memory");
-	if ((c = act_first(d, fates, e)) == PV_OK && (c = act_forwards(d, e)) == PV_OK) {
-		act_answers(d, fates);
+	if ((c = act_first(d, fates, e)) == PV_OK && (c = act_forwards(d, e)) == PV_OK &&
+	    (c = act_answers(d, fates, e)) == PV_OK)
 		act_afterwards(d, fates);
-	}
 	free(fates);
 	return c;
 }
@@ -358,16 +364,30 @@ enum pv_class act(struct delivery *d, struct pv_error *e)
 	return c;
 }
 
-void act_say(const struct delivery *d)
+static void say_one(struct delivery *d, const struct pv_action *a)
 {
 	static const char *const words[] = {
 		[PV_ACTION_MAILBOX] = "store for",  [PV_ACTION_FILE] = "append to",
-		[PV_ACTION_COMMAND] = "run",	    [PV_ACTION_DISCARD] = "discard",
+		[PV_ACTION_COMMAND] = "run",	    [PV_ACTION_DISCARD] = "throw it away",
 		[PV_ACTION_FORWARD] = "forward to", [PV_ACTION_RESPOND] = "answer with",
 		[PV_ACTION_VACATION] = "answer for"
 	};
+	struct pv_location l = { .path = NULL };
+	struct pv_error e;
 
+	(void)printf("%s: would %s", d->recipient.address, words[a->kind]);
+	if (a->kind != PV_ACTION_DISCARD)
+		(void)printf(" %s", report_target(a));
+	if (a->kind == PV_ACTION_MAILBOX) {
+		if (user_find_mailbox(d, a, &l, &e) == PV_OK)
+			(void)printf(" in %s", l.path);
+		pv_location_free(&l);
+	}
+	(void)puts("");
+}
+
+void act_say(struct delivery *d)
+{
 	for (size_t i = 0; i < d->route.count; i++)
-		(void)printf("%s: would %s %s\n", d->recipient.address, words[d->route.actions[i].kind],
-			     report_target(&d->route.actions[i]));
+		say_one(d, &d->route.actions[i]);
 }

@@ -20,6 +20,6 @@ bool act_is_plain(const struct delivery *d);
 enum pv_class act(struct delivery *d, struct pv_error *e);
 
 /* Print a line for each action instead. */
-void act_say(const struct delivery *d);
+void act_say(struct delivery *d);
 
 #endif

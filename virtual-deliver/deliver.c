@@ -63,7 +63,7 @@ static enum pv_class resolve(struct delivery *d, struct pv_error *e)
 	return PV_OK;
 }
 
-static enum pv_class say_what_would_happen(const struct delivery *d)
+static enum pv_class say_what_would_happen(struct delivery *d)
 {
 	if (d->recipient.own || act_is_plain(d))
 		(void)printf("%s: would append %llu bytes to %s\n", d->recipient.address,

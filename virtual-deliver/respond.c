@@ -178,6 +178,28 @@ static void log_it(const struct attempt *t, enum pv_class c, const struct pv_err
 		       t->why != NULL ? t->why : "");
 }
 
+enum pv_class respond_try(const struct respond_request *r, const struct pv_action *a, struct pv_error *e)
+{
+	struct attempt t = { .r = r,
+			     .action = a,
+			     .memory = PV_BUF_INIT(PV_REPLY_HEADER_MAX),
+			     .message = PV_BUF_INIT(ANSWER_MAX) };
+	struct pv_error aside;
+
+	enum pv_class c = pv_answerer_open(r->store, r->folder, a, &t.who, e);
+	/* Who is not to be answered needs no file. */
+	if (c == PV_OK && !t.who.off && judge(&t, &aside) == PV_OK && t.why == NULL)
+		c = compose(&t, e);
+	if (c != PV_OK) {
+		c = e->class = PV_TEMPORARY;
+		(void)snprintf(e->status, sizeof e->status, "4.3.5");
+	}
+	pv_answerer_close(&t.who);
+	pv_buf_free(&t.memory);
+	pv_buf_free(&t.message);
+	return c;
+}
+
 bool respond(const struct respond_request *r, const struct pv_action *a)
 {
 	struct attempt t = { .r = r,

@@ -30,6 +30,12 @@ bool respond_read_header(const struct message *m, struct pv_buf *out);
 const char *respond_objection(const struct message *m);
 
 /*
+ * Could respond() compose the answer, if there is to be one? For a message that nothing else takes. Nothing
+ * is noted or sent. PV_TEMPORARY, 4.3.5: the file, which the sentence names, cannot be used.
+ */
+enum pv_class respond_try(const struct respond_request *r, const struct pv_action *a, struct pv_error *e);
+
+/*
  * Answer, if `a` (PV_ACTION_RESPOND or PV_ACTION_VACATION) and the message are such that it may be, and log
  * one line that says so or why not; nothing where a vacation is not on. Whoever is answered was noted before,
  * so that a kill anywhere answers once too few. Returns whether an answer is in the queue. Nothing that goes

@@ -653,7 +653,11 @@ def dry_run(a):
     a.aliases(f'all: abc, "|{cmd} x", out@example.org\n')
     r = a.deliver("all@kvt.dk", words=["-n"])
     equal("-n: status, and a line for each action", (r.returncode, r.stdout.decode()),
-          (0, f"all@kvt.dk: would store for abc\nall@kvt.dk: would run {cmd}\nall@kvt.dk: would forward to out@example.org\n"))
+          (0, f"all@kvt.dk: would store for abc in {os.path.join(a.folder, 'abc')}\nall@kvt.dk: would run {cmd}\nall@kvt.dk: would forward to out@example.org\n"))
+    a.settings("domain.conf", "fallback = delete\n")
+    r = a.deliver("nosuch@kvt.dk", words=["-n"])
+    equal("-n: what would be thrown away", (r.returncode, r.stdout), (0, b"nosuch@kvt.dk: would throw it away\n"))
+    a.settings("domain.conf", None)
     equal("-n: nothing was done", (os.listdir(a.folder), a.calls("cmd"), a.calls("sendmail")), ([], [], []))
 
 

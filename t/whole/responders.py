@@ -160,6 +160,28 @@ def sendmails(t):
     t.sendmail(t.recorder)
 
 
+# --- a responder that cannot be used ---
+
+def unusable(t):
+    """`info.auto` alone makes info@; with a mailbox too, the message is safe there, and is accepted."""
+    auto, box = os.path.join(t.files, "u9.auto"), agent.Box(t.agent, "u9")
+    for sentence, text, mode in (("no header", "no header here\n", 0o600), ("a NUL", "Subject: x\n\na\0b\n", 0o600),
+                                 ("too large", "Subject: x\n\n" + "x" * 2000000, 0o600), ("others write it", "Subject: x\n\nhi\n", 0o666)):
+        t.fresh()
+        t.box.write(text, auto)
+        os.chmod(auto, mode)
+        r = box.deliver(Message(1))
+        said = (r.stdout + r.stderr).decode()
+        check(f"nothing but a responder, {sentence}: deferred, and the file is named",
+              r.returncode == 75 and "4.3.5" in said and "u9.auto" in said and not t.answers(), (r.returncode, said))
+        r = box.deliver(Message(2, fields=b"List-Id: <x>\n"))
+        equal(f"{sentence}: what is not to be answered is accepted", (r.returncode, t.answers()), (0, []))
+        t.box.write("Subject: x\n\nhi\n", auto)
+        os.chmod(auto, 0o600)
+        r = box.deliver(Message(1))
+        equal(f"{sentence}: when it is mended, the retry answers", (r.returncode, len(t.answers())), (0, 1))
+
+
 # --- several at once ---
 
 def together(t):
@@ -292,7 +314,7 @@ def main():
     calls = points(t)
     killed(t, calls)
     failing(t, calls)
-    for part in (sendmails, together, hostile_fields, long_header, hostile_senders, unseen):
+    for part in (sendmails, unusable, together, hostile_fields, long_header, hostile_senders, unseen):
         part(t)
     done()
 
