@@ -34,7 +34,7 @@ mv "$d" "{work}/{name}.$(date +%s%N).$$"
 class Acting(Agent):
     def __init__(self, users=("abc", "def", "ghi"), disk="64m", **settings):
         super().__init__(disk=disk, log=True)
-        self.home = self.path("home")
+        self.home, self.unread = self.path("home"), 0
         self.domain_folder(self.home)
         self.boxes(list(users))
         self.set = {"sendmail_program": self.recorder("sendmail"), "myhostname": "mail.example.net", **settings}
@@ -105,6 +105,7 @@ class Acting(Agent):
     def deliver(self, recipient, message=BODY, before=(), env=None, timeout=60, words=(), **more):
         """Run virtual-deliver; returns CompletedProcess."""
         data = self.top_of(recipient, **more) + message
+        self.unread += not words
         with open(self.path(f"in.{threading.get_native_id()}"), "w+b") as f:
             f.write(data)
             f.seek(0)
@@ -114,8 +115,9 @@ class Acting(Agent):
                                   check=False)
 
     def log_of(self, word="status="):
-        """The lines of the log since the last call of this, those with `word`."""
-        scratch.wait_for(lambda: self.log.find("ms="), 5)
+        """The lines of the log since the last call of this, those with `word`. The last one of each delivery has `ms=`."""
+        scratch.wait_for(lambda: len(self.log.find("ms=")) >= self.unread, 5)
+        self.unread = 0
         lines, self.log.lines[:] = list(self.log.lines), []
         return [l for l in lines if word in l]
 
