@@ -11,7 +11,8 @@ static const struct {
 };
 enum { LETTERS = sizeof letters / sizeof *letters };
 
-/* A field that holds flags? *value_r: where its value begins. */
+/* A field that holds flags? Spelled as everybody writes it: the scan of an mbox knows no other spelling.
+ * *value_r: where its value begins. */
 enum kind { OTHER, STATUS, X_STATUS };
 
 static enum kind kind_of(const char *line, size_t len, size_t *value_r)
@@ -20,7 +21,7 @@ static enum kind kind_of(const char *line, size_t len, size_t *value_r)
 
 	for (enum kind kind = STATUS; kind <= X_STATUS; kind++) {
 		*value_r = strlen(names[kind]);
-		if (len >= *value_r && strncasecmp(line, names[kind], *value_r) == 0)
+		if (len >= *value_r && memcmp(line, names[kind], *value_r) == 0)
 			return kind;
 	}
 	return OTHER;
