@@ -1,8 +1,10 @@
 #include "compose.h"
 
 #include "loop.h"
+#include "mailbox/from_line.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,26 +51,6 @@ enum pv_class compose_read_first(struct delivery *d, struct pv_error *e)
 	return PV_OK;
 }
 
-/* A From_ line may hold no blank in its sender: readers look for the date behind the first one. */
-void compose_from_line(const char *s, size_t len, struct pv_buf *out)
-{
-	time_t now = time(NULL);
-	char date[40];
-	struct tm t;
-
-	if (s == NULL || len == 0) {
-		pv_buf_adds(out, "From MAILER-DAEMON");
-	} else {
-		pv_buf_adds(out, "From ");
-		for (size_t i = 0; i < len && i < 1000; i++)
-			pv_buf_addc(out, (unsigned char)s[i] <= ' ' || s[i] == 0x7f ? '_' : s[i]);
-	}
-	/* The format of asctime(3), in UTC (RFC 4155, appendix A). */
-	if (gmtime_r(&now, &t) == NULL || strftime(date, sizeof date, " %a %b %e %H:%M:%S %Y\n", &t) == 0)
-		(void)snprintf(date, sizeof date, " Thu Jan  1 00:00:00 1970\n");
-	pv_buf_adds(out, date);
-}
-
 /* An address in a header line of ours: whatever it was, it stays on the line. */
 static void add_address(struct pv_buf *out, const char *s, size_t len)
 {
@@ -79,7 +61,7 @@ static void add_address(struct pv_buf *out, const char *s, size_t len)
 /* The From_ line, and Return-Path. */
 static void add_sender(const struct hop *h, struct message *m, struct pv_buf *top)
 {
-	compose_from_line(h->sender.s, h->sender.len, top);
+	pv_from_line_add(top, h->sender.s, h->sender.len, time(NULL));
 	m->return_path_at = top->len;
 	pv_buf_adds(top, "Return-Path: <");
 	add_address(top, h->sender.s, h->sender.len);

@@ -17,7 +17,4 @@ enum pv_class compose_message(struct delivery *d, int dirfd, struct pv_error *e)
 /* The lines on top of a message that a filter wrote: its other ones come from the filter. */
 enum pv_class compose_filtered_top(const struct delivery *d, struct message *m, struct pv_error *e);
 
-/* The From_ line of a message from this sender, written now; s may be NULL. */
-void compose_from_line(const char *s, size_t len, struct pv_buf *out);
-
 #endif

@@ -1,6 +1,7 @@
 #include "quota.h"
 
 #include "compose.h"
+#include "mailbox/from_line.h"
 #include "mailbox/mboxrd.h"
 #include "report.h"
 #include "route/user_limits.h"
@@ -128,7 +129,7 @@ static void write_header(const struct delivery *d, const struct pv_action *a, bo
 
 	if (gmtime_r(&now, &t) != NULL)
 		(void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &t);
-	compose_from_line(NULL, 0, out);
+	pv_from_line_add(out, NULL, 0, time(NULL));
 	pv_buf_addf(out, "Return-Path: <>\nDelivered-To: %s@%s\n", user, domain);
 	pv_buf_addf(out, "Date: %s\nFrom: postmaster@%s\nTo: %s@%s\n", date, domain, user, domain);
 	pv_buf_addf(out, "Subject: %s\n",

@@ -88,6 +88,9 @@ enum pv_class user_set(struct admin *a, struct pv_error *e)
 {
 	struct pv_address address;
 
+	for (int i = 1; i < a->object_count; i++)
+		if (strchr(a->objects[i], '=') == NULL)
+			return usage_error(a, e, "`%.60s` is no setting: write NAME=VALUE", a->objects[i]);
 	enum pv_class c = pv_idn_address(a->objects[0], &address, e);
 	if (c == PV_OK)
 		c = pv_user_set(&a->change, &address, a->objects + 1, (size_t)a->object_count - 1, e);

@@ -105,7 +105,9 @@ class World:
             return d.aliases[local][1]
         if local in d.users:
             return d.users[local]
-        if local in d.off or (local in d.expired and USER.fullmatch(local.partition("+")[0])):
+        base, plus, _ = (local or "").partition("+")
+        tag_again = plus and (base in d.users or base in d.aliases)  # user+tag that has expired is the user's
+        if local in d.off or (local in d.expired and USER.fullmatch(base) and not tag_again):
             return () if self.catches_all(d) else None  # taken to be refused: the fallback must not get it
         if d.full_names and local.endswith("name") and local[:-4] in (*d.users, *d.off):
             return d.users.get(local[:-4], () if self.catches_all(d) else None)

@@ -3,6 +3,7 @@
 its mend, is mended, and is gone.
 """
 import os
+import shutil
 import re
 import sys
 import time
@@ -35,7 +36,8 @@ def files():
           rf"belongs to uid {uid} and must be root's", alone=False)
     d.fault("a domain's folder that others may write", *mode(f"{h.etc}/two.dk", 0o770), "critical", "two.dk", "chmod go-w", alone=False)
     d.fault("no folder for mail", *aside(f"{h.spool}/two.dk"), "critical", "two.dk", "its mail is deferred: install -d -m 0700")
-    d.fault("somebody else's folder for mail", *own(f"{h.spool}/two.dk", d.b.pw_uid), "critical", "two.dk", "not to its account.*chown -R")
+    # Its keys stay as they were then, too: whether responders lie there cannot be seen.
+    d.fault("somebody else's folder for mail", *own(f"{h.spool}/two.dk", d.b.pw_uid), "critical", "two.dk", "not to its account.*chown -R", alone=False)
     d.fault("an open folder for mail", *mode(f"{h.spool}/two.dk", 0o777), "critical", "two.dk", "has mode 0777.*chmod go-w")
     d.fault("no delivery program", *aside(f"{h.bin}/virtual-deliver"), "critical", f"{h.bin}/virtual-deliver", "cannot be run")
     write(h.path("state", "pending", "kvt.dk"), "x\n", 0o600)
@@ -160,7 +162,15 @@ def mailboxes():
     waits("one with a second name", lambda: os.link(box, box + ".second"), lambda: os.unlink(box + ".second"), "has a second hard link")
     os.rename(box, box + ".aside")
     waits("a symlink", lambda: os.symlink(box + ".aside", box), lambda: os.unlink(box), "is not a regular file")
-    waits("a folder", lambda: os.mkdir(box), lambda: os.rmdir(box), "is not a regular file")
+    waits("a folder", lambda: (os.mkdir(box, 0o700), os.chown(box, a.pw_uid, a.pw_gid)), lambda: os.rmdir(box), "is a folder without cur, new and tmp")
+    for part in ("", "/tmp", "/new", "/cur"):
+        os.mkdir(box + part, 0o700)
+        os.chown(box + part, a.pw_uid, a.pw_gid)
+    d.well("a Maildir")
+    equal("into which mail is delivered", h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n").returncode, 0)
+    waits("a Maildir that its group may write", *mode(box, 0o770), "is writable by others: chmod 0700 it; until then its mail waits")
+    waits("one with root's new", *own(box + "/new", 0), "has a new that is not a folder of its account's alone")
+    shutil.rmtree(box)
     os.rename(box + ".aside", box)
     make, mend = added(f"{h.spool}/kvt.dk/gone", "", 0o666, a)
     make()

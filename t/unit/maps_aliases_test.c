@@ -378,11 +378,8 @@ static void only_some_of_very_many_complaints_are_said_unless_asked_for(void **s
 		options.check = check;
 		make(&(struct row){ "many", LINE("u"), .conf = "extra_aliases = x\n", .aliases = aliases,
 				    .extra = "a%b: u\n" });
-		assert_int_equal(report.complaint_count, check ? 31 : PV_MAKING_COMPLAINTS_MAX + 1);
-		if (check)
-			assert_non_null(strstr(report.complaints[30].error.text,
-					       "only other aliases can lead to `a%b`"));
-		else
+		assert_int_equal(report.complaint_count, check ? 30 : PV_MAKING_COMPLAINTS_MAX + 1);
+		if (!check)
 			assert_non_null(strstr(report.complaints[PV_MAKING_COMPLAINTS_MAX].error.text,
 					       "--check kvt.dk"));
 		stop();
@@ -465,8 +462,11 @@ static void expired_aliases_are_refused(void **state)
 		  .refused = "a>" EXPIRED },
 		{ "not yet", LINE("u"), .aliases = "#: expires=2999-01-01\na: u\n",
 		  .keys = "a>" T("a") "u>" T("u") },
-		{ "with a tag, and rich", LINE("u"), .aliases = OVER "u+t: u\n" OVER "o'c: u\n",
-		  .keys = "u>" T("u"), .refused = "o'c>" EXPIRED "u+t>" EXPIRED },
+		{ "rich", LINE("u"), .aliases = OVER "o'c: u\n", .keys = "u>" T("u"),
+		  .refused = "o'c>" EXPIRED },
+		{ "with a tag: the user's as any other", LINE("u"),
+		  .aliases = OVER "u+t: u\n" OVER "v+t: u\n", .keys = "u>" T("u"),
+		  .refused = "v+t>" EXPIRED },
 		{ "of a user's name: he gets it", LINE("u"), .aliases = OVER "u: x@y.dk\n",
 		  .keys = "u>" T("u") },
 		{ "the first file decides", LINE("u"), "extra_aliases = x\n", OVER "a: u\n", "a: u\n",
@@ -506,9 +506,9 @@ static void a_fallback_takes_all_but_those_who_take_none(void **state)
 		{ "who takes no mail has a key, or it would get his", LINE("u") LINE("v"), "fallback = u\n",
 		  .off = "v", .keys = ALL "u>" T("u") "v>" T("v"), .refused = "v>" NO_MAIL },
 		{ "so have expired aliases, but for rich ones", LINE("u"), "fallback = u\n",
-		  OVER "a: u\n" OVER "u+t: u\n" OVER "o'c: u\n",
-		  .keys = ALL "a>" T("a") "u+t>acct+u--kvt.dk+t@virtual.invalid u>" T("u"),
-		  .refused = "a>" EXPIRED "o'c>" EXPIRED "u+t>" EXPIRED },
+		  OVER "a: u\n" OVER "u+t: u\n" OVER "v+t: u\n" OVER "o'c: u\n",
+		  .keys = ALL "a>" T("a") "u>" T("u") "v+t>acct+v--kvt.dk+t@virtual.invalid ",
+		  .refused = "a>" EXPIRED "o'c>" EXPIRED "v+t>" EXPIRED },
 	};
 
 	(void)state;

@@ -71,10 +71,10 @@ def good(p):
             "#: expires=2099-12-31 who sells\nsales: abc, def, x@xn--blbr-roah.dk\n")
     p.taken("set sales@kvt.dk --expires ''", "alias sales@kvt.dk set", "#: who sells\nsales: abc, def, x@xn--blbr-roah.dk\n")
     p.taken("set sales@kvt.dk abc --comment ''", "alias sales@kvt.dk set", "sales: abc\n")
-    p.put("aliases", "# ours\nsales: abc\n\n# more\n")
-    p.taken("add abc@kvt.dk '\\abc' sales", "alias abc@kvt.dk added", "# ours\nsales: abc\n\n# more\nabc: \\abc, sales\n",
+    p.put("aliases", "# ours\nsales: def\n\n# more\n")
+    p.taken("add abc@kvt.dk '\\abc' sales", "alias abc@kvt.dk added", "# ours\nsales: def\n\n# more\nabc: \\abc, sales\n",
             "there is a user abc@kvt.dk as well: the alias goes before him; \\abc among its targets is his mailbox")
-    p.taken("delete abc@kvt.dk", "alias abc@kvt.dk deleted", "# ours\nsales: abc\n\n# more\n")
+    p.taken("delete abc@kvt.dk", "alias abc@kvt.dk deleted", "# ours\nsales: def\n\n# more\n")
     p.taken("delete sales@kvt.dk", "alias sales@kvt.dk deleted", "# ours\n\n# more\n")
     check("its key is gone, and that of the user is not", "sales" not in p.keys() and "abc" in p.keys(), p.keys())
     p.put("aliases", "")
@@ -183,6 +183,21 @@ def loops(p):
     file = "TOP/etc/kvt.dk/aliases"
     p.put("aliases", "one: two\ntwo: three\nthree: abc\n")
     p.refused("set three@kvt.dk one", f"{file}, line 2: a loop: three -> one -> two -> three: take one of them out")
+    for text, line, broken, loop in [
+            ("sales: abc\n", "add abc@kvt.dk sales", "sales", "line 2: a loop: sales -> abc -> sales"),
+            ("sales: abc\n", "add abc@kvt.dk '\\abc' sales", "sales", "line 2: a loop: sales -> abc -> sales"),
+            ("sales: abc\n", "add abc@kvt.dk sales@kvt.dk def", "sales", "line 2: a loop: sales -> abc -> sales"),
+            ("sales: ABC@kvt.dk\n", "add abc@kvt.dk sales", "sales", "line 2: a loop: sales -> abc -> sales"),
+            ("abc: \\abc\nsales: middle\nmiddle: :include:ring\n", "set abc@kvt.dk sales", "middle", "include/ring -> abc -> sales -> middle: take one of them out"),
+    ]:
+        p.put("include/ring", "abc\n")
+        p.put("aliases", text)
+        got = p.admin("alias " + line)
+        check(f"alias {line}: what led to a user and would go round from then on is named", got[:2] == (1, "") and p.text() == text
+              and f"{broken}@kvt.dk leads here, and would not work any more: " in got[2] and loop in got[2], got)
+    p.put("aliases", "sales: abc\nwrong: abc, nosuch\n")
+    p.taken("add abc@kvt.dk '\\abc' def", "alias abc@kvt.dk added", "sales: abc\nwrong: abc, nosuch\nabc: \\abc, def\n",
+            "there is a user abc@kvt.dk as well: the alias goes before him; \\abc among its targets is his mailbox")
     p.put("aliases", "".join(f"n{i}: n{i + 1}\n" for i in range(60)) + "n60: abc\n")
     p.taken("add n@kvt.dk n0", "alias n@kvt.dk added", p.text() + "n: n0\n")
     got = p.admin("alias set n60@kvt.dk n5")

@@ -247,6 +247,22 @@ def at_once(h):
     check("and all have their addresses", {f"r{i}@kvt.dk" for i in range(6)} <= keys(h), keys(h))
 
 
+def left_alone(h):
+    """An alias goes, and a responder of its name stays."""
+    note = ("postfix-virtual: left@kvt.dk has a responder: the address goes on answering, and mail for it is not stored anywhere; "
+            "postfix-virtual responder delete left@kvt.dk ends that\n")
+    h.must_admin("alias", "add", "left@kvt.dk", "abc")
+    h.must_admin("alias", "add", "xyz@kvt.dk", "abc")
+    for name in ("left", "xyz"):
+        h.must_admin("responder", "set", f"{name}@kvt.dk", data=AUTO.encode())
+    equal("that the responder goes on alone is said", admin(h, "alias", "delete", "left@kvt.dk"), (0, "alias left@kvt.dk deleted\n", note))
+    equal("nothing is said where a user gets the mail", admin(h, "alias", "delete", "xyz@kvt.dk"), (0, "alias xyz@kvt.dk deleted\n", ""))
+    equal("the command that it names does it", (admin(h, "responder", "delete", "left@kvt.dk")[0], "left@kvt.dk" in keys(h)), (0, False))
+    h.must_admin("responder", "delete", "xyz@kvt.dk")
+    h.must_admin("alias", "add", "left@kvt.dk", "abc")
+    equal("nor without a responder", admin(h, "alias", "delete", "left@kvt.dk"), (0, "alias left@kvt.dk deleted\n", ""))
+
+
 def hooks(h):
     runs = h.path("hook.runs")
     os.mkdir(f"{h.etc}/hooks", 0o755)
@@ -265,7 +281,7 @@ def main():
         h.must_admin("user", "add", f"{user}@kvt.dk", "--name", f"{user}name", "--random")
     h.before = history(h)
     responders(h, a)
-    for part in (refused, vacations, refused_vacations, damaged, users, domains, samples, at_once, hooks):
+    for part in (refused, vacations, refused_vacations, damaged, users, domains, samples, at_once, left_alone, hooks):
         part(h)
     done()
 

@@ -93,7 +93,9 @@ def keys(p):
     check("who takes no mail has no key", "abc" not in p.keys(), p.keys())
     p.taken("user set abc@kvt.dk receive=yes", "receive = yes\n")
     check("who takes it again has one", "abc" in p.keys(), p.keys())
-    p.taken("user set abc@kvt.dk receive= expires=2020-01-01", "expires = 2020-01-01\n")
+    p.taken("user set abc@kvt.dk receive=", "")
+    p.put("users/abc", "expires = 2020-01-01\n")
+    p.h.maps("kvt.dk")
     check("who is expired has none", "abc" not in p.keys(), p.keys())
     p.taken("user set abc@kvt.dk expires=2099-01-01", "expires = 2099-01-01\n")
     check("who is not yet has one", "abc" in p.keys(), p.keys())
@@ -120,7 +122,6 @@ def bad_users(p):
     p.h.must_admin("user", "set", "ob@other.dk", "forward=abc@kvt.dk")
     users_file = "TOP/etc/kvt.dk/users"
     for line, why in [
-            ("quota", "`quota` is no setting: write NAME=VALUE"),
             ("colour=red", f"there is no setting `colour`; possible are: {user_names}"),
             ("fallback=abc", f"there is no setting `fallback`; possible are: {user_names}"),
             ("quota=1M quota=2M", "quota is given twice: name it once"),
@@ -128,6 +129,7 @@ def bad_users(p):
             ("receive=perhaps", "receive=perhaps: write yes or no"),
             ("language=xx", "language=xx: write en or da"),
             ("expires=soon", "expires=soon: write a day like 2026-12-24"),
+            ("expires=2020-01-01", "expires=2020-01-01 is over: write a day that comes, or today"),
             ("'filter=/bin/cat\n-x'", "the value of filter has a control character in it: write one line"),
             ("filter=/nonexistent", f"filter: /nonexistent, looked at as account {p.a.pw_name}: name a program that is there: No such file or directory"),
             (f"deliver_with={p.folder}/passwd", f"deliver_with: TOP/etc/kvt.dk/passwd is no program that account {p.a.pw_name} may execute: name one, or chmod +x it"),
@@ -144,6 +146,9 @@ def bad_users(p):
     p.refused("user set nosuch@kvt.dk quota=1M", "nosuch@kvt.dk is no user here: postfix-virtual user list kvt.dk")
     p.refused("user set abc@nosuch.dk quota=1M", "nosuch.dk is no domain here: postfix-virtual domain add nosuch.dk")
     equal("without a setting it is wrong usage", p.admin("user set abc@kvt.dk")[0], 2)
+    for line in ("quota", "quota=1M language"):
+        got = p.admin(f"user set abc@kvt.dk {line}")
+        check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` is no setting: write NAME=VALUE" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
     p.refused("user delete def@kvt.dk --yes", f"{users_file}/abc, line 1: mail for abc@kvt.dk is sent on to def@kvt.dk, which would lead nowhere then: "
                                               "postfix-virtual user set abc@kvt.dk forward= first")
     p.h.must_admin("domain", "set", "kvt.dk", "forward_outside=no")
@@ -162,6 +167,37 @@ def bad_users(p):
     p.refused("domain set kvt.dk max_quota=30M", "abc@kvt.dk has quota=40M: max_quota can be no less, or give him less first, with postfix-virtual user set")
     p.h.must_admin("user", "set", "abc@kvt.dk", "quota=")
     p.h.must_admin("domain", "set", "kvt.dk", "max_quota=", "commands=")
+
+
+def days(p):
+    """The days that the file will hold, whichever of them is given."""
+    why = "vacation_end={} is before vacation_start={}".format
+    p.put("users/abc", "vacation_start = 2099-12-31\n")
+    p.refused("user set abc@kvt.dk vacation_end=2099-01-01", why("2099-01-01", "2099-12-31"))
+    p.put("users/abc", "vacation_end = 2099-01-01\n")
+    p.refused("user set abc@kvt.dk vacation_start=2099-12-31", why("2099-01-01", "2099-12-31"))
+    p.taken("user set abc@kvt.dk vacation_start=2099-01-01", "vacation_end = 2099-01-01\nvacation_start = 2099-01-01\n")
+    p.taken("user set abc@kvt.dk vacation_end= vacation_start=2099-12-31", "vacation_start = 2099-12-31\n")
+    p.put("users/abc", "vacation_end = 2020-01-01\nvacation_start = 2099-12-31\n")
+    p.taken("user set abc@kvt.dk quota=1M", "vacation_end = 2020-01-01\nvacation_start = 2099-12-31\nquota = 1M\n")
+    p.put("users/abc", "")
+
+
+def forbidden(p):
+    """What is there already and will defer is named."""
+    file = "TOP/etc/kvt.dk"
+    p.put("aliases", "prog: |/bin/cat\nout: x@example.org\nwrong: nosuch\nfine: abc\n")
+    p.put("users/abc", "filter = /bin/cat\n")
+    p.put("users/def", "forward = y@example.org\n")
+    for words, notes in (("commands=no", [f"{file}/aliases, line 1: |/bin/cat: TOP/etc/domains has commands=no for kvt.dk", "filter of abc: TOP/etc/domains has commands=no for kvt.dk"]),
+                         ("forward_outside=no", [f"{file}/aliases, line 2: ", f"{file}/users/def, line 1: "])):
+        status, out, err = p.admin(f"domain set kvt.dk {words}")
+        lines = err.replace(p.h.top, "TOP").splitlines()
+        check(f"{words}: a note for each line that defers from now on, and for no other", (status, out, len(lines)) == (0, "domain kvt.dk changed\n", len(notes))
+              and all(l.startswith("postfix-virtual: mail is deferred from now on: " + n) for l, n in zip(lines, notes)), (status, out, err))
+        p.h.must_admin("domain", "set", "kvt.dk", words.split("=")[0] + "=")
+    for name in ("aliases", "users/abc", "users/def"):
+        p.put(name, "")
 
 
 def domains(p):
@@ -275,6 +311,8 @@ def main():
     users(p)
     keys(p)
     bad_users(p)
+    days(p)
+    forbidden(p)
     domains(p)
     full_names(p)
     shown(p)

@@ -3,6 +3,7 @@
 
 #include "change/alias_check.h"
 #include "change/alias_read.h"
+#include "change/answer_read.h"
 #include "change/depend.h"
 #include "change/follow.h"
 #include "change/user_view.h"
@@ -264,6 +265,8 @@ static enum pv_class judge(struct view *v, bool *same_r, struct pv_error *e)
 	if (c == PV_OK)
 		c = pv_follow(w, v->name->is_pattern ? PV_NOBODY : v->name->s, &r, e);
 	*same_r = r.same;
+	if (c == PV_OK && !r.same && !v->name->is_pattern)
+		c = pv_depend_refuse_broken(w, v->name->s, e);
 	return c;
 }
 
@@ -352,6 +355,30 @@ static enum pv_class refuse_needed(struct view *v, struct pv_error *e)
 	return gone ? pv_depend_refuse(w, v->name->s, false, e) : PV_OK;
 }
 
+/* A responder of the name answers all the same, and hides that nobody gets the mail any more. */
+static enum pv_class advise_deletion(struct view *v, struct pv_error *e)
+{
+	const struct pv_work *w = &v->users.work;
+	struct pv_answer_info info = { .on = false };
+	struct pv_alias_entry other;
+	unsigned file;
+	bool found;
+
+	if (!v->name->is_user || v->aliases.conf.match_full_name ||
+	    pv_users_find(&v->users.users, &v->name->user) != NULL)
+		return PV_OK;
+	enum pv_class c = find_elsewhere(v, &file, &other, &found, e);
+	if (c == PV_OK && !found)
+		c = pv_responder_look(w->c->store, &w->folder, &w->account, &v->name->user, &info, NULL, e);
+	if (c == PV_OK && (info.on || info.problem[0] != '\0'))
+		pv_buf_addf(
+			&w->c->notes,
+			"%s has a responder: the address goes on answering, and mail for it is not stored "
+			"anywhere; postfix-virtual responder delete %s ends that\n",
+			v->text, v->text);
+	return c;
+}
+
 enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
 			      const struct pv_alias_word *name, unsigned file, struct pv_error *e)
 {
@@ -366,6 +393,8 @@ enum pv_class pv_alias_delete(struct pv_change *c, const struct pv_domain *d,
 		v.users.work.mark.kind = PV_MARK_ALIAS_DELETE;
 		r = refuse_needed(&v, e);
 	}
+	if (r == PV_OK)
+		r = advise_deletion(&v, e);
 	if (r == PV_OK)
 		r = carry_out(&v, PV_MARK_ALIAS_DELETE, e);
 	end(&v);

@@ -2,6 +2,7 @@
 
 #include "base/child.h"
 #include "base/file.h"
+#include "change/conf_check.h"
 #include "change/inside.h"
 #include "change/next_text.h"
 #include "route/route.h"
@@ -43,6 +44,8 @@ static enum pv_class check_settings(const struct question *q, const char *file, 
 	if (c == PV_OK)
 		c = of_user ? pv_user_conf_parse(&copy, file, NULL, &user, e)
 			    : pv_domain_conf_parse(&copy, file, &domain, e);
+	if (c == PV_OK && of_user)
+		c = pv_conf_refuse_days(q->w->mark.settings, &user, e);
 	pv_domain_conf_free(&domain);
 	pv_user_conf_free(&user);
 	pv_buf_free(&copy);

@@ -55,17 +55,18 @@ static enum pv_class refuse_quota(const struct pv_work *w, const struct pv_regis
 	return PV_PERMANENT;
 }
 
-static enum pv_class refuse_days(const char *lines, struct pv_error *e)
+/* A day that is over by a slip of the pen would lock the user out at once. */
+static enum pv_class refuse_past(const char *lines, struct pv_error *e)
 {
-	char memory[PV_MARK_SETTINGS_MAX + 1], other[PV_MARK_SETTINGS_MAX + 1];
-	const char *start = get(lines, "vacation_start", memory), *end = get(lines, "vacation_end", other);
-	struct pv_day from, to;
+	char memory[PV_MARK_SETTINGS_MAX + 1];
+	const char *value = get(lines, "expires", memory);
+	const struct pv_day today = pv_day_today();
+	struct pv_day day;
 
-	if (start == NULL || end == NULL || !pv_day_parse(start, strlen(start), &from) ||
-	    !pv_day_parse(end, strlen(end), &to) || pv_day_compare(&from, &to) <= 0)
+	if (value == NULL || !pv_day_parse(value, strlen(value), &day) || pv_day_compare(&day, &today) >= 0)
 		return PV_OK;
-	return pv_fail(e, PV_PERMANENT, "5.3.5", "vacation_end=%.40s is before vacation_start=%.40s", end,
-		       start);
+	return pv_fail(e, PV_PERMANENT, "5.3.5", "expires=%.40s is over: write a day that comes, or today",
+		       value);
 }
 
 enum pv_class pv_conf_refuse(const struct pv_work *w, const struct pv_registry_entry *entry,
@@ -75,5 +76,20 @@ enum pv_class pv_conf_refuse(const struct pv_work *w, const struct pv_registry_e
 
 	if (c == PV_OK)
 		c = refuse_quota(w, entry, lines, e);
-	return c == PV_OK ? refuse_days(lines, e) : c;
+	return c == PV_OK ? refuse_past(lines, e) : c;
+}
+
+enum pv_class pv_conf_refuse_days(const char *lines, const struct pv_user_conf *u, struct pv_error *e)
+{
+	char memory[PV_MARK_SETTINGS_MAX + 1];
+	const struct pv_day *from = &u->vacation_start, *to = &u->vacation_end;
+
+	/* Not the fault of a change of something else. */
+	if (get(lines, "vacation_start", memory) == NULL && get(lines, "vacation_end", memory) == NULL)
+		return PV_OK;
+	if (!pv_day_is_set(from) || !pv_day_is_set(to) || pv_day_compare(from, to) <= 0)
+		return PV_OK;
+	return pv_fail(e, PV_PERMANENT, "5.3.5",
+		       "vacation_end=%04u-%02u-%02u is before vacation_start=%04u-%02u-%02u", to->year,
+		       to->month, to->day, from->year, from->month, from->day);
 }

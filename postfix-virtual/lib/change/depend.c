@@ -2,6 +2,7 @@
 
 #include "base/child.h"
 #include "base/file.h"
+#include "change/alias_words.h"
 #include "change/inside.h"
 #include "store/alias_file.h"
 #include "store/folder_load.h"
@@ -225,4 +226,79 @@ enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool a
 		pv_buf_addf(&w->c->notes, "whether something leads to %s could not be found out: %s\n", name,
 			    why.text);
 	return c == PV_PERMANENT ? c : PV_OK;
+}
+
+/* --- and what leads to what leads there --- */
+
+/* Names, a NUL in front of each and behind the last. */
+static bool has_name(const struct pv_buf *names, const struct pv_alias_entry *entry)
+{
+	char name[PV_ALIAS_NAME_MAX + 2] = "";
+
+	memcpy(name + 1, entry->name, entry->name_len);
+	return memmem(names->s, names->len, name, entry->name_len + 2) != NULL;
+}
+
+/* Those of a file whose targets are s->name. */
+static void add_leaders(struct search *s, size_t i, struct pv_buf *names, size_t *count)
+{
+	struct pv_alias_entry entry;
+	size_t at = 0;
+
+	while (*count <= PV_LEADERS_MAX) {
+		enum pv_class c = pv_alias_next(&s->files[i], &at, &entry, NULL);
+		if (c == PV_OK && entry.name == NULL)
+			break;
+		if (c != PV_OK || entry.pattern != NULL || entry.name_len > PV_ALIAS_NAME_MAX ||
+		    has_name(names, &entry) || search_entry(s, s->paths[i], &entry, NULL) == PV_OK)
+			continue;
+		pv_buf_add(names, entry.name, entry.name_len);
+		pv_buf_addc(names, '\0');
+		++*count;
+	}
+}
+
+static enum pv_class send_leaders(void *ctx, int out_fd, struct pv_error *e)
+{
+	struct search *s = ctx;
+	struct pv_buf names = PV_BUF_INIT((PV_LEADERS_MAX + 3) * (PV_ALIAS_NAME_MAX + 1));
+	char name[PV_ALIAS_NAME_MAX + 1];
+	struct pv_domain_conf conf;
+	const size_t first = strlen(s->name) + 2;
+	size_t count = 0;
+
+	pv_buf_addc(&names, '\0');
+	pv_buf_add(&names, s->name, strlen(s->name) + 1);
+	pv_domain_conf_defaults(&conf);
+	enum pv_class c = pv_inside_open(s->w->c->store->dir, &s->w->domain, &s->w->account, &s->in, e);
+	if (c == PV_OK)
+		c = pv_domain_conf_load(&s->in.folder, &conf, e);
+	if (c == PV_OK)
+		c = load_files(s, &conf, e);
+	for (size_t at = 1; c == PV_OK && at < names.len; at += strlen(name) + 1) {
+		(void)snprintf(name, sizeof name, "%s", names.s + at);
+		s->name = name;
+		for (size_t i = 0; i < FILES; i++)
+			add_leaders(s, i, &names, &count);
+	}
+	if (c == PV_OK)
+		c = pv_buf_check(&names, "the aliases that lead to another", e);
+	if (c == PV_OK && pv_write_all(out_fd, names.s + first, names.len - first) != 0)
+		c = pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "write to a pipe");
+	/* The process ends here, and so does what it holds. */
+	pv_domain_conf_free(&conf);
+	pv_inside_close(&s->in);
+	pv_buf_free(&names);
+	return c;
+}
+
+enum pv_class pv_depend_leaders(const struct pv_work *w, const char *name, struct pv_buf *names,
+				struct pv_error *e)
+{
+	static struct search s;
+
+	s = (struct search){ .w = w, .name = name };
+	return has(w, "aliases") || has(w, "domain.conf")
+		       ? pv_child_run(w->account.uid, w->account.gid, &limits, send_leaders, &s, names, e)
+		       : PV_OK;
 }

@@ -1,5 +1,6 @@
 /*
- * depend.h: what leads to a name of a domain that is to be taken away, and would lead nowhere then.
+ * depend.h: what leads to a name of a domain: it would lead nowhere if that went, and may go round if that is
+ * changed.
  */
 #ifndef PV_DEPEND_H
 #define PV_DEPEND_H
@@ -11,5 +12,18 @@
  * leads to `name`. as_user: it is a user who goes, so that `\name` counts too.
  */
 enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool as_user, struct pv_error *e);
+
+#define PV_LEADERS_MAX 200
+
+/*
+ * The aliases of w's domain that lead to the name, directly or through others, as the files are now: each
+ * with a NUL behind it, at most PV_LEADERS_MAX + 1. They are the account's word. PV_TEMPORARY: a file cannot
+ * be read.
+ */
+enum pv_class pv_depend_leaders(const struct pv_work *w, const char *name, struct pv_buf *names,
+				struct pv_error *e);
+/* The same of them all: PV_PERMANENT, with its name, where one that works now would not, once w->mark is
+ * carried out. What cannot be found out is a note (leaders.c). */
+enum pv_class pv_depend_refuse_broken(struct pv_work *w, const char *name, struct pv_error *e);
 
 #endif

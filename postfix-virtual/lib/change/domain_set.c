@@ -4,6 +4,7 @@
 #include "change/conf_check.h"
 #include "change/conf_words.h"
 #include "change/domain_conf.h"
+#include "change/doubts.h"
 #include "change/read.h"
 #include "change/settings.h"
 #include "change/work.h"
@@ -265,6 +266,32 @@ static enum pv_class carry_out(struct pv_work *w, struct pv_error *e)
 	return c;
 }
 
+/* Does it forbid what lines that are there already may say? */
+static bool forbids(const struct view *v)
+{
+	char value[PV_MARK_SETTINGS_MAX + 1];
+	bool outside = true;
+
+	if (pv_conf_words_get(v->w->mark.settings, "forward_outside", value, sizeof value) != NULL &&
+	    !pv_parse_bool(value, &outside))
+		outside = true;
+	return !outside || (v->before.commands && !v->after.commands);
+}
+
+/* What is forbidden now is not taken out: it defers, and that should not be found out by the mail. */
+static enum pv_class carry_out_telling(struct view *v, struct pv_error *e)
+{
+	struct pv_maps_report before;
+
+	enum pv_class c = pv_doubts_find(v->w, &before, e);
+	if (c == PV_OK)
+		c = carry_out(v->w, e);
+	if (c == PV_OK && !v->w->c->dry)
+		pv_doubts_note_new(v->w, &before);
+	pv_maps_report_free(&before);
+	return c;
+}
+
 static enum pv_class set(struct pv_work *w, char *const words[], size_t count, struct pv_error *e)
 {
 	struct view v = { .w = w };
@@ -284,7 +311,7 @@ static enum pv_class set(struct pv_work *w, char *const words[], size_t count, s
 	if (c != PV_OK || w->c->already)
 		return c;
 	advise(&v);
-	return carry_out(w, e);
+	return forbids(&v) ? carry_out_telling(&v, e) : carry_out(w, e);
 }
 
 enum pv_class pv_domain_set(struct pv_change *c, const struct pv_domain *d, char *const words[], size_t count,

@@ -4,6 +4,7 @@
 
 #include "mailbox/journal.h"
 #include "mailbox/lock.h"
+#include "mailbox/maildir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -57,8 +58,9 @@ static void judge_journal(struct pv_visit *v, int dirfd, const char *folder, con
 static const char *mailbox_fault(const struct pv_visit *v, int dirfd, const char *name, const struct stat *st,
 				 char says[100])
 {
+	if (S_ISDIR(st->st_mode))
+		return pv_maildir_fault(dirfd, name, v->account->uid);
 	const char *fault = pv_mailbox_fault(st, v->account->uid, false);
-
 	if (fault != NULL || faccessat(dirfd, name, R_OK | W_OK, 0) == 0 || errno == ENOENT)
 		return fault;
 	(void)snprintf(says, 100, "cannot be read and written by its account (%s): chmod 0600 it",

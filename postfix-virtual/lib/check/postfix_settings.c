@@ -53,11 +53,12 @@ static void first_change(const char *diff, char *out, size_t size)
 
 enum pv_class pv_check_setup(struct pv_checkup *u, struct pv_error *e)
 {
+	const struct pv_setup_order order = { .undo = false };
 	struct pv_setup p = { .nothing = false };
 	struct pv_error why = { .class = PV_OK };
 	char change[1024];
 
-	enum pv_class c = pv_setup_plan(u->store, false, &p, &why);
+	enum pv_class c = pv_setup_plan(u->store, &order, &p, &why);
 	if (c == PV_PERMANENT)
 		pv_found(u, PV_CRITICAL, u->store->conf.postfix_config_directory, "%s", why.text);
 	else if (c != PV_OK)

@@ -18,6 +18,10 @@
 #include "mailbox/maildir_state.h"
 #include "mailbox/store_message.h"
 
+/* Why a folder of that name, owner and mode is no Maildir of uid's, and how that is mended, to follow its
+ * name (see pv_mailbox_fault()). NULL: mail can be delivered into it. */
+const char *pv_maildir_fault(int dirfd, const char *name, uid_t uid);
+
 struct pv_maildir_box {
 	const struct pv_location *where; /* borrowed */
 	uid_t uid;

@@ -25,6 +25,44 @@ static enum pv_class refuse(const struct pv_maildir_box *b, const char *part, co
 		       *part != '\0' ? "/" : "", part, why);
 }
 
+static const char *folder_fault(const struct stat *st, uid_t uid)
+{
+	if (!S_ISDIR(st->st_mode))
+		return "is not a folder: move it away";
+	if (st->st_uid != uid)
+		return "belongs to another user: chown it to the domain's account";
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "is writable by others: chmod 0700 it";
+	return NULL;
+}
+
+static const char no_parts[] = "is a folder without cur, new and tmp: it is none";
+
+const char *pv_maildir_fault(int dirfd, const char *name, uid_t uid)
+{
+	static const char *const in_parts[PARTS] = {
+		"has a tmp that is not a folder of its account's alone: chown it, and chmod 0700 it",
+		"has a new that is not a folder of its account's alone: chown it, and chmod 0700 it",
+		"has a cur that is not a folder of its account's alone: chown it, and chmod 0700 it"
+	};
+	char path[2 * NAME_MAX];
+	const char *fault;
+	bool any = false;
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return NULL;
+	fault = folder_fault(&st, uid);
+	for (size_t i = 0; fault == NULL && i < PARTS; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", name, parts[i]);
+		if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			continue; /* the next delivery makes it */
+		any = true;
+		fault = folder_fault(&st, uid) != NULL ? in_parts[i] : NULL;
+	}
+	return fault != NULL || any ? fault : no_parts;
+}
+
 /* A folder of the account's alone. */
 static enum pv_class check_folder(const struct pv_maildir_box *b, int fd, const char *part,
 				  struct pv_error *e)
@@ -33,11 +71,8 @@ static enum pv_class check_folder(const struct pv_maildir_box *b, int fd, const 
 
 	if (fstat(fd, &st) != 0)
 		return fail_io(b, "stat", e);
-	if (st.st_uid != b->uid)
-		return refuse(b, part, "belongs to another user: chown it to the domain's account", e);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return refuse(b, part, "is writable by others: chmod 0700 it", e);
-	return PV_OK;
+	const char *fault = folder_fault(&st, b->uid);
+	return fault == NULL ? PV_OK : refuse(b, part, fault, e);
 }
 
 /* Make a folder of mode 0700, whatever umask says. Returns 0 if it is there; -1 and errno. */
@@ -63,7 +98,7 @@ static enum pv_class complete(const struct pv_maildir_box *b, struct pv_error *e
 		all = all && there[i];
 	}
 	if (!any)
-		return refuse(b, "", "is a folder without cur, new and tmp: it is none", e);
+		return refuse(b, "", no_parts, e);
 	for (size_t i = 0; i < PARTS; i++)
 		if (!there[i] && make_folder(b->top, parts[i]) != 0)
 			return fail_io(b, "make a folder in", e);

@@ -193,6 +193,12 @@ static enum pv_class keep(struct aliases *a, struct name *n, struct pv_error *e)
 	return pv_making_get(a->m, n->s) == NULL ? pv_making_keep(a->m, n->s, e) : PV_OK;
 }
 
+/* An alias user+tag that has expired is a tag of the user's as any other. */
+static bool is_tag_again(const struct aliases *a, const struct name *n)
+{
+	return has_expired(a, n) && *n->key.tag != '\0' && pv_making_get(a->m, n->key.user.s) != NULL;
+}
+
 /* One that travels by its own name. A user of that name has the same key. */
 static enum pv_class add_plain(struct aliases *a, const struct name *n, struct pv_error *e)
 {
@@ -200,25 +206,10 @@ static enum pv_class add_plain(struct aliases *a, const struct name *n, struct p
 	const char *target;
 
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
-	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL)
+	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL || is_tag_again(a, n))
 		return c;
 	return has_expired(a, n) ? pv_making_shut(m, n->s, target, PV_READER_EXPIRED, e)
 				 : pv_making_add(m, n->s, target, e);
-}
-
-/* Other aliases may lead there. Somebody who looks for faults may want to know that nothing else does. */
-static enum pv_class note_inner(struct aliases *a, const struct name *n, struct pv_error *e)
-{
-	struct pv_error why;
-
-	if (!a->m->w->options->check)
-		return PV_OK;
-	(void)pv_fail(
-		&why, PV_TEMPORARY, "4.3.5",
-		"only other aliases can lead to `%.80s`: %s: write another name if mail is to come from "
-		"outside",
-		n->s, n->key.why);
-	return blame(a, &n->at, &why, e);
 }
 
 static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_error *e)
@@ -232,10 +223,8 @@ static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_erro
 	}
 	if (n->bad)
 		return keep(a, n, e);
-	if (n->key.kind == PV_ALIAS_RICH)
+	if (n->key.kind == PV_ALIAS_RICH || n->key.kind == PV_ALIAS_INNER)
 		return PV_OK;
-	if (n->key.kind == PV_ALIAS_INNER)
-		return note_inner(a, n, e);
 	if (n->key.kind == PV_ALIAS_PLAIN && pv_making_is_hosts(a->m, &n->key.user))
 		return PV_OK;
 	return add_plain(a, n, e);

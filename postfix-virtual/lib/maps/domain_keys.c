@@ -104,6 +104,23 @@ static enum pv_class take_doubts(struct pv_making *m, struct pv_error *e)
 	return c;
 }
 
+/* A line that could not be read may be one of the patterns that there were. */
+static enum pv_class keep_patterns(struct pv_making *m, struct pv_error *e)
+{
+	const struct pv_expression *old = pv_expressions_get(&m->w->old_expressions, m->d->domain.s);
+	struct pv_strings *now = &m->d->patterns;
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; old != NULL && c == PV_OK && i < old->patterns.count; i++) {
+		size_t k = 0;
+		while (k < now->count && strcmp(now->v[k], old->patterns.v[i]) != 0)
+			k++;
+		if (k == now->count)
+			c = pv_strings_add(now, old->patterns.v[i], e);
+	}
+	return c;
+}
+
 /* All names of the domain's own. */
 static enum pv_class make_names(struct pv_making *m, struct pv_error *e)
 {
@@ -111,6 +128,8 @@ static enum pv_class make_names(struct pv_making *m, struct pv_error *e)
 
 	if (c == PV_OK)
 		c = pv_making_aliases(m, e);
+	if (c == PV_OK && m->d->grows_only)
+		c = keep_patterns(m, e);
 	if (c == PV_OK)
 		c = pv_making_full_names(m, e);
 	if (c == PV_OK)

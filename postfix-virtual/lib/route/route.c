@@ -44,23 +44,41 @@ static enum pv_class follow_unknown(struct pv_walk *w, struct pv_step *at, size_
 	return c == PV_OK && !found ? pv_walk_fallback(w, at, e) : c;
 }
 
-/* As Postfix does: the whole name first, then the name without its tag. */
+/* The name up to its tag. */
+static enum pv_class follow_front(struct pv_walk *w, struct pv_step *at, size_t front, bool *found_r,
+				  struct pv_error *e)
+{
+	const struct pv_recipient *to = &w->q->to;
+
+	w->r->tag = to->local + front + 1;
+	w->r->tag_len = to->local_len - front - 1;
+	return pv_walk_name(w, at, to->local, front, false, found_r, e);
+}
+
+/* As Postfix does: the whole name first, then the name without its tag. An alias `user+tag` that has expired
+ * is a tag as any other: Postfix, which has no key for it, takes it for one. */
 static enum pv_class follow_recipient(struct pv_walk *w, struct pv_error *e)
 {
 	const struct pv_recipient *to = &w->q->to;
 	struct pv_step start = { .kind = PV_STEP_RECIPIENT, .name = "", .file = w->passwd, .same = true };
-	bool found;
+	size_t front = pv_walk_tag_at(w, to->local, to->local_len);
+	bool found, front_found = false;
 
 	enum pv_class c = pv_walk_name(w, &start, to->local, to->local_len, false, &found, e);
-	if (c != PV_OK || found)
+	bool over = found && w->skipped && w->count == 0 && w->skip_text == PV_TEXT_EXPIRED;
+	if (c != PV_OK || (found && !over))
 		return c;
-	size_t front = pv_walk_tag_at(w, to->local, to->local_len);
 	if (front < to->local_len) {
-		w->r->tag = to->local + front + 1;
-		w->r->tag_len = to->local_len - front - 1;
-		c = pv_walk_name(w, &start, to->local, front, false, &found, e);
+		w->skipped = false;
+		c = follow_front(w, &start, front, &front_found, e);
 	}
-	return c == PV_OK && !found ? follow_unknown(w, &start, front, e) : c;
+	if (c != PV_OK || front_found)
+		return c;
+	if (!over)
+		return follow_unknown(w, &start, front, e);
+	w->skipped = false;
+	pv_walk_skip(w, "5.2.1", PV_TEXT_EXPIRED);
+	return PV_OK;
 }
 
 static enum pv_class make_paths(struct pv_walk *w, struct pv_error *e)
