@@ -114,8 +114,25 @@ static void ask(struct pv_alias_file *f, const struct pv_alias_entry *entry)
 	struct pv_error e;
 	bool there;
 
-	for (int i = 0; i < 5; i++) {
+	enum pv_class first_class = PV_OK;
+	struct pv_alias_entry first = { .line = 0 };
+	bool first_there = false;
+
+	for (int i = 0; i < 4; i++) {
+		f->spent = i < 2 ? 0 : SIZE_MAX / 2;
+		if (i == 0) {
+			free(f->index);
+			f->index = NULL;
+		}
 		enum pv_class c = pv_alias_find(f, entry->name, entry->name_len, &found, &there, &e);
+		if (i == 0) {
+			first_class = c;
+			first = found;
+			first_there = c == PV_OK && there;
+		}
+		require(c == first_class && (c != PV_OK || there == first_there));
+		require(!first_there ||
+			(found.line == first.line && found.from == first.from && found.to == first.to));
 		if (c != PV_OK) {
 			/* It stands there twice, or in its first line as another's. */
 			check_sentence(c, &e);

@@ -1,4 +1,5 @@
 /* Where the entry of a name is: by one pass, or by a table of hashes once there were several questions. */
+#include "store/alias_lines.h"
 #include "store/alias_scan.h"
 
 #include "base/hash.h"
@@ -6,8 +7,9 @@
 
 #include <stdint.h>
 
-/* To make the table takes as long as three or four passes, so it is made when so many were made. */
-enum { PASSES = 3 };
+/* What a find costs, in looks at a line: a pass is one for so many bytes, and each line of note another. To
+ * make the table costs about as much as a look at every few bytes, so it is made when so much was spent. */
+enum { PASS_BYTES = 300, TABLE_BYTES = 5 };
 
 struct slot {
 	uint32_t hash;
@@ -29,18 +31,91 @@ static enum pv_class fail_twice(const struct pv_alias_file *f, const struct pv_a
 			     (int)(len < 60 ? len : 60), name, first->line);
 }
 
-/* By a pass over the file, all of which is counted. */
+/* How far the file was read entry by entry. */
+struct cursor {
+	size_t at;
+	unsigned line;
+};
+
+/* An entry surely begins here: the line begins like one, and the line in front does not go on in it. */
+static bool is_entry(const char *text, size_t at)
+{
+	size_t eol = at > 0 ? at - 1 : 0;
+
+	if (strchr(" \t\r\v\f\n#", text[at]) != NULL)
+		return false;
+	if (eol > 0 && text[eol - 1] == '\r')
+		eol--;
+	return at == 0 || eol == 0 || text[eol - 1] != '\\';
+}
+
+/* Move c on, at most to the last entry that surely begins in front of `at`: what stands above the one there
+ * is read with it. */
+static void skip_to(const struct pv_buf *text, struct cursor *c, size_t at)
+{
+	size_t from = at;
+
+	while (from > c->at) {
+		const char *newline =
+			from - 1 > c->at ? memrchr(text->s + c->at, '\n', from - 1 - c->at) : NULL;
+		from = newline != NULL ? (size_t)(newline + 1 - text->s) : c->at;
+		if (from > c->at && is_entry(text->s, from))
+			break;
+	}
+	c->line += pv_alias_lines_count(text, c->at, from);
+	c->at = from;
+}
+
+/* The entry that begins at `at`, if one does. */
+static bool entry_at(const struct pv_buf *text, struct cursor *c, size_t at, struct pv_alias_raw *raw)
+{
+	skip_to(text, c, at);
+	for (;;) {
+		struct cursor before = *c;
+		if (!pv_alias_raw_next(text, &c->at, &c->line, raw))
+			return false;
+		if (raw->at < at)
+			continue;
+		if (raw->at > at)
+			*c = before;
+		return raw->at == at;
+	}
+}
+
+/* Might the line at `at` be the first of it? Most are not, by the byte at which they part. */
+static bool may_be(const struct pv_buf *text, size_t at, const char *name, size_t len)
+{
+	const char *s = text->s + at;
+	size_t i = 0, room = text->len - at;
+
+	while (i < len && i < room &&
+	       (s[i] == name[i] || (s[i] >= 'A' && s[i] <= 'Z' && s[i] - 'A' + 'a' == name[i])))
+		i++;
+	if (i < len && s[i] != '"' && s[i] != '\\')
+		return false;
+	const char *newline = memchr(text->s + at, '\n', text->len - at);
+	const struct pv_alias_raw raw = { .at = at,
+					  .eol = newline != NULL ? (size_t)(newline - text->s) : text->len };
+
+	return pv_alias_raw_is(text, &raw, name, len);
+}
+
+/* By a pass over the file. */
 static enum pv_class search(struct pv_alias_file *f, const char *name, size_t len, struct pv_alias_raw *found,
 			    bool *found_r, struct pv_error *e)
 {
 	struct pv_alias_raw raw, second = { .line = 0 };
-	unsigned line = 0;
-	size_t at = 0;
+	struct cursor c = { .at = 0 };
+	struct pv_alias_lines lines;
+	size_t at;
 
-	f->entries = 0;
-	while (pv_alias_raw_next(&f->text, &at, &line, &raw)) {
-		f->entries++;
-		if (!pv_alias_raw_is(&f->text, &raw, name, len))
+	pv_alias_lines_start(&lines, &f->text, len > 0 ? name[0] : '\0');
+	f->spent += f->text.len / PASS_BYTES + 1;
+	while (pv_alias_lines_next(&lines, &at)) {
+		f->spent++;
+		/* What lies in an entry that was read is more of it. */
+		if (at < c.at || !may_be(&f->text, at, name, len) || !entry_at(&f->text, &c, at, &raw) ||
+		    !pv_alias_raw_is(&f->text, &raw, name, len))
 			continue;
 		if (!*found_r)
 			*found = raw;
@@ -107,7 +182,7 @@ static void make_index(struct pv_alias_file *f)
 
 	if (f->text.len > UINT32_MAX)
 		return;
-	f->index = make_table(f->entries);
+	f->index = make_table(pv_alias_lines_count(&f->text, 0, f->text.len) + 1);
 	while (f->index != NULL && pv_alias_raw_next(&f->text, &at, &line, &raw))
 		put(f->index, &f->text, &raw);
 }
@@ -146,7 +221,7 @@ enum pv_class pv_alias_raw_find(struct pv_alias_file *f, const char *name, size_
 				struct pv_alias_raw *raw, bool *found_r, struct pv_error *e)
 {
 	*found_r = false;
-	if (f->finds++ == PASSES)
+	if (f->index == NULL && f->spent > f->text.len / TABLE_BYTES + PASS_BYTES)
 		make_index(f);
 	return f->index != NULL ? look_up(f, name, len, raw, found_r, e)
 				: search(f, name, len, raw, found_r, e);
