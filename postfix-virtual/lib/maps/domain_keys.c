@@ -179,10 +179,9 @@ enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain 
 		pv_registry_default(&d->domain, &defaults);
 		m.says = &defaults;
 	}
-	enum pv_class c = pv_making_start(&m, e);
-	if (c == PV_OK)
-		c = m.says->standard ? pv_standard_keys_add(w, d, m.says, &files->standard, e)
-				     : read_files(&m, e);
+	pv_making_start(&m);
+	enum pv_class c = m.says->standard ? pv_standard_keys_add(w, d, m.says, &files->standard, e)
+					   : read_files(&m, e);
 	if (c == PV_OK)
 		c = add_host_addresses(&m, e);
 	pv_making_free(&m);
