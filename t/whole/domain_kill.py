@@ -13,6 +13,9 @@ from scratch import must, read, run, write  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 
 
+HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
+
+
 class Domains(Stage):
     """kvt.dk, with an alias, and a hook for every event that leaves a line for each run."""
 
@@ -25,6 +28,7 @@ class Domains(Stage):
         h.must_admin("domain", "add", "kvt.dk", "--account", self.a.pw_name)
         h.must_admin("domain", "alias", "old.dk", "kvt.dk")
         h.must_admin("host-addresses", "set", "abuse", "root")
+        h.must_admin("user", "add", "abc@kvt.dk", "--hash", HASH)
         write(f"{h.etc}/hooks/any", f'#!/bin/sh\necho "$*" >>{self.runs}\n', 0o755)
         h.must_admin("domain", "set", "kvt.dk", "commands=no")
         os.unlink(self.runs)
@@ -76,7 +80,7 @@ def faults(s):
 def main():
     s = Domains()
     total = 0
-    for args in (["domain", "set", "kvt.dk", "max_users=9", "own=abuse"], ["domain", "alias", "new.dk", "kvt.dk"],
+    for args in (["domain", "set", "kvt.dk", "max_users=9", "own=abuse"], ["domain", "set", "kvt.dk", "receive=no"], ["domain", "alias", "new.dk", "kvt.dk"],
                  ["domain", "delete", "old.dk", "--yes"], ["host-addresses", "set", "webmaster", "root"],
                  ["host-addresses", "delete", "abuse"]):
         s.counts = []

@@ -832,6 +832,21 @@ def broken_aliases():
     check("and the file is named", r.returncode == 75 and path in r.stderr.decode(), r.stderr)
     t.put("b.dk", "aliases", aliases)
     equal("mended", (t.run().returncode, t.table()), (0, keys("uvabcw")))
+    regexp = lambda: scratch.read(os.path.join(t.maps, "virtual_regexp"))
+    patterns = "/^p-[a-z]+$/: u\n/^q-[a-z]+$/: v\n"
+    t.put("b.dk", "aliases", aliases + patterns)
+    t.run()
+    both = regexp()
+    check("two patterns", b"p-" in both and b"q-" in both, both)
+    t.put("b.dk", "aliases", aliases + patterns[:16] + "q-[a-z]+$/ v\n")
+    t.run()
+    equal("a line that may have been a pattern: both stay", regexp(), both)
+    os.chmod(path, 0o666)
+    t.run()
+    equal("a file that others may write: its patterns stay", regexp(), both)
+    t.put("b.dk", "aliases", aliases + patterns[:16])
+    t.run()
+    check("a pattern that is taken out goes", b"p-" in regexp() and b"q-" not in regexp(), regexp())
 
 
 SECTIONS = [worked_example, check_names_every_fault, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,

@@ -206,21 +206,6 @@ static enum pv_class add_plain(struct aliases *a, const struct name *n, struct p
 				 : pv_making_add(m, n->s, target, e);
 }
 
-/* Other aliases may lead there. Somebody who looks for faults may want to know that nothing else does. */
-static enum pv_class note_inner(struct aliases *a, const struct name *n, struct pv_error *e)
-{
-	struct pv_error why;
-
-	if (!a->m->w->options->check)
-		return PV_OK;
-	(void)pv_fail(
-		&why, PV_TEMPORARY, "4.3.5",
-		"only other aliases can lead to `%.80s`: %s: write another name if mail is to come from "
-		"outside",
-		n->s, n->key.why);
-	return blame(a, &n->at, &why, e);
-}
-
 static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_error *e)
 {
 	struct pv_error why;
@@ -232,10 +217,8 @@ static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_erro
 	}
 	if (n->bad)
 		return keep(a, n, e);
-	if (n->key.kind == PV_ALIAS_RICH)
+	if (n->key.kind == PV_ALIAS_RICH || n->key.kind == PV_ALIAS_INNER)
 		return PV_OK;
-	if (n->key.kind == PV_ALIAS_INNER)
-		return note_inner(a, n, e);
 	if (n->key.kind == PV_ALIAS_PLAIN && pv_making_is_hosts(a->m, &n->key.user))
 		return PV_OK;
 	return add_plain(a, n, e);

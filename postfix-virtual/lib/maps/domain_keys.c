@@ -104,6 +104,23 @@ static enum pv_class take_doubts(struct pv_making *m, struct pv_error *e)
 	return c;
 }
 
+/* A line that could not be read may be one of the patterns that there were. */
+static enum pv_class keep_patterns(struct pv_making *m, struct pv_error *e)
+{
+	const struct pv_expression *old = pv_expressions_get(&m->w->old_expressions, m->d->domain.s);
+	struct pv_strings *now = &m->d->patterns;
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; old != NULL && c == PV_OK && i < old->patterns.count; i++) {
+		size_t k = 0;
+		while (k < now->count && strcmp(now->v[k], old->patterns.v[i]) != 0)
+			k++;
+		if (k == now->count)
+			c = pv_strings_add(now, old->patterns.v[i], e);
+	}
+	return c;
+}
+
 /* All names of the domain's own. */
 static enum pv_class make_names(struct pv_making *m, struct pv_error *e)
 {
@@ -111,6 +128,8 @@ static enum pv_class make_names(struct pv_making *m, struct pv_error *e)
 
 	if (c == PV_OK)
 		c = pv_making_aliases(m, e);
+	if (c == PV_OK && m->d->grows_only)
+		c = keep_patterns(m, e);
 	if (c == PV_OK)
 		c = pv_making_full_names(m, e);
 	if (c == PV_OK)
@@ -160,10 +179,9 @@ enum pv_class pv_domain_keys_make(struct pv_maps_work *w, struct pv_plan_domain 
 		pv_registry_default(&d->domain, &defaults);
 		m.says = &defaults;
 	}
-	enum pv_class c = pv_making_start(&m, e);
-	if (c == PV_OK)
-		c = m.says->standard ? pv_standard_keys_add(w, d, m.says, &files->standard, e)
-				     : read_files(&m, e);
+	pv_making_start(&m);
+	enum pv_class c = m.says->standard ? pv_standard_keys_add(w, d, m.says, &files->standard, e)
+					   : read_files(&m, e);
 	if (c == PV_OK)
 		c = add_host_addresses(&m, e);
 	pv_making_free(&m);

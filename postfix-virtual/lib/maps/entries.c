@@ -1,6 +1,7 @@
 #include "maps/entries.h"
 
 #include "maps/inner.h"
+#include "maps/merge.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -73,23 +74,25 @@ static void drop_doubles(struct pv_entries *l)
  * own files cannot be keeps nothing of root's from counting. */
 static bool is_made(const struct pv_plan_domain *d, enum pv_map m)
 {
-	return d->state == PV_PLAN_READ ||
-	       (d->state == PV_PLAN_KEEP && (m == PV_MAP_SENDERS || m == PV_MAP_REFUSED));
+	return d->state == PV_PLAN_READ || (d->state == PV_PLAN_KEEP && m == PV_MAP_SENDERS);
 }
 
 static size_t count_made(const struct pv_plan_domain *d, enum pv_map m)
 {
 	if (!is_made(d, m))
 		return 0;
-	return m == PV_MAP_ADDRESSES ? d->keys.count : m == PV_MAP_REFUSED ? d->refused.count + 1 : 1;
+	return m == PV_MAP_ADDRESSES ? d->keys.count : m == PV_MAP_REFUSED ? d->refused.count : 1;
 }
 
-static size_t count_all(const struct pv_plan *p, enum pv_map m)
+static size_t count_all(const struct pv_maps_work *w, enum pv_map m)
 {
-	size_t n = 0;
+	/* No more accounts than domains. */
+	size_t n = m == PV_MAP_REFUSED
+			   ? pv_old_count(&w->old, PV_MAP_DOMAINS) + w->differences[PV_MAP_DOMAINS].count
+			   : 0;
 
-	for (size_t i = 0; i < p->count; i++)
-		n += count_made(&p->domains[i], m);
+	for (size_t i = 0; i < w->plan.count; i++)
+		n += count_made(&w->plan.domains[i], m);
 	return n;
 }
 
@@ -120,21 +123,23 @@ static enum pv_class add_sender(struct pv_maps_work *w, struct pv_plan_domain *d
 	return PV_OK;
 }
 
-/* A domain that cannot be read is still its account's. Most domains in a row are of one account. */
-static enum pv_class add_account(struct pv_maps_work *w, const struct pv_plan_domain *d, const char **last,
-				 struct pv_entries *to, struct pv_error *e)
+/* All accounts that will have a domain. Most domains in a row are of one. */
+static enum pv_class add_accounts(struct pv_maps_work *w, struct pv_entries *to, struct pv_error *e)
 {
-	const char *account =
-		d->state == PV_PLAN_READ ? d->account : pv_old_find(&w->old, PV_MAP_DOMAINS, d->domain.s);
+	const char *last = "";
+	struct pv_key k;
 
-	if (account == NULL || account == *last)
-		return PV_OK;
-	*last = account;
-	const char *const parts[] = { account, PV_INNER_KEY };
-	const char *key = pv_arena_join(&w->arena, parts, 2);
-	if (key == NULL)
-		return no_memory("accounts", e);
-	to->v[to->count++] = (struct pv_entry){ key, PV_INNER_REFUSAL, NULL };
+	pv_next_rewind(w, PV_MAP_DOMAINS);
+	while (pv_next_step(w, PV_MAP_DOMAINS, &k)) {
+		if (strcmp(k.value, last) == 0)
+			continue;
+		const char *const parts[] = { k.value, PV_INNER_KEY };
+		const char *key = pv_arena_join(&w->arena, parts, 2);
+		last = pv_arena_add(&w->arena, k.value, strlen(k.value));
+		if (key == NULL || last == NULL)
+			return no_memory("accounts", e);
+		to->v[to->count++] = (struct pv_entry){ key, PV_INNER_REFUSAL, NULL };
+	}
 	return PV_OK;
 }
 
@@ -157,7 +162,7 @@ static void add_addresses(struct pv_plan_domain *d, struct pv_entries *to)
 }
 
 static enum pv_class take_domain(struct pv_maps_work *w, enum pv_map m, struct pv_plan_domain *d,
-				 const char **last, struct pv_entries *to, struct pv_error *e)
+				 struct pv_entries *to, struct pv_error *e)
 {
 	switch (m) {
 	case PV_MAP_ADDRESSES:
@@ -170,7 +175,7 @@ static enum pv_class take_domain(struct pv_maps_work *w, enum pv_map m, struct p
 		return add_sender(w, d, to, e);
 	case PV_MAP_REFUSED:
 		add_refused(w, d, to);
-		return add_account(w, d, last, to, e);
+		return PV_OK;
 	case PV_MAP_COUNT:
 		break;
 	}
@@ -180,8 +185,7 @@ static enum pv_class take_domain(struct pv_maps_work *w, enum pv_map m, struct p
 enum pv_class pv_entries_take(struct pv_maps_work *w, enum pv_map m, struct pv_entries *to,
 			      struct pv_error *e)
 {
-	size_t room = count_all(&w->plan, m);
-	const char *last = NULL;
+	size_t room = count_all(w, m);
 	enum pv_class c = PV_OK;
 
 	*to = (struct pv_entries){ .v = reallocarray(NULL, room + 1, sizeof *to->v) };
@@ -189,7 +193,9 @@ enum pv_class pv_entries_take(struct pv_maps_work *w, enum pv_map m, struct pv_e
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu keys", room);
 	for (size_t i = 0; c == PV_OK && i < w->plan.count; i++)
 		if (is_made(&w->plan.domains[i], m))
-			c = take_domain(w, m, &w->plan.domains[i], &last, to, e);
+			c = take_domain(w, m, &w->plan.domains[i], to, e);
+	if (c == PV_OK && m == PV_MAP_REFUSED)
+		c = add_accounts(w, to, e);
 	if (c == PV_OK)
 		c = sort_entries(to, e);
 	if (c == PV_OK && m == PV_MAP_REFUSED)

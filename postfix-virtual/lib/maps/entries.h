@@ -18,7 +18,8 @@ struct pv_entries {
 	size_t count;
 };
 
-/* Move the keys that were made for m out of the plan. PV_TEMPORARY: no memory. Free *to in any case. */
+/* Move the keys that were made for m out of the plan; those of PV_MAP_REFUSED when what becomes of
+ * PV_MAP_DOMAINS is known. PV_TEMPORARY: no memory. Free *to in any case. */
 enum pv_class pv_entries_take(struct pv_maps_work *w, enum pv_map m, struct pv_entries *to,
 			      struct pv_error *e);
 void pv_entries_free(struct pv_entries *l);

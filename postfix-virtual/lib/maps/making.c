@@ -25,17 +25,11 @@ static const char *keep_key(struct pv_making *m, const char *local)
 	return pv_arena_join(&m->w->arena, parts, 2);
 }
 
-enum pv_class pv_making_start(struct pv_making *m, struct pv_error *e)
+void pv_making_start(struct pv_making *m)
 {
-	static const char delimiter[] = { PV_DELIMITER, '\0' };
-	const char *const before[] = { m->d->account, delimiter };
-	const char *const behind[] = { "--", m->d->domain.s, "@" PV_MAP_TARGET_DOMAIN };
-	const char *const at[] = { "@", m->d->domain.s };
-
-	m->before = pv_arena_join(&m->w->arena, before, 2);
-	m->behind = pv_arena_join(&m->w->arena, behind, 3);
-	m->at = pv_arena_join(&m->w->arena, at, 2);
-	return m->before != NULL && m->behind != NULL && m->at != NULL ? PV_OK : no_memory(m, e);
+	(void)snprintf(m->before, sizeof m->before, "%s%c", m->d->account, PV_DELIMITER);
+	(void)snprintf(m->behind, sizeof m->behind, "--%s@" PV_MAP_TARGET_DOMAIN, m->d->domain.s);
+	(void)snprintf(m->at, sizeof m->at, "@%s", m->d->domain.s);
 }
 
 enum pv_class pv_making_complain(struct pv_making *m, struct pv_error *why, struct pv_error *e)

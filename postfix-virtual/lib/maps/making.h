@@ -32,9 +32,9 @@ struct pv_making {
 	struct pv_plan_domain *d;
 	const struct pv_domain_files *files;
 	const struct pv_registry_entry *says; /* `domains`, or its defaults */
-	/* In the arena: `account+`, `--domain@virtual.invalid` and `@domain`; what is between them is a name.
-	 */
-	const char *before, *behind, *at;
+	/* `account+`, `--domain@virtual.invalid` and `@domain`: what is between them is a name. */
+	char before[PV_ACCOUNT_MAX + 2], behind[PV_DOMAIN_MAX + sizeof "--@" PV_MAP_TARGET_DOMAIN],
+		at[PV_DOMAIN_MAX + 2];
 	struct pv_domain_conf conf;
 	struct pv_day today;
 	struct pv_some_users closed; /* users whose mail is not taken */
@@ -54,8 +54,8 @@ enum { PV_MAKING_COMPLAINTS_MAX = 10 }; /* more is no mistake of somebody's hand
 
 /* --- making.c. All: PV_TEMPORARY: no memory. --- */
 
-/* Fill in before, behind and at; w and d are there. */
-enum pv_class pv_making_start(struct pv_making *m, struct pv_error *e);
+/* Fill in before, behind and at; d is there. */
+void pv_making_start(struct pv_making *m);
 
 /* Where something stands, for complaints. */
 struct pv_place {

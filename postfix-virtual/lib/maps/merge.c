@@ -20,6 +20,9 @@ static struct pv_plan_domain *domain_of(const struct pv_maps_work *w, const char
 static bool stays(const struct pv_maps_work *w, enum pv_map m, const struct pv_plan_domain *d,
 		  const char *key)
 {
+	/* An account's: all that have a domain are known. */
+	if (m == PV_MAP_REFUSED && *pv_key_domain(key) == '\0')
+		return false;
 	if (d == NULL)
 		return !w->plan.all;
 	if (m == PV_MAP_SENDERS)
