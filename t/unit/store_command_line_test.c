@@ -88,6 +88,7 @@ static void commands_are_cut_into_words(void **state)
 		{ "/bin/sh -c %u", NULL, "%f or %u stands where", true },
 		{ "/usr/bin/perl -e %f", NULL, "%f or %u stands where", true },
 		{ "/usr/bin/perl -e%f", NULL, "%f or %u stands where", true },
+		{ "/bin/x -%f", NULL, "%f or %u stands where", true },
 		{ "/bin/x '%u;'", NULL, "%f or %u stands where", true },
 		{ "/bin/x '(%u)'", NULL, "%f or %u stands where", true },
 		{ "/bin/%u", NULL, "%u stands in the path of the program", true },

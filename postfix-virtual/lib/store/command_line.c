@@ -11,7 +11,8 @@ struct splitting {
 	const struct pv_command_tokens *tokens;
 	struct pv_command_line *c;
 	size_t words[PV_COMMAND_ARGS_MAX]; /* where each begins in c->text */
-	bool has_token;			   /* the word that is being read, of what a sender may choose */
+	size_t token_at; /* in the word that is being read: where the first token of a sender's choice begins;
+			  * SIZE_MAX: none */
 	bool has_script; /* and something in it that is neither a name nor an address, an option or a path */
 };
 
@@ -57,7 +58,8 @@ static enum pv_class put_token(struct splitting *s, struct pv_error *e)
 	if (s->c->count == 0 && name != '%')
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "%%%c stands in the path of the program: write the path itself", name);
-	s->has_token = s->has_token || name == 'f' || name == 'u';
+	if ((name == 'f' || name == 'u') && s->token_at == SIZE_MAX)
+		s->token_at = s->c->text.len - s->words[s->c->count];
 	pv_buf_adds(&s->c->text, value);
 	s->at += 2;
 	return PV_OK;
@@ -119,19 +121,20 @@ static bool takes_program(const char *word)
 }
 
 /* A word in which a sender may write, and which is in c->text by now: is it data, whatever the program is? */
-static enum pv_class judge_token(const struct splitting *s, bool at_its_start, struct pv_error *e)
+static enum pv_class judge_token(const struct splitting *s, struct pv_error *e)
 {
 	const struct pv_command_line *c = s->c;
 	const char *word = c->text.s + s->words[c->count];
 	const char *before = c->count > 0 ? c->text.s + s->words[c->count - 1] : "";
 
-	if (at_its_start && word[0] == '-')
+	if (s->token_at == 0 && word[0] == '-')
 		return pv_fail(
 			e, PV_PERMANENT, "5.1.7",
 			"an address begins with `-`, and the program would take it for an option: write "
 			"--from=%%f in place of %%f");
+	bool is_option = s->token_at > 0 && word[0] == '-';
 	if (s->has_script || takes_program(before) ||
-	    (!at_its_start && word[0] == '-' && (word[1] == 'c' || word[1] == 'e')))
+	    (is_option && (s->token_at == 1 || word[1] == 'c' || word[1] == 'e')))
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "%%f or %%u stands where a program may be read from it, and a sender chooses "
 			       "what that is: "
@@ -142,20 +145,19 @@ static enum pv_class judge_token(const struct splitting *s, bool at_its_start, s
 static enum pv_class put_word(struct splitting *s, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
-	const char *first = *s->at == '"' || *s->at == '\'' ? s->at + 1 : s->at;
-	bool begins_with_token = s->tokens != NULL && first < s->end && *first == '%';
 
 	if (s->c->count == PV_COMMAND_ARGS_MAX)
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "the command has more than %d words: write a script that has them",
 			       PV_COMMAND_ARGS_MAX);
 	s->words[s->c->count] = s->c->text.len;
-	s->has_token = s->has_script = false;
+	s->token_at = SIZE_MAX;
+	s->has_script = false;
 	while (c == PV_OK && s->at < s->end && !is_blank(*s->at))
 		c = *s->at == '"' || *s->at == '\'' ? put_quoted(s, e) : put_byte(s, false, e);
 	pv_buf_addc(&s->c->text, '\0');
-	if (c == PV_OK && s->has_token && !s->c->text.failed)
-		c = judge_token(s, begins_with_token, e);
+	if (c == PV_OK && s->token_at != SIZE_MAX && !s->c->text.failed)
+		c = judge_token(s, e);
 	s->c->count++;
 	return c;
 }
