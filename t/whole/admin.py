@@ -26,8 +26,8 @@ ELSEWHERE = {"doctor": "postfix/doctor.py", "user apop": "whole/logins.py", "dov
              "host-addresses list": "whole/domain.py", "host-addresses set": "whole/domain.py",
              "host-addresses delete": "whole/domain.py",
              "nightly": "whole/nightly.py", "user set": "whole/user_set.py", "alias add": "whole/alias.py", "alias set": "whole/alias.py",
-             "alias list": "whole/alias.py", "alias delete": "whole/alias.py", "mailbox show": "whole/mailbox.py",
-             "mailbox verify": "whole/mailbox.py", "mailbox repair": "whole/mailbox.py", "mailbox convert": "whole/mailbox.py",
+             "alias list": "whole/alias.py", "alias delete": "whole/alias.py", "mailbox show": "whole/mailbox_admin.py",
+             "mailbox verify": "whole/mailbox_admin.py", "mailbox repair": "whole/mailbox_admin.py", "mailbox convert": "whole/mailbox_admin.py",
              **{f"{n} {v}": "whole/answers.py" for n, v in (("responder", "set"), ("responder", "list"), ("responder", "show"), ("responder", "delete"),
                                                             ("vacation", "on"), ("vacation", "set"), ("vacation", "off"), ("vacation", "show"))}}
 
