@@ -55,6 +55,7 @@ WRAP_maildrop_parallel = fsync
 MAILDIR_CALLS = $(MAILDROP_CALLS) mkdirat fchmodat
 WRAP_maildir = $(MAILDIR_CALLS)
 WRAP_maildir_fault = $(MAILDIR_CALLS)
+WRAP_maildir_history = $(KILL_CALLS) closedir mkdirat
 WRAP_usage = $(MAILDIR_CALLS)
 WRAP_convert = $(MAILDIR_CALLS) renameat2 syncfs futimens
 WRAP_verify = $(MAILDIR_CALLS) renameat2

@@ -286,6 +286,30 @@ static void after_a_restore_only_files_count(void **state)
 	assert_int_equal(copies_of(s, 4), 1);
 }
 
+/* The state was put back and not the list of ids: the Maildir may be as old, whatever its times are by now.
+ */
+static void a_state_that_is_older_than_the_ids(void **state)
+{
+	const struct scratch *s = *state;
+	struct text old = { .s = NULL };
+
+	(void)deliver(s, 0);
+	(void)usleep(20000);
+	(void)deliver(s, 1);
+	read_file(s, ".box.maildir", &old);
+	(void)usleep(20000);
+	(void)deliver(s, 2);
+	remove_all(s);
+	scratch_write(s, ".box.maildir", old.s, old.len);
+	assert_int_equal(deliver(s, 2).result, PV_APPENDED);
+	/* And it stays doubtful when another message has come between. */
+	remove_all(s);
+	scratch_write(s, ".box.maildir", old.s, old.len);
+	assert_int_equal(deliver(s, 3).result, PV_APPENDED);
+	assert_int_equal(deliver(s, 2).result, PV_APPENDED);
+	text_free(&old);
+}
+
 /* One that is new knows nothing of what an older one of its name had. */
 static void a_new_one_has_nothing(void **state)
 {
@@ -568,6 +592,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_refused, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(a_retry_is_known, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(after_a_restore_only_files_count, scratch_make,
+						scratch_remove),
+		cmocka_unit_test_setup_teardown(a_state_that_is_older_than_the_ids, scratch_make,
 						scratch_remove),
 		cmocka_unit_test_setup_teardown(a_new_one_has_nothing, scratch_make, scratch_remove),
 		cmocka_unit_test_setup_teardown(side_files_may_be_anything, scratch_make, scratch_remove),

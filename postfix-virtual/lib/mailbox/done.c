@@ -111,20 +111,24 @@ bool pv_done_find(const struct pv_location *l, const unsigned char id[PV_ID_BYTE
 	char name[NAME_MAX + 1];
 
 	d->fd = -1;
+	d->newest = 0;
 	errno = ENAMETOOLONG;
 	if (!make_name(l, name))
 		return false;
 	d->fd = openat(l->dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (d->fd >= 0 && !read_bucket(d, id))
 		pv_done_close(d);
+	bool noted = false;
 	for (size_t i = 0; d->fd >= 0 && i < PV_DONE_BUCKET; i++) {
 		const struct pv_done_entry *x = &d->entries[i];
-		if (x->id != short_id(id) || !is_whole(x))
+		if (when_of(x) > d->newest)
+			d->newest = when_of(x);
+		if (noted || x->id != short_id(id) || !is_whole(x))
 			continue;
 		*when_r = when_of(x);
-		return true;
+		noted = true;
 	}
-	return false;
+	return noted;
 }
 
 /* The place for one more: a free one, or the oldest. */

@@ -30,6 +30,7 @@ struct pv_done {
 	int fd;		  /* -1: none */
 	uint32_t buckets; /* in the file; a power of two */
 	uint32_t bucket;  /* the one that was read */
+	int64_t newest;	  /* the last time in it, be its entry whole or not; 0: none */
 	struct pv_done_entry entries[PV_DONE_BUCKET];
 };
 
