@@ -90,6 +90,8 @@ static void lines_are_read(void **state)
 			fail_msg("%s: %d %lld", rows[i].line, is, (long long)when);
 		assert_int_equal(pv_from_line_parse(rows[i].line, strlen(rows[i].line), NULL), is);
 	}
+	static const char nul[] = "From a@b Fri Nov 20\0 09:56:12 2026\n";
+	assert_false(pv_from_line_parse(nul, sizeof nul - 1, NULL));
 	/* Blanks alone cost no more than bytes. */
 	memset(line, ' ', sizeof line);
 	memcpy(line, "From ", 5);

@@ -180,7 +180,7 @@ static void each_finding_and_its_mending(void **state)
 static void nuls(void **state)
 {
 	static const char box[] = FROM "A: b\n\n\0\0x\0\n\0From y\n\n\0\0\0From a@b Fri\n\0\n\n\0";
-	static const char want[] = FROM "A: b\n\nx\n>From y\n\n>From a@b Fri\n\n\n\n\n";
+	static const char want[] = FROM "A: b\n\nx\n>From y\n\nFrom a@b Fri\n\n\n\n\n";
 	const struct scratch *s = *state;
 	struct text found = { .s = NULL };
 

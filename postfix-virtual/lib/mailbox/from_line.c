@@ -112,7 +112,8 @@ static size_t split(const char *s, const char *stop, char words[DATE_WORDS][WORD
 		while (s < stop && *s != ' ' && *s != '\t')
 			s++;
 		size_t len = (size_t)(s - word);
-		(void)snprintf(words[n++], WORD_MAX, "%.*s", len < WORD_MAX ? (int)len : 1, word);
+		bool good = len < WORD_MAX && memchr(word, '\0', len) == NULL;
+		(void)snprintf(words[n++], WORD_MAX, "%.*s", good ? (int)len : 0, word);
 	}
 	return n;
 }

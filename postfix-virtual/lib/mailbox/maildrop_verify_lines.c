@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+enum { LINE_MAX_SEEN = 4096 };
+
 struct lines {
 	const struct pv_verifying *v;
 	bool started;	  /* something stood there that is no empty line */
@@ -44,20 +46,23 @@ static void look_for_nuls(struct lines *l, uint64_t at, const char *s, size_t le
 	}
 }
 
-/* A line's first bytes, as they will be: without NULs, where these are taken out. */
-struct start {
-	char s[6];
-	size_t len;
+/* A line as it will be: without NULs, where these are taken out. Longer ones count by their beginning. */
+struct seen {
+	struct pv_piece p;
+	char s[LINE_MAX_SEEN];
 };
 
-static struct start start_of(const struct lines *l, const struct pv_piece *p)
+static const struct pv_piece *see(const struct lines *l, const struct pv_piece *p, struct seen *out)
 {
-	struct start out = { .len = 0 };
-
-	for (size_t i = 0; i < p->len && out.len < sizeof out.s; i++)
-		if (p->s[i] != '\0' || !l->v->o->remove_nuls)
-			out.s[out.len++] = p->s[i];
-	return out;
+	if (!l->v->o->remove_nuls || memchr(p->s, '\0', p->len) == NULL)
+		return p;
+	out->p = *p;
+	out->p.s = out->s;
+	out->p.len = 0;
+	for (size_t i = 0; i < p->len && out->p.len < sizeof out->s; i++)
+		if (p->s[i] != '\0')
+			out->s[out->p.len++] = p->s[i];
+	return &out->p;
 }
 
 /* An empty line, or NAME: what comes behind a From_ line. */
@@ -94,11 +99,12 @@ static void look_at_from_line(struct lines *l, uint64_t at, const struct pv_piec
 }
 
 /* A line begins at `at`. crlf: it ends so. */
-static void look_at_line(struct lines *l, uint64_t at, const struct pv_piece *p, bool crlf)
+static void look_at_line(struct lines *l, uint64_t at, const struct pv_piece *as_it_stands, bool crlf)
 {
-	const struct start start = start_of(l, p);
-	bool from = start.len >= 5 && memcmp(start.s, "From ", 5) == 0;
-	bool empty = p->ends && start.len == 0;
+	struct seen seen;
+	const struct pv_piece *p = see(l, as_it_stands, &seen);
+	bool from = p->len >= 5 && memcmp(p->s, "From ", 5) == 0;
+	bool empty = p->ends && p->len == 0;
 
 	end_nuls(l);
 	settle(l, p);
