@@ -165,8 +165,8 @@ static enum pv_class was_stored(struct delivery *d, bool *was_r, struct pv_error
 	bool noted = pv_done_find(b->where, d->id, &when, &d->done);
 	if (!noted && d->done.fd < 0 && !pv_done_is_unusable(errno))
 		return fail_io(e, b, "read the ids of");
-	/* Every delivery is in our state before it is noted: a state that does not know of the last one was put
-	 * back, and with it perhaps the Maildir. */
+	/* Every delivery is in our state before it is noted: a state that does not know of the last one was
+	 * put back, and with it perhaps the Maildir. */
 	if (d->done.newest > b->state.begun)
 		b->state.doubt = pv_done_now();
 	if (!noted)
