@@ -76,19 +76,21 @@ static enum pv_class send_copies(struct delivery *d, struct copies *k, struct pv
 	return c;
 }
 
-static bool same_owner(const struct pv_action *a, const struct pv_action *b)
+/* An owner's, or the message's own. They may be the same: a call is known by its sender, so there must be one
+ * for each alone. */
+static const char *sender_of(const struct pv_action *a, const char *own)
 {
-	if (a->owner == NULL || b->owner == NULL)
-		return a->owner == b->owner;
-	return strcmp(a->owner, b->owner) == 0;
+	return a->owner != NULL ? a->owner : own;
 }
 
 /* Collect those that have the sender of actions[i] and were in no call yet. */
-static void collect(const struct pv_action *actions, size_t i, size_t count, bool *taken, struct copies *k)
+static void collect(const struct pv_action *actions, size_t i, size_t count, const char *own, bool *taken,
+		    struct copies *k)
 {
+	k->sender = sender_of(&actions[i], own);
 	k->count = 0;
 	for (size_t j = i; j < count; j++) {
-		if (taken[j] || !same_owner(&actions[i], &actions[j]))
+		if (taken[j] || strcmp(k->sender, sender_of(&actions[j], own)) != 0)
 			continue;
 		k->to[k->count++] = actions[j].text;
 		taken[j] = true;
@@ -103,8 +105,7 @@ static enum pv_class each_sender(struct delivery *d, const struct pv_action *act
 	for (size_t i = 0; c == PV_OK && i < count; i++) {
 		if (taken[i])
 			continue;
-		collect(actions, i, count, taken, k);
-		k->sender = actions[i].owner != NULL ? actions[i].owner : sender;
+		collect(actions, i, count, sender, taken, k);
 		c = send_copies(d, k, e);
 	}
 	return c;
