@@ -54,14 +54,13 @@ static enum pv_class show(struct admin *a, const struct pv_address *address, con
 			  struct pv_error *e)
 {
 	struct pv_mailbox_info m;
+	const struct pv_user_info *u;
 	struct pv_users users;
 	struct pv_quota q;
 
 	enum pv_class c = pv_users_read(&p->folder, &p->account, &users, e);
-	const struct pv_user_info *u = c == PV_OK ? pv_users_find(&users, &address->user) : NULL;
-	if (c == PV_OK && u == NULL)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
-			    address->user.s, address->domain.s, address->domain.s);
+	if (c == PV_OK)
+		c = need_user(&users, &address->user, &address->domain, &u, e);
 	if (c == PV_OK)
 		c = pv_mailbox_look(&a->store, &p->folder, &p->account, u, true, &m, e);
 	if (c == PV_OK)
@@ -177,22 +176,19 @@ static enum pv_class verify(struct admin *a, const struct pv_domain *d, const st
 			    struct pv_error *e)
 {
 	struct pv_users users = { .text = PV_BUF_INIT(0) };
-	bool found = user == NULL;
+	const struct pv_user_info *one = NULL;
 	struct place p;
 
 	enum pv_class c = open_place(a, d, &p, e);
 	if (c == PV_OK)
 		c = pv_users_read(&p.folder, &p.account, &users, e);
+	if (c == PV_OK && user != NULL)
+		c = need_user(&users, user, d, &one, e);
 	a->result = json_array();
-	for (size_t i = 0; c == PV_OK && i < users.count; i++) {
-		if (user != NULL && !pv_user_equal(user, &users.list[i].user))
-			continue;
-		found = true;
+	if (c == PV_OK && one != NULL)
+		verify_user(a, &p, one);
+	for (size_t i = 0; c == PV_OK && user == NULL && i < users.count; i++)
 		verify_user(a, &p, &users.list[i]);
-	}
-	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
-			    user->s, d->s, d->s);
 	pv_users_free(&users);
 	close_place(&p);
 	return c;

@@ -31,3 +31,13 @@ void close_place(struct place *p)
 		pv_folder_close(&p->folder);
 	p->folder.fd = -1;
 }
+
+enum pv_class need_user(const struct pv_users *users, const struct pv_user *name, const struct pv_domain *d,
+			const struct pv_user_info **u_r, struct pv_error *e)
+{
+	*u_r = pv_users_find(users, name);
+	if (*u_r == NULL)
+		return pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
+			       name->s, d->s, d->s);
+	return PV_OK;
+}

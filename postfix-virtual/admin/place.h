@@ -6,6 +6,7 @@
 
 #include "admin.h"
 #include "change/account.h"
+#include "change/read.h"
 #include "store/folder.h"
 
 struct place {
@@ -17,5 +18,9 @@ struct place {
 enum pv_class open_place(const struct admin *a, const struct pv_domain *d, struct place *p,
 			 struct pv_error *e);
 void close_place(struct place *p);
+
+/* The user `name` of the domain d, whose users were read. PV_PERMANENT: there is none. */
+enum pv_class need_user(const struct pv_users *users, const struct pv_user *name, const struct pv_domain *d,
+			const struct pv_user_info **u_r, struct pv_error *e);
 
 #endif

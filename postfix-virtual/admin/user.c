@@ -342,6 +342,7 @@ static void describe(struct admin *a, const struct pv_domain *d, const struct pv
 
 enum pv_class user_show(struct admin *a, struct pv_error *e)
 {
+	const struct pv_user_info *u;
 	struct pv_mailbox_info m;
 	struct pv_address address;
 	struct domain_view v;
@@ -350,10 +351,8 @@ enum pv_class user_show(struct admin *a, struct pv_error *e)
 	if (c != PV_OK)
 		return c;
 	c = open_view(a, &address.domain, &v, e);
-	const struct pv_user_info *u = c == PV_OK ? pv_users_find(&v.users, &address.user) : NULL;
-	if (c == PV_OK && u == NULL)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
-			    address.user.s, address.domain.s, address.domain.s);
+	if (c == PV_OK)
+		c = need_user(&v.users, &address.user, &address.domain, &u, e);
 	if (c == PV_OK)
 		c = pv_mailbox_look(&a->store, &v.place.folder, &v.place.account, u, false, &m, e);
 	a->result = json_object();

@@ -41,43 +41,32 @@ static enum pv_class change(struct admin *a, enum pv_vacation_turn turn, struct 
 	return c;
 }
 
-enum pv_class vacation_on(struct admin *a, struct pv_error *e)
+/* already, done: what is said of the vacation. */
+static enum pv_class change_and_say(struct admin *a, enum pv_vacation_turn turn, const char *already,
+				    const char *done, struct pv_error *e)
 {
 	struct pv_address address;
 
-	enum pv_class c = change(a, PV_VACATION_ON, &address, e);
+	enum pv_class c = change(a, turn, &address, e);
 	if (c == PV_OK)
-		say_done(a,
-			 a->change.already ? "the vacation of %s@%s is on already"
-					   : "vacation of %s@%s turned on",
-			 address.user.s, address.domain.s);
+		say_done(a, "%svacation of %s@%s %s", a->change.already ? "the " : "", address.user.s,
+			 address.domain.s, a->change.already ? already : done);
 	return c;
+}
+
+enum pv_class vacation_on(struct admin *a, struct pv_error *e)
+{
+	return change_and_say(a, PV_VACATION_ON, "is on already", "turned on", e);
 }
 
 enum pv_class vacation_off(struct admin *a, struct pv_error *e)
 {
-	struct pv_address address;
-
-	enum pv_class c = change(a, PV_VACATION_OFF, &address, e);
-	if (c == PV_OK)
-		say_done(a,
-			 a->change.already ? "the vacation of %s@%s is off already"
-					   : "vacation of %s@%s turned off",
-			 address.user.s, address.domain.s);
-	return c;
+	return change_and_say(a, PV_VACATION_OFF, "is off already", "turned off", e);
 }
 
 enum pv_class vacation_set(struct admin *a, struct pv_error *e)
 {
-	struct pv_address address;
-
-	enum pv_class c = change(a, PV_VACATION_KEEP, &address, e);
-	if (c == PV_OK)
-		say_done(a,
-			 a->change.already ? "the vacation of %s@%s is so already"
-					   : "vacation of %s@%s changed",
-			 address.user.s, address.domain.s);
-	return c;
+	return change_and_say(a, PV_VACATION_KEEP, "is so already", "changed", e);
 }
 
 static void put_day(struct admin *a, const char *name, const struct pv_day *day)
@@ -141,14 +130,13 @@ static enum pv_class show(struct admin *a, const struct pv_address *address, con
 			  struct pv_error *e)
 {
 	struct pv_buf text = PV_BUF_INIT(PV_ANSWER_TEXT_MAX + 1);
+	const struct pv_user_info *u;
 	struct pv_answer_info info;
 	struct pv_users users;
 
 	enum pv_class c = pv_users_read(&p->folder, &p->account, &users, e);
-	const struct pv_user_info *u = c == PV_OK ? pv_users_find(&users, &address->user) : NULL;
-	if (c == PV_OK && u == NULL)
-		c = pv_fail(e, PV_PERMANENT, NULL, "%s@%s is no user here: postfix-virtual user list %s",
-			    address->user.s, address->domain.s, address->domain.s);
+	if (c == PV_OK)
+		c = need_user(&users, &address->user, &address->domain, &u, e);
 	if (c == PV_OK)
 		c = pv_vacation_look(&a->store, &p->folder, &p->account, &u->user, u->home, &info, &text, e);
 	if (c == PV_OK)
