@@ -6,6 +6,7 @@ thousands of times: killed, failing, beside others.
     box.put(OLD); box.deliver(Message(1, 1024)); box.check(...)
 """
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -192,3 +193,19 @@ def calls(box, message, before=()):
             seen[name] = seen.get(name, 0) + 1
             found.append((name, seen[name], m[2]))
     return found, r.returncode
+
+
+def deliver_all(box, number, each, killed, failed):
+    """Deliver `each` messages of this deliverer; each eighth run is killed somewhere, and tried again as Postfix would."""
+    rng = random.Random(number)
+    for n in range(each):
+        message = Message(number * 1000 + n, rng.choice((300, 3000, 12_000)))
+        for _ in range(50):
+            p = subprocess.Popen(box.agent.argv(box.user), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENV,
+                                 user=UID, group=UID, extra_groups=[])
+            if rng.random() < 1 / 8:
+                threading.Timer(rng.random() * 0.004, p.kill).start()
+            said = p.communicate(message.input(n % 60))[0]
+            if p.returncode == 0:
+                break
+            (killed if p.returncode == -9 else failed).append((p.returncode, said))

@@ -6,7 +6,6 @@ import itertools
 import os
 import random
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -167,22 +166,6 @@ def full_disk():
 DELIVERERS, EACH = 8, 40
 
 
-def deliver_all(box, number, killed, failed):
-    """Each eighth run is killed somewhere, and tried again as Postfix would."""
-    rng = random.Random(number)
-    for n in range(EACH):
-        message = agent.Message(number * 1000 + n, rng.choice((300, 3000, 12_000)))
-        for _ in range(50):
-            p = subprocess.Popen(box.agent.argv(box.user), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=agent.ENV,
-                                 user=agent.UID, group=agent.UID, extra_groups=[])
-            if rng.random() < 1 / 8:
-                threading.Timer(rng.random() * 0.004, p.kill).start()
-            said = p.communicate(message.input(n % 60))[0]
-            if p.returncode == 0:
-                break
-            (killed if p.returncode == -9 else failed).append((p.returncode, said))
-
-
 def crowd():
     box = Dir(agent.Agent())
     killed, failed, stop = [], [], threading.Event()
@@ -194,7 +177,7 @@ def crowd():
     thread = threading.Thread(target=reader)
     thread.start()
     with ThreadPoolExecutor(DELIVERERS) as pool:
-        for job in [pool.submit(deliver_all, box.box, n, killed, failed) for n in range(DELIVERERS)]:
+        for job in [pool.submit(agent.deliver_all, box.box, n, EACH, killed, failed) for n in range(DELIVERERS)]:
             job.result()
     stop.set()
     thread.join()

@@ -4,7 +4,6 @@ one that knows only the dotlock: nothing is lost, doubled or torn. And whose dot
 """
 import fcntl
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -82,22 +81,6 @@ def procmail(box):
         box.run(["/usr/bin/procmail", "-m", rc], theirs(b"procmail", n)[:-1])
 
 
-def deliver_all(box, number, killed, failed):
-    """Deliver EACH messages; each eighth run is killed somewhere, and tried again as Postfix would."""
-    rng = random.Random(number)
-    for n in range(EACH):
-        message = agent.Message(number * 1000 + n, rng.choice((300, 3000, 12_000)))
-        for _ in range(50):
-            p = subprocess.Popen(box.agent.argv(box.user), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=agent.ENV,
-                                 user=agent.UID, group=agent.UID, extra_groups=[])
-            if rng.random() < 1 / 8:
-                threading.Timer(rng.random() * 0.004, p.kill).start()
-            said = p.communicate(message.input(n % 60))[0]
-            if p.returncode == 0:
-                break
-            (killed if p.returncode == -9 else failed).append((p.returncode, said))
-
-
 def crowd():
     box = agent.Agent().box("u1")
     box.put(b"".join(FILLER % n for n in range(100)))
@@ -106,7 +89,7 @@ def crowd():
     rewriter.start()
     begin = time.monotonic()
     with ThreadPoolExecutor(DELIVERERS + 2) as pool:
-        jobs = [pool.submit(deliver_all, box, n, killed, failed) for n in range(DELIVERERS)]
+        jobs = [pool.submit(agent.deliver_all, box, n, EACH, killed, failed) for n in range(DELIVERERS)]
         jobs += [pool.submit(append_by_dotlock, box), pool.submit(procmail, box)]
         for j in jobs:
             j.result()
