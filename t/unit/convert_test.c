@@ -490,7 +490,17 @@ static void what_others_do_in_spite_of_locks_is_not_lost(void **state)
 	read_file(here, "box", &now);
 	assert_int_equal(now.len, strlen(round_trips[1]) + strlen(round_trips[3]));
 	assert_false(is_there(here, ".box.to-maildir"));
+	/* Where even that fails, it is not what is thrown away. */
+	put_file(here, "box", round_trips[1]);
+	before_call.call = "renameat2", before_call.nth = 1, before_call.seen = 0;
+	fault.call = "renameat2", fault.nth = 2, fault.seen = 0, fault.err = EIO;
+	assert_int_equal(try_convert(here, true, &r, &e), PV_TEMPORARY);
+	before_call.call = fault.call = NULL;
+	assert_non_null(strstr(e.text, "/.box.to-maildir"));
+	read_file(here, ".box.to-maildir", &now);
+	assert_int_equal(now.len, strlen(round_trips[1]) + strlen(round_trips[3]));
 	remove_box(here);
+	(void)unlinkat(here->fd, ".box.to-maildir", 0);
 	(void)deliver(here, 1);
 	(void)usleep(20000); /* a tick of the clock by which folders are stamped */
 	interrupt = move_to_cur;

@@ -31,13 +31,18 @@ enum pv_class pv_exchange(const struct pv_location *where, const char *name, con
 		return fail_exchange(where, e);
 	bool same = fstatat(where->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == was->st_ino &&
 		    st.st_dev == was->st_dev && (S_ISDIR(st.st_mode) || st.st_size == was->st_size);
-	if (!same) {
-		(void)exchange(where, name);
+	if (!same && exchange(where, name) != 0) {
+		(void)snprintf(old, NAME_MAX + 1, "%s", name);
+		return pv_fail_errno(
+			e, PV_TEMPORARY, "4.2.0", errno,
+			"mailbox %s was changed by another program, and is now %.*s/%s: put it back",
+			where->path, (int)(where->name - where->path - 1), where->path, name);
+	}
+	if (!same)
 		return pv_fail(
 			e, PV_TEMPORARY, "4.2.0",
 			"mailbox %s was changed by another program in spite of our locks: it is as it was",
 			where->path);
-	}
 	(void)snprintf(old, NAME_MAX + 1, "%s", name);
 	return pv_dir_sync(where->dirfd) == 0
 		       ? PV_OK

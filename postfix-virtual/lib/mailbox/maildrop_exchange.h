@@ -16,7 +16,8 @@
  * back.
  *
  * PV_OK: old[] is `name`, where the old mailbox is now. PV_TEMPORARY: the mailbox is as it was; but where
- * old[] is not "", only the folder could not be synced. PV_PERMANENT: the file system cannot do this.
+ * old[] is not "", it is there: the folder could not be synced, or they could not change back. PV_PERMANENT:
+ * the file system cannot do this.
  */
 enum pv_class pv_exchange(const struct pv_location *where, const char *name, const struct stat *was,
 			  char old[NAME_MAX + 1], struct pv_error *e);
