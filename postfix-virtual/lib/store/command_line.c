@@ -11,8 +11,10 @@ struct splitting {
 	const struct pv_command_tokens *tokens;
 	struct pv_command_line *c;
 	size_t words[PV_COMMAND_ARGS_MAX]; /* where each begins in c->text */
-	size_t token_at; /* in the word that is being read: where the first token of a sender's choice begins;
-			  * SIZE_MAX: none */
+	size_t token_at;     /* in the word that is being read: where its first token begins; SIZE_MAX: it has
+				none */
+	bool has_sender;     /* and whether a sender chooses what is in one of them */
+	bool behind_program; /* the word before is -c or -e */
 	bool has_script; /* and something in it that is neither a name nor an address, an option or a path */
 };
 
@@ -58,8 +60,9 @@ static enum pv_class put_token(struct splitting *s, struct pv_error *e)
 	if (s->c->count == 0 && name != '%')
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "%%%c stands in the path of the program: write the path itself", name);
-	if ((name == 'f' || name == 'u') && s->token_at == SIZE_MAX)
+	if (name != '%' && s->token_at == SIZE_MAX)
 		s->token_at = s->c->text.len - s->words[s->c->count];
+	s->has_sender = s->has_sender || name == 'f' || name == 'u';
 	pv_buf_adds(&s->c->text, value);
 	s->at += 2;
 	return PV_OK;
@@ -123,9 +126,7 @@ static bool takes_program(const char *word)
 /* A word in which a sender may write, and which is in c->text by now: is it data, whatever the program is? */
 static enum pv_class judge_token(const struct splitting *s, struct pv_error *e)
 {
-	const struct pv_command_line *c = s->c;
-	const char *word = c->text.s + s->words[c->count];
-	const char *before = c->count > 0 ? c->text.s + s->words[c->count - 1] : "";
+	const char *word = s->c->text.s + s->words[s->c->count];
 
 	if (s->token_at == 0 && word[0] == '-')
 		return pv_fail(
@@ -133,7 +134,7 @@ static enum pv_class judge_token(const struct splitting *s, struct pv_error *e)
 			"an address begins with `-`, and the program would take it for an option: write "
 			"--from=%%f in place of %%f");
 	bool is_option = s->token_at > 0 && word[0] == '-';
-	if (s->has_script || takes_program(before) ||
+	if (s->has_script || s->behind_program ||
 	    (is_option && (s->token_at == 1 || word[1] == 'c' || word[1] == 'e')))
 		return pv_fail(e, PV_PERMANENT, "5.3.5",
 			       "%%f or %%u stands where a program may be read from it, and a sender chooses "
@@ -152,12 +153,15 @@ static enum pv_class put_word(struct splitting *s, struct pv_error *e)
 			       PV_COMMAND_ARGS_MAX);
 	s->words[s->c->count] = s->c->text.len;
 	s->token_at = SIZE_MAX;
-	s->has_script = false;
+	s->has_script = s->has_sender = false;
 	while (c == PV_OK && s->at < s->end && !is_blank(*s->at))
 		c = *s->at == '"' || *s->at == '\'' ? put_quoted(s, e) : put_byte(s, false, e);
 	pv_buf_addc(&s->c->text, '\0');
-	if (c == PV_OK && s->token_at != SIZE_MAX && !s->c->text.failed)
+	if (s->c->text.failed)
+		return c; /* the caller asks for it once, at the end */
+	if (c == PV_OK && s->has_sender)
 		c = judge_token(s, e);
+	s->behind_program = s->token_at == SIZE_MAX && takes_program(s->c->text.s + s->words[s->c->count]);
 	s->c->count++;
 	return c;
 }
