@@ -86,9 +86,25 @@ void *calloc(size_t n, size_t each)
 		return NULL;
 	}
 	void *p = malloc(n * each);
-	if (p != NULL)
+	/* The kernel's pages are empty: not touched, they cost nothing. */
+	if (p != NULL && head_of(p)->mapped == 0)
 		memset(p, 0, n * each);
 	return p;
+}
+
+/* Its pages move with it, and are not copied. */
+static void *map_again(struct head *h, size_t size)
+{
+	size_t bytes = (size + sizeof(struct head) + 4095) & ~(size_t)4095;
+
+	h = mremap(h, h->mapped, bytes, MREMAP_MAYMOVE);
+	if (h == MAP_FAILED) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	h->size = bytes - sizeof *h;
+	h->mapped = bytes;
+	return h + 1;
 }
 
 void *realloc(void *p, size_t n)
@@ -103,6 +119,8 @@ void *realloc(void *p, size_t n)
 	size_t size = ROUND_UP(n);
 	if (size <= h->size && n != 0)
 		return p;
+	if (h->mapped != 0 && n != 0)
+		return map_again(h, size);
 	if (is_last(h) && size < OWN_BLOCK && size - h->size <= BLOCK_SIZE - used) {
 		used += size - h->size;
 		h->size = size;
