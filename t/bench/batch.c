@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 static const char mark[] = "@COUNTER@";
-enum { MARK = sizeof mark - 1, SLOTS_MAX = 64, MARKS_MAX = 8, ARGS_MAX = 32, ARG_SIZE = 4096 };
+enum { MARK = sizeof mark - 1, SLOTS_MAX = 64, MARKS_MAX = 8, ARGS_MAX = 8192, MARKED_MAX = 8, ARG_SIZE = 4096 };
 
 struct slot {
 	pid_t pid; /* 0: free */
@@ -118,18 +118,18 @@ static void fill_slot(struct slot *s, unsigned long no)
 
 static char **arguments(unsigned long run)
 {
-	static char *args[ARGS_MAX + 1], text[ARGS_MAX][ARG_SIZE];
-	size_t i;
+	static char *args[ARGS_MAX + 1], text[MARKED_MAX][ARG_SIZE];
+	size_t i, marked = 0;
 
 	for (i = 0; job.agent[i]; i++) {
 		const char *at = strstr(job.agent[i], "%m");
 
 		args[i] = job.agent[i];
-		if (!at)
+		if (!at || marked == MARKED_MAX)
 			continue;
-		snprintf(text[i], ARG_SIZE, "%.*s%lu%s", (int)(at - job.agent[i]), job.agent[i],
+		snprintf(text[marked], ARG_SIZE, "%.*s%lu%s", (int)(at - job.agent[i]), job.agent[i],
 			 run % job.modulo, at + 2);
-		args[i] = text[i];
+		args[i] = text[marked++];
 	}
 	args[i] = NULL;
 	return args;
