@@ -1,6 +1,10 @@
 #include "route/walk.h"
 #include "store/folder_load.h"
 
+#include <unistd.h>
+
+enum { LARGE = 64 * 1024 - 1 }; /* bytes of a file that is read with one call, and held */
+
 /* --- the files --- */
 
 /* Its path, for sentences. */
@@ -19,11 +23,13 @@ static enum pv_class look(struct pv_walk *w, unsigned i, struct pv_error *e)
 	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
 	enum pv_class c = PV_OK;
 	bool found = false;
+	off_t size;
+	int fd = -1;
 
 	if (w->aliases[i].looked)
 		return PV_OK;
 	if (name[0] != '\0')
-		c = pv_folder_load_any(&w->r->folder, name, &text, &found, e);
+		c = pv_folder_load_or_open(&w->r->folder, name, LARGE, &text, &fd, &size, &found, e);
 	if (c == PV_OK && name[0] != '\0' && !found && i > 0)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5",
 			    "%s: extra_aliases: there is no file %s: make one, or take it out",
@@ -31,8 +37,12 @@ static enum pv_class look(struct pv_walk *w, unsigned i, struct pv_error *e)
 	const char *path = c == PV_OK && found ? path_of(w, name) : "";
 	if (path == NULL)
 		c = pv_walk_no_memory(e);
-	if (c == PV_OK && found)
+	if (c == PV_OK && fd >= 0)
+		pv_alias_file_start_large(&w->aliases[i].file, path, fd, size);
+	else if (c == PV_OK && found)
 		pv_alias_file_start(&w->aliases[i].file, path, &text);
+	else if (fd >= 0)
+		(void)close(fd);
 	w->aliases[i].exists = c == PV_OK && found;
 	w->aliases[i].looked = c == PV_OK;
 	pv_buf_free(&text);

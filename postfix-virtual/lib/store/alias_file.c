@@ -3,6 +3,7 @@
 #include "store/alias_scan.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static bool is_blank(char c)
 {
@@ -29,8 +30,20 @@ void pv_alias_file_start(struct pv_alias_file *f, const char *file, struct pv_bu
 	*text = (struct pv_buf)PV_BUF_INIT(text->max);
 }
 
+void pv_alias_file_start_large(struct pv_alias_file *f, const char *file, int fd, off_t size)
+{
+	*f = (struct pv_alias_file){ .file = file,
+				     .text = PV_BUF_INIT(PV_ALIAS_FILE_MAX),
+				     .in_pieces = true,
+				     .fd = fd,
+				     .size = size };
+}
+
 void pv_alias_file_free(struct pv_alias_file *f)
 {
+	if (f->in_pieces)
+		(void)close(f->fd);
+	f->in_pieces = false;
 	free(f->index);
 	f->index = NULL;
 	pv_arena_free(&f->strings);
@@ -268,7 +281,9 @@ enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t le
 		return PV_OK;
 	for (size_t i = 0; i < len; i++)
 		folded[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
-	enum pv_class c = pv_alias_raw_find(f, folded, len, &raw, found_r, e);
+	enum pv_class c = f->in_pieces ? pv_alias_sift(f, folded, len, e) : PV_OK;
+	if (c == PV_OK)
+		c = pv_alias_raw_find(f, folded, len, &raw, found_r, e);
 	if (c != PV_OK)
 		return c;
 	return *found_r ? read_entry(f, &raw, entry, e) : check_undamaged(f, e);
@@ -289,13 +304,16 @@ enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias
 	return PV_OK;
 }
 
-enum pv_class pv_alias_file_check_names(const struct pv_alias_file *f, struct pv_error *e)
+enum pv_class pv_alias_file_check_names(struct pv_alias_file *f, struct pv_error *e)
 {
 	char name[PV_ALIAS_NAME_MAX];
 	struct pv_alias_raw raw;
 	unsigned line = 0;
 	size_t at = 0, len;
 
+	enum pv_class c = f->in_pieces ? pv_alias_hold(f, e) : PV_OK;
+	if (c != PV_OK)
+		return c;
 	while (pv_alias_raw_next(&f->text, &at, &line, &raw)) {
 		const char *s = f->text.s + raw.at, *behind;
 		if (raw.stray)

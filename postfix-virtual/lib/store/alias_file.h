@@ -35,10 +35,15 @@ struct pv_alias_entry {
 	size_t from, to;       /* where the entry and its `#:` lines lie in the file: bytes [from, to) */
 };
 
-/* A file that was read. */
+/* A file that was read, or one that is looked through. */
 struct pv_alias_file {
 	const char *file; /* for sentences; borrowed */
 	struct pv_buf text;
+	bool in_pieces; /* text holds no more than the name that was asked for last needs; the file is fd */
+	int fd;
+	off_t size;
+	unsigned looks;		      /* how often it was looked through */
+	unsigned lines_before;	      /* in the file, in front of text */
 	struct pv_alias_index *index; /* made when so much was spent on pv_alias_find() that it pays */
 	size_t spent;
 	size_t at; /* where pv_alias_next() was last, and in which line */
@@ -48,6 +53,10 @@ struct pv_alias_file {
 
 /* Take text (which is empty afterwards) as the content of file. */
 void pv_alias_file_start(struct pv_alias_file *f, const char *file, struct pv_buf *text);
+/* The same for an open file of size bytes, whose fd is f's from now on. It is looked through in small pieces,
+ * and held as a whole only when many names are asked for: a page of memory costs a delivery more than to look
+ * at what is on it. pv_alias_find() and pv_alias_file_check_names() alone know such a file. */
+void pv_alias_file_start_large(struct pv_alias_file *f, const char *file, int fd, off_t size);
 void pv_alias_file_free(struct pv_alias_file *f);
 
 /*
@@ -55,7 +64,7 @@ void pv_alias_file_free(struct pv_alias_file *f);
  * 0.02 ms for 10,000 entries, ten times that where all begin with one letter; later ones cost next to
  * nothing. Only the entry that is found is judged, not its targets. PV_OK: *found_r tells. PV_TEMPORARY with
  * file and line: it stands there twice, has no colon (its name is the line's first word then), no target, a
- * bad date, a NUL; or there is none, but a NUL in the file, which may be damaged.
+ * bad date, a NUL; or there is none, but a NUL in the file, which may be damaged; or the file cannot be read.
  */
 enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t len,
 			    struct pv_alias_entry *entry, bool *found_r, struct pv_error *e);
@@ -73,7 +82,7 @@ enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias
  * is not closed, a line that continues nothing): of a name that was not found it cannot be said then that it
  * is not there. One pass over the file.
  */
-enum pv_class pv_alias_file_check_names(const struct pv_alias_file *f, struct pv_error *e);
+enum pv_class pv_alias_file_check_names(struct pv_alias_file *f, struct pv_error *e);
 
 /* --- targets --- */
 

@@ -37,18 +37,6 @@ struct cursor {
 	unsigned line;
 };
 
-/* An entry surely begins here: the line begins like one, and the line in front does not go on in it. */
-static bool is_entry(const char *text, size_t at)
-{
-	size_t eol = at > 0 ? at - 1 : 0;
-
-	if (strchr(" \t\r\v\f\n#", text[at]) != NULL)
-		return false;
-	if (eol > 0 && text[eol - 1] == '\r')
-		eol--;
-	return at == 0 || eol == 0 || text[eol - 1] != '\\';
-}
-
 /* Move c on, at most to the last entry that surely begins in front of `at`: what stands above the one there
  * is read with it. */
 static void skip_to(const struct pv_buf *text, struct cursor *c, size_t at)
@@ -59,7 +47,7 @@ static void skip_to(const struct pv_buf *text, struct cursor *c, size_t at)
 		const char *newline =
 			from - 1 > c->at ? memrchr(text->s + c->at, '\n', from - 1 - c->at) : NULL;
 		from = newline != NULL ? (size_t)(newline + 1 - text->s) : c->at;
-		if (from > c->at && is_entry(text->s, from))
+		if (from > c->at && pv_alias_is_entry(text->s, from))
 			break;
 	}
 	c->line += pv_alias_lines_count(text, c->at, from);
@@ -82,30 +70,12 @@ static bool entry_at(const struct pv_buf *text, struct cursor *c, size_t at, str
 	}
 }
 
-/* Might the line at `at` be the first of it? Most are not, by the byte at which they part. */
-static bool may_be(const struct pv_buf *text, size_t at, const char *name, size_t len)
-{
-	const char *s = text->s + at;
-	size_t i = 0, room = text->len - at;
-
-	while (i < len && i < room &&
-	       (s[i] == name[i] || (s[i] >= 'A' && s[i] <= 'Z' && s[i] - 'A' + 'a' == name[i])))
-		i++;
-	if (i < len && s[i] != '"' && s[i] != '\\')
-		return false;
-	const char *newline = memchr(text->s + at, '\n', text->len - at);
-	const struct pv_alias_raw raw = { .at = at,
-					  .eol = newline != NULL ? (size_t)(newline - text->s) : text->len };
-
-	return pv_alias_raw_is(text, &raw, name, len);
-}
-
 /* By a pass over the file. */
 static enum pv_class search(struct pv_alias_file *f, const char *name, size_t len, struct pv_alias_raw *found,
 			    bool *found_r, struct pv_error *e)
 {
 	struct pv_alias_raw raw, second = { .line = 0 };
-	struct cursor c = { .at = 0 };
+	struct cursor c = { .at = 0, .line = f->lines_before };
 	struct pv_alias_lines lines;
 	size_t at;
 
@@ -114,8 +84,8 @@ static enum pv_class search(struct pv_alias_file *f, const char *name, size_t le
 	while (pv_alias_lines_next(&lines, &at)) {
 		f->spent++;
 		/* What lies in an entry that was read is more of it. */
-		if (at < c.at || !may_be(&f->text, at, name, len) || !entry_at(&f->text, &c, at, &raw) ||
-		    !pv_alias_raw_is(&f->text, &raw, name, len))
+		if (at < c.at || !pv_alias_may_be(&f->text, at, name, len) ||
+		    !entry_at(&f->text, &c, at, &raw) || !pv_alias_raw_is(&f->text, &raw, name, len))
 			continue;
 		if (!*found_r)
 			*found = raw;

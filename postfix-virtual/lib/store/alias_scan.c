@@ -181,6 +181,34 @@ bool pv_alias_raw_is(const struct pv_buf *text, const struct pv_alias_raw *raw, 
 	       memcmp(read, name, len) == 0;
 }
 
+bool pv_alias_is_entry(const char *text, size_t at)
+{
+	size_t eol = at > 0 ? at - 1 : 0;
+
+	if (strchr(" \t\r\v\f\n#", text[at]) != NULL)
+		return false;
+	if (eol > 0 && text[eol - 1] == '\r')
+		eol--;
+	return at == 0 || eol == 0 || text[eol - 1] != '\\';
+}
+
+bool pv_alias_may_be(const struct pv_buf *text, size_t at, const char *name, size_t len)
+{
+	const char *s = text->s + at;
+	size_t i = 0, room = text->len - at;
+
+	while (i < len && i < room &&
+	       (s[i] == name[i] || (s[i] >= 'A' && s[i] <= 'Z' && s[i] - 'A' + 'a' == name[i])))
+		i++;
+	if (i < len && s[i] != '"' && s[i] != '\\')
+		return false;
+	const char *newline = memchr(text->s + at, '\n', text->len - at);
+	const struct pv_alias_raw raw = { .at = at,
+					  .eol = newline != NULL ? (size_t)(newline - text->s) : text->len };
+
+	return pv_alias_raw_is(text, &raw, name, len);
+}
+
 enum pv_class(pv_alias_fail)(const struct pv_alias_file *f, unsigned line, struct pv_error *e,
 			     const char *fmt, ...)
 {

@@ -38,6 +38,21 @@ enum pv_alias_name pv_alias_name_read(const char *s, const char *end, char out[P
 /* Is the folded name[0..len) the one of the entry? A pattern has none. */
 bool pv_alias_raw_is(const struct pv_buf *text, const struct pv_alias_raw *raw, const char *name, size_t len);
 
+/* Does an entry surely begin at `at`, the beginning of a line? The line begins like one, and the line in
+ * front does not go on in it. A text ends in a NUL. */
+bool pv_alias_is_entry(const char *text, size_t at);
+/* Might the line at `at` be the first of a folded name's entry? Most are not, by the byte at which they part.
+ */
+bool pv_alias_may_be(const struct pv_buf *text, size_t at, const char *name, size_t len);
+
+/*
+ * Of a file that is looked through: bring that part of it into f->text in which the entry of a folded name
+ * is, if there is one. It may become all of it. PV_TEMPORARY: it cannot be read.
+ */
+enum pv_class pv_alias_sift(struct pv_alias_file *f, const char *name, size_t len, struct pv_error *e);
+/* Bring in all of it. */
+enum pv_class pv_alias_hold(struct pv_alias_file *f, struct pv_error *e);
+
 /*
  * The entry of a folded name: all of *raw, or *found_r is false. PV_TEMPORARY: it stands there twice. Uses
  * the index where there is one.

@@ -1,6 +1,7 @@
 #include "store/folder_load.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <unistd.h>
 
 bool pv_path_is_plain(const char *path)
@@ -41,36 +42,61 @@ static enum pv_class open_parents(const struct pv_folder *f, const char *name, i
 	return c;
 }
 
-enum pv_class pv_folder_load(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
-			     struct pv_error *e)
+/* What came of a file. */
+struct loaded {
+	off_t most; /* bytes: what is larger is left open */
+	struct pv_buf *text;
+	bool found;
+	int fd; /* open; -1: it is in text */
+	off_t size;
+};
+
+static enum pv_class load(int dirfd, const char *name, const struct pv_trust *t, struct loaded *l,
+			  struct pv_error *e)
+{
+	struct stat st;
+
+	enum pv_class c = pv_file_open(dirfd, name, t, &l->fd, &st, e);
+	l->found = l->fd >= 0;
+	if (c != PV_OK || !l->found)
+		return c;
+	l->size = st.st_size;
+	if (st.st_size > l->most)
+		return PV_OK;
+	c = pv_file_read_sized(l->fd, st.st_size, name, t, l->text, e);
+	(void)close(l->fd);
+	l->fd = -1;
+	return c;
+}
+
+static enum pv_class load_inside(const struct pv_folder *f, const char *name, struct loaded *l,
+				 struct pv_error *e)
 {
 	const char *slash = strrchr(name, '/');
 	int fd;
 
-	*found_r = false;
 	if (pv_folder_instead(f, name) != NULL)
-		return pv_folder_file(f, name, text, found_r, e);
+		return pv_folder_file(f, name, l->text, &l->found, e);
 	if (!pv_path_is_plain(name) || (slash != NULL && slash[1] == '\0'))
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "%.100s is no file below %s: write its name, without `..` or a leading dot",
 			       name, f->path);
-	enum pv_class c = open_parents(f, name, &fd, found_r, e);
-	if (c == PV_OK && *found_r)
-		c = pv_file_load(fd, slash != NULL ? slash + 1 : name, &f->trust, text, found_r, e);
+	enum pv_class c = open_parents(f, name, &fd, &l->found, e);
+	if (c == PV_OK && l->found)
+		c = load(fd, slash != NULL ? slash + 1 : name, &f->trust, l, e);
 	if (fd >= 0 && fd != f->fd)
 		(void)close(fd);
 	return c;
 }
 
 /* dir/name, where dir is any folder: it and the file must be the account's or root's. */
-static enum pv_class load_outside(const struct pv_folder *f, const char *path, struct pv_buf *text,
-				  bool *found_r, struct pv_error *e)
+static enum pv_class load_outside(const struct pv_folder *f, const char *path, struct loaded *l,
+				  struct pv_error *e)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[4096];
 	int fd;
 
-	*found_r = false;
 	int n = snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	if (n < 0 || (size_t)n >= sizeof dir)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5", "%.80s...: too long", path);
@@ -79,14 +105,39 @@ static enum pv_class load_outside(const struct pv_folder *f, const char *path, s
 	enum pv_class c = pv_dir_open(AT_FDCWD, dir, &above, &fd, NULL, e);
 	if (c != PV_OK || fd < 0)
 		return c;
-	c = pv_file_load(fd, slash + 1, &trust, text, found_r, e);
+	c = load(fd, slash + 1, &trust, l, e);
 	(void)close(fd);
+	return c;
+}
+
+enum pv_class pv_folder_load(const struct pv_folder *f, const char *name, struct pv_buf *text, bool *found_r,
+			     struct pv_error *e)
+{
+	struct loaded l = { .most = INT64_MAX, .text = text, .fd = -1 };
+
+	enum pv_class c = load_inside(f, name, &l, e);
+	*found_r = l.found;
+	return c;
+}
+
+enum pv_class pv_folder_load_or_open(const struct pv_folder *f, const char *name, off_t most,
+				     struct pv_buf *text, int *fd_r, off_t *size_r, bool *found_r,
+				     struct pv_error *e)
+{
+	struct loaded l = { .most = most, .text = text, .fd = -1 };
+
+	enum pv_class c = name[0] == '/' ? load_outside(f, name, &l, e) : load_inside(f, name, &l, e);
+	*found_r = l.found;
+	*fd_r = l.fd;
+	*size_r = l.size;
 	return c;
 }
 
 enum pv_class pv_folder_load_any(const struct pv_folder *f, const char *name, struct pv_buf *text,
 				 bool *found_r, struct pv_error *e)
 {
-	return name[0] == '/' ? load_outside(f, name, text, found_r, e)
-			      : pv_folder_load(f, name, text, found_r, e);
+	off_t size;
+	int fd;
+
+	return pv_folder_load_or_open(f, name, INT64_MAX, text, &fd, &size, found_r, e);
 }

@@ -18,4 +18,10 @@ enum pv_class pv_folder_load(const struct pv_folder *f, const char *name, struct
 enum pv_class pv_folder_load_any(const struct pv_folder *f, const char *name, struct pv_buf *text,
 				 bool *found_r, struct pv_error *e);
 
+/* The same of a file that may be large: where it has more than `most` bytes, it is not loaded, but open:
+ * *fd_r, which is the caller's (else -1), has *size_r bytes. */
+enum pv_class pv_folder_load_or_open(const struct pv_folder *f, const char *name, off_t most,
+				     struct pv_buf *text, int *fd_r, off_t *size_r, bool *found_r,
+				     struct pv_error *e);
+
 #endif
