@@ -74,8 +74,7 @@ static char *take_room(struct pv_arena *a, size_t size, size_t align)
 	return to;
 }
 
-/* Room for len bytes and a NUL, which stands there, or NULL. */
-static char *take_string(struct pv_arena *a, size_t len)
+char *pv_arena_string(struct pv_arena *a, size_t len)
 {
 	char *to = len < SIZE_MAX ? take_room(a, len + 1, 1) : NULL;
 
@@ -86,7 +85,7 @@ static char *take_string(struct pv_arena *a, size_t len)
 
 const char *pv_arena_add(struct pv_arena *a, const char *s, size_t len)
 {
-	char *to = take_string(a, len);
+	char *to = pv_arena_string(a, len);
 
 	if (to != NULL && len > 0)
 		memcpy(to, s, len);
@@ -99,7 +98,7 @@ const char *pv_arena_join(struct pv_arena *a, const char *const *parts, size_t c
 
 	for (size_t i = 0; i < count; i++)
 		len += strlen(parts[i]);
-	char *to = take_string(a, len);
+	char *to = pv_arena_string(a, len);
 	for (size_t i = 0; to != NULL && i < count; i++) {
 		size_t n = strlen(parts[i]);
 		memcpy(to + at, parts[i], n);

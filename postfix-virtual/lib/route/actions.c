@@ -1,15 +1,15 @@
 #include "route/walk.h"
 
-enum pv_class pv_walk_add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
-			  const char *key, struct pv_error *e)
+char pv_walk_mark(enum pv_action_kind kind)
+{
+	return (char)('0' + kind);
+}
+
+static enum pv_class add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
+			 struct pv_error *e)
 {
 	struct pv_arena *arena = &w->r->arena;
-	bool had;
 
-	if (!pv_seen_add(&w->seen, arena, (char)('0' + a->kind), key != NULL ? key : a->text, &had))
-		return pv_walk_no_memory(e);
-	if (had)
-		return PV_OK;
 	if (w->count == PV_ROUTE_ACTIONS_MAX)
 		return pv_step_fail(at, e, "more than %d addresses", PV_ROUTE_ACTIONS_MAX);
 	struct pv_walk_node *node = pv_arena_zalloc(arena, sizeof *node);
@@ -25,6 +25,26 @@ enum pv_class pv_walk_add(struct pv_walk *w, const struct pv_step *at, const str
 	w->last[a->kind] = node;
 	w->count++;
 	return PV_OK;
+}
+
+enum pv_class pv_walk_add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
+			  const char *key, struct pv_error *e)
+{
+	bool had;
+
+	if (!pv_seen_add(&w->seen, &w->r->arena, pv_walk_mark(a->kind), key != NULL ? key : a->text, &had))
+		return pv_walk_no_memory(e);
+	return had ? PV_OK : add(w, at, a, e);
+}
+
+enum pv_class pv_walk_add_word(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
+			       const char *word, struct pv_error *e)
+{
+	bool had;
+
+	if (!pv_seen_word(&w->seen, word, &had))
+		return pv_walk_no_memory(e);
+	return had ? PV_OK : add(w, at, a, e);
 }
 
 bool pv_walk_delivers(const struct pv_walk *w)

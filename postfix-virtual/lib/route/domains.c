@@ -73,6 +73,24 @@ enum pv_class pv_walk_is_own(struct pv_walk *w, const struct pv_domain *d, bool 
 	return c;
 }
 
+/* Is it d, or below it, in whatever case? */
+static bool is_within(const char *s, size_t len, const struct pv_domain *d)
+{
+	if (len < d->len || (len > d->len && s[len - d->len - 1] != '.'))
+		return false;
+	return strncasecmp(s + len - d->len, d->s, d->len) == 0;
+}
+
+bool pv_walk_is_foreign(const struct pv_walk *w, const char *domain, size_t len)
+{
+	if (!w->registry_read || is_within(domain, len, &w->r->folder.domain))
+		return false;
+	for (size_t i = 0; i < w->registry.count; i++)
+		if (is_within(domain, len, &w->registry.entries[i].domain))
+			return false;
+	return true;
+}
+
 /* --- whether mail may leave --- */
 
 /* Is it a domain of this host: one with a folder, a line in `domains`, or a sub-domain of such a one? */

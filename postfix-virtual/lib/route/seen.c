@@ -1,18 +1,31 @@
 #include "route/seen.h"
 
-#include "base/hash.h"
-
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+
+static uint64_t hash(uint64_t seed, const char *word, size_t len)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15;
+	uint64_t h = seed, piece;
+
+	for (; len >= sizeof piece; len -= sizeof piece, word += sizeof piece) {
+		memcpy(&piece, word, sizeof piece);
+		h = (h ^ piece) * odd;
+		h ^= h >> 29;
+	}
+	piece = len;
+	memcpy(&piece, word, len);
+	h = (h ^ piece ^ (uint64_t)len << 56) * odd;
+	return h ^ h >> 32;
+}
 
 /* Where in a table of `room` places, a power of two, is word, or the free place for it? */
-static size_t find(const char *const *table, size_t room, const char *word)
+static size_t find(const struct pv_seen *s, const char *const *table, size_t room, const char *word)
 {
-	struct pv_sum sum;
+	size_t at = (size_t)hash(s->seed, word, strlen(word)) & (room - 1);
 
-	pv_sum_start(&sum);
-	pv_sum_add(&sum, word, strlen(word));
-	size_t at = (size_t)pv_sum_finish(&sum) & (room - 1);
 	while (table[at] != NULL && strcmp(table[at], word) != 0)
 		at = (at + 1) & (room - 1);
 	return at;
@@ -23,41 +36,53 @@ static const char **table_of(struct pv_seen *s)
 	return s->many != NULL ? s->many : s->few;
 }
 
-/* Twice the places. */
+/* Four times the places. */
 static bool grow(struct pv_seen *s)
 {
-	size_t room = s->room * 2;
+	size_t room = s->room * 4;
 	const char **old = table_of(s), **fresh = calloc(room, sizeof *fresh);
 
 	if (fresh == NULL)
 		return false;
 	for (size_t i = 0; i < s->room; i++)
 		if (old[i] != NULL)
-			fresh[find(fresh, room, old[i])] = old[i];
+			fresh[find(s, fresh, room, old[i])] = old[i];
 	free(s->many);
 	s->many = fresh;
 	s->room = room;
 	return true;
 }
 
-bool pv_seen_add(struct pv_seen *s, struct pv_arena *a, char kind, const char *key, bool *had_r)
+/* Who makes up the words of a list must not find out which of them meet in one place: so their sums begin
+ * with what the kernel gave this process alone. */
+static void start(struct pv_seen *s)
 {
-	size_t len = strlen(key);
+	s->room = PV_SEEN_FEW;
+	memcpy(&s->seed, (const void *)getauxval(AT_RANDOM), sizeof s->seed);
+}
 
+bool pv_seen_word(struct pv_seen *s, const char *word, bool *had_r)
+{
 	if (s->room == 0)
-		s->room = PV_SEEN_FEW;
-	char *word = pv_arena_zalloc(a, len + 2);
-	if (word == NULL || (s->count >= s->room / 2 && !grow(s)))
+		start(s);
+	if (s->count >= s->room / 4 * 3 && !grow(s))
 		return false;
-	word[0] = kind;
-	memcpy(word + 1, key, len + 1);
-	const char **place = &table_of(s)[find(table_of(s), s->room, word)];
+	const char **place = &table_of(s)[find(s, table_of(s), s->room, word)];
 	*had_r = *place != NULL;
 	if (!*had_r) {
 		*place = word;
 		s->count++;
 	}
 	return true;
+}
+
+bool pv_seen_add(struct pv_seen *s, struct pv_arena *a, char kind, const char *key, bool *had_r)
+{
+	const char start[] = { kind, '\0' };
+	const char *const parts[] = { start, key };
+	const char *word = pv_arena_join(a, parts, sizeof parts / sizeof *parts);
+
+	return word != NULL && pv_seen_word(s, word, had_r);
 }
 
 void pv_seen_free(struct pv_seen *s)

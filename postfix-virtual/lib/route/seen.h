@@ -7,6 +7,7 @@
 #include "base/arena.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { PV_SEEN_FEW = 16 };
 
@@ -16,12 +17,15 @@ struct pv_seen {
 		*few[PV_SEEN_FEW]; /* the table while it is small, so that a plain delivery allocates none */
 	const char **many;	   /* the table afterwards */
 	size_t room, count;
+	uint64_t seed;
 };
 
 /*
- * Put `kind` with key behind it into the set. *had_r: it was there. The copy is the arena's. Returns false
- * without memory.
+ * Put word into the set, which keeps a pointer to it. *had_r: one like it was there. Returns false without
+ * memory.
  */
+bool pv_seen_word(struct pv_seen *s, const char *word, bool *had_r);
+/* The same of `kind` with key behind it, of which the arena gets a copy. */
 bool pv_seen_add(struct pv_seen *s, struct pv_arena *a, char kind, const char *key, bool *had_r);
 void pv_seen_free(struct pv_seen *s);
 

@@ -2,13 +2,35 @@
 
 /* --- addresses as they are written --- */
 
+static bool is_special(char c)
+{
+	switch (c) {
+	case '(':
+	case ')':
+	case '<':
+	case '>':
+	case '[':
+	case ']':
+	case ':':
+	case ';':
+	case '@':
+	case '\\':
+	case ',':
+	case '.':
+	case '"':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* May it stand without quotes? (RFC 5321, section 4.1.2; RFC 6531, section 3.3.) */
 static bool is_dot_string(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '.' && i > 0 && i + 1 < len && s[i - 1] != '.')
 			continue;
-		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || strchr("()<>[]:;@\\,.\"", s[i]) != NULL)
+		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f || is_special(s[i]))
 			return false;
 	}
 	return len > 0;
@@ -40,15 +62,43 @@ const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, con
 
 /* --- actions --- */
 
-/* The key of an address: nobody tells `Joe@` from `joe@`. */
-static const char *fold(struct pv_walk *w, const char *address)
+/* The mark of a forward, and local@domain behind it, in the arena; NULL: no memory. */
+static char *make_word(struct pv_walk *w, const char *local, size_t len, const char *domain)
 {
-	size_t len = strlen(address);
-	char *key = pv_arena_zalloc(&w->r->arena, len + 1);
+	const char mark[] = { pv_walk_mark(PV_ACTION_FORWARD), '\0' };
 
-	for (size_t i = 0; key != NULL && i < len; i++)
-		key[i] = address[i] >= 'A' && address[i] <= 'Z' ? (char)(address[i] + ('a' - 'A'))
-								: address[i];
+	if (domain != NULL && is_dot_string(local, len)) {
+		size_t rest = strlen(domain);
+		char *word = pv_arena_string(&w->r->arena, len + rest + 2);
+		if (word == NULL)
+			return NULL;
+		word[0] = mark[0];
+		memcpy(word + 1, local, len);
+		word[len + 1] = '@';
+		memcpy(word + len + 2, domain, rest);
+		return word;
+	}
+	const char *address = pv_walk_format(w, local, len, domain);
+	char *word = address != NULL ? pv_arena_string(&w->r->arena, strlen(address) + 1) : NULL;
+	if (word != NULL) {
+		word[0] = mark[0];
+		memcpy(word + 1, address, strlen(address));
+	}
+	return word;
+}
+
+/* Nobody tells `Joe@` from `joe@`: the word in lower case, which is a copy only where it was not. */
+static const char *fold(struct pv_walk *w, const char *word)
+{
+	size_t len = strlen(word), i = 0;
+
+	while (i < len && (word[i] < 'A' || word[i] > 'Z'))
+		i++;
+	if (i == len)
+		return word;
+	char *key = pv_arena_string(&w->r->arena, len);
+	for (i = 0; key != NULL && i < len; i++)
+		key[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + ('a' - 'A')) : word[i];
 	return key;
 }
 
@@ -64,17 +114,17 @@ enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char 
 		c = pv_walk_owner(w, at, &a.owner, e);
 	if (c != PV_OK)
 		return c;
-	a.text = pv_walk_format(w, local, len, domain);
-	const char *key = a.text != NULL ? fold(w, a.text) : NULL;
+	const char *word = make_word(w, local, len, domain), *key = word != NULL ? fold(w, word) : NULL;
 	if (key == NULL)
 		return pv_walk_no_memory(e);
+	a.text = word + 1;
 	const struct pv_step *of = at->kind == PV_STEP_USER ? at : NULL;
 	if (of != NULL) {
 		a.user = of->user->user;
 		a.conf = &of->user->conf;
 	}
 	pv_trail_add(w->q->trail, at->file, at->line, "a copy goes to %s", a.text);
-	return pv_walk_add(w, at, &a, key, e);
+	return pv_walk_add_word(w, at, &a, key, e);
 }
 
 /* The arguments with the arena's life. */
@@ -157,7 +207,8 @@ enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char 
 	struct pv_domain d;
 	bool own = false;
 
-	if (pv_domain_parse(sign + 1, strlen(sign + 1), &d, NULL) == PV_OK) {
+	if (!pv_walk_is_foreign(w, sign + 1, strlen(sign + 1)) &&
+	    pv_domain_parse(sign + 1, strlen(sign + 1), &d, NULL) == PV_OK) {
 		enum pv_class c = pv_walk_is_own(w, &d, &own, e);
 		if (c != PV_OK)
 			return c;

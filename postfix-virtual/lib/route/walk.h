@@ -100,6 +100,10 @@ void pv_walk_skip(struct pv_walk *w, const char *status, enum pv_text text);
 /* Add an action, once for each kind and key (NULL: its text). */
 enum pv_class pv_walk_add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
 			  const char *key, struct pv_error *e);
+/* The same where pv_walk_mark() and the key are one word that lives as long as the route. */
+enum pv_class pv_walk_add_word(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
+			       const char *word, struct pv_error *e);
+char pv_walk_mark(enum pv_action_kind kind);
 /* Was anything added but answers? */
 bool pv_walk_delivers(const struct pv_walk *w);
 /* Put what was added into the route. */
@@ -173,6 +177,9 @@ enum pv_class pv_walk_file(struct pv_walk *w, struct pv_step *at, const char *pa
 
 /* --- domains.c: what root says of domains --- */
 
+/* Can that not be so of a domain as somebody wrote it? True is sure, and quickly said once `domains` was
+ * read. */
+bool pv_walk_is_foreign(const struct pv_walk *w, const char *domain, size_t len);
 /* Does d stand for the domain that we are in? */
 enum pv_class pv_walk_is_own(struct pv_walk *w, const struct pv_domain *d, bool *own_r, struct pv_error *e);
 /* May mail be forwarded to that domain? */

@@ -299,6 +299,72 @@ static const char *put(struct written *w, struct pv_buf *out, struct pv_target *
 	return fault;
 }
 
+/* --- what most targets are --- */
+
+static bool is_letter(char c)
+{
+	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+/* What names commonly have, besides dots. */
+static bool is_common(char c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '+';
+}
+
+/* Words with single dots between, none at an end, from s up to *end_r. Returns how many; 0: it is something
+ * else. *last_r: where the last one begins. */
+static unsigned words_at(const char *s, const char *end, const char **last_r, const char **end_r)
+{
+	unsigned words = 0;
+
+	do {
+		const char *word = s += words > 0;
+		while (s < end && is_common(*s))
+			s++;
+		if (s == word || *word == '-' || s[-1] == '-')
+			return 0;
+		words++;
+		*last_r = word;
+	} while (s < end && *s == '.');
+	*end_r = s;
+	return words;
+}
+
+/* One that is surely a domain: two labels or more, the last of two or three letters. There are others. */
+static bool is_surely_host(const char *s, const char *last, const char *end, unsigned labels)
+{
+	size_t len = (size_t)(end - s), top = (size_t)(end - last);
+
+	if (labels < 2 || len > 63 || memchr(s, '_', len) != NULL || memchr(s, '+', len) != NULL)
+		return false;
+	return (top == 2 || (top == 3 && is_letter(last[2]))) && is_letter(last[0]) && is_letter(last[1]);
+}
+
+/* A name or an address in which nothing has to be read twice. Returns false, with nothing done, for all else,
+ * be it right or wrong: that is read at leisure. */
+static bool next_plain(const char **list, const char *end, struct pv_buf *out, struct pv_target *t)
+{
+	const char *s = *list, *at, *last, *to;
+
+	if (words_at(s, end, &last, &at) == 0 || at - s > 64)
+		return false;
+	to = at;
+	if (at < end && *at == '@') {
+		unsigned labels = words_at(at + 1, end, &last, &to);
+		if (labels == 0 || !is_surely_host(at + 1, last, to, labels))
+			return false;
+	}
+	if (to < end && *to != ',')
+		return false;
+	pv_buf_add(out, s, (size_t)(to - s));
+	*t = (struct pv_target){ .kind = to > at ? PV_TARGET_ADDRESS : PV_TARGET_NAME,
+				 .text = out->s,
+				 .len = (size_t)(to - s) };
+	*list = to;
+	return true;
+}
+
 bool pv_target_next(const char **list, const char *end, struct pv_buf *out, struct pv_target *t,
 		    enum pv_class *c, struct pv_error *e)
 {
@@ -310,6 +376,10 @@ bool pv_target_next(const char **list, const char *end, struct pv_buf *out, stru
 		++*list;
 	if (*list >= end)
 		return false;
+	if (next_plain(list, end, out, t)) {
+		*c = pv_buf_check(out, "a target", e);
+		return true;
+	}
 	const char *fault = cut(list, end, &w), *from = w.s;
 	size_t len = (size_t)(w.end - from);
 	if (fault == NULL)
