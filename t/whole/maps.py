@@ -816,6 +816,11 @@ def broken_aliases():
         ("a line whose name is known", "a: u\nb:\nc: u\n", "uvabc", "aliases, line 2"),
         ("a line that is none, and an alias that goes", "a: u\nb u\n", "uvabc", "aliases, line 2"),
         ("a name twice", "a: u\nb: u\nb: v\nc: u\n", "uvabc", "aliases, line 3"),
+        ("a new line whose name is known", "a: u\nb: u\nc: u\nd:\n", "uvabcd", "aliases, line 4"),
+        ("a new line without a colon", "a: u\nb: u\nc: u\nd u\n", "uvabcd", "aliases, line 4"),
+        ("a new line with a bad day", "a: u\nb: u\nc: u\n#: expires=soon\nd: u\n", "uvabcd", "aliases, line 4"),
+        ("a new name twice", "a: u\nb: u\nc: u\nd: u\nd: v\n", "uvabcd", "aliases, line 5"),
+        ("a new line without a name", "a: u\nb: u\nc: u\n\"d: u\n", "uvabc", "aliases, line 4"),
         ("a new alias beside a bad line", "a: u\nb u\nc: u\nd: u\n", "uvabcd", "aliases, line 2"),
     ]:
         t.put("b.dk", "aliases", aliases)
