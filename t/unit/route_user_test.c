@@ -153,6 +153,13 @@ static const struct world worlds[] = {
 	  { { "kvt.dk/domain.conf", "fallback = |/bin/x\n" }, { "domains", "kvt.dk commands=no\n" } },
 	  { { "nosuch", .defers = "kvt.dk/domain.conf, line 1: |/bin/x: TOP/domains has commands=no" },
 	    { "abc", .ends = "abc" } } },
+	{ "and for programs of users, wherever they stand",
+	  { { "kvt.dk/domain.conf", "\ndeliver_with = /bin/y\n" },
+	    { "kvt.dk/users/bob", "quota = 5M\nfilter = /bin/x\n" },
+	    { "domains", "kvt.dk commands=no\n" } },
+	  { { "abc", .defers = "kvt.dk/domain.conf, line 2: deliver_with of abc: TOP/domains has "
+			       "commands=no for kvt.dk: take it out" },
+	    { "bob", .defers = "kvt.dk/users/bob, line 2: filter of bob: TOP/domains has commands=no" } } },
 	{ "fallback = delete",
 	  { { "kvt.dk/domain.conf", "fallback = delete\n" } },
 	  { { "nosuch", .ends = "delete" }, { "off", .refused = "5.2.1" }, { "abc", .ends = "abc" } } },
