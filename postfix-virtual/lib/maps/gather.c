@@ -110,23 +110,22 @@ static enum pv_class keep_group(struct pv_maps_work *w, struct group *g, const s
 	return c;
 }
 
-/* The bytes of `FILE, line N`; of all where there is no line. */
-static size_t place_len(const char *s)
-{
-	const char *line = strstr(s, ", line ");
-
-	return line == NULL ? strlen(s) : (size_t)(line - s) + 7 + strspn(line + 7, "0123456789");
-}
-
-/* Was something said about that line already? */
+/* Was something said about that line already, or the same sentence? */
 static bool is_said(const struct pv_maps_report *r, size_t from, const char *text)
 {
-	const size_t len = place_len(text);
+	size_t file_len;
+	unsigned line;
+	const size_t len = pv_report_place(text, &file_len, &line);
 
-	for (size_t i = from; i < r->complaint_count; i++)
-		if (place_len(r->complaints[i].error.text) == len &&
-		    strncmp(r->complaints[i].error.text, text, len) == 0)
+	for (size_t i = from; i < r->complaint_count; i++) {
+		const char *other = r->complaints[i].error.text;
+		size_t other_file_len;
+		unsigned other_line;
+		if (line == 0 ? strcmp(other, text) == 0
+			      : pv_report_place(other, &other_file_len, &other_line) == len &&
+					strncmp(other, text, len) == 0)
 			return true;
+	}
 	return false;
 }
 

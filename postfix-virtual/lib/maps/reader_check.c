@@ -1,11 +1,13 @@
-#include "maps/reader_send.h"
+#include "maps/reader_faults.h"
 
 #include "base/file.h"
 #include "base/table.h"
 #include "route/route.h"
 #include "store/alias_file.h"
+#include "store/command_line.h"
 #include "store/folder_load.h"
 #include "store/mail_conf.h"
+#include "store/program_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,8 +18,6 @@
 #define INCLUDE "include"
 #define USERS "users"
 
-enum { FINDINGS_MAX = 1000 };
-
 /* Nobody has it: whoever else gets mail for it is the fallback. */
 static const char nobody[] = "zz--there.is-no-such-name--zz";
 
@@ -26,22 +26,12 @@ struct checking {
 	const struct pv_folder *f;
 	struct pv_domain_conf conf;
 	struct pv_instead conf_file; /* what is good of domain.conf */
-	struct pv_buf said;	     /* sentences, a NUL in front of each and behind the last */
-	size_t count;
+	struct pv_faults faults;
 };
 
-/* One that stands in the way of many addresses is said once. */
 static enum pv_class find(struct checking *k, const struct pv_error *why, struct pv_error *e)
 {
-	char sentence[PV_ERROR_TEXT + 1] = "";
-	size_t len = strlen(why->text);
-
-	memcpy(sentence + 1, why->text, len + 1);
-	if (k->count >= FINDINGS_MAX || memmem(k->said.s, k->said.len, sentence, len + 2) != NULL)
-		return PV_OK;
-	k->count++;
-	pv_buf_add(&k->said, sentence, len + 2);
-	return pv_send_frame(k->s, PV_FRAME_FINDING, NULL, why->text, len, e);
+	return pv_faults_say(&k->faults, why, e);
 }
 
 /* --- where mail would lead --- */
@@ -98,6 +88,76 @@ static enum pv_class check_pattern(struct checking *k, const char *file, const s
 	return check_address(k, entry->targets, entry->targets_len, &why, e);
 }
 
+/* --- programs --- */
+
+/* The account's name, for sentences. */
+static const char *account_name(const struct checking *k)
+{
+	const struct passwd *p = getpwuid(k->s->uid);
+
+	return p != NULL ? p->pw_name : "?";
+}
+
+/* What is no command line at all is said by who resolves it. */
+static enum pv_class check_program(struct checking *k, const char *file, unsigned line, const char *what,
+				   const char *command, struct pv_error *e)
+{
+	struct pv_command_line words;
+	struct pv_error why;
+
+	command += strspn(command, " \t");
+	if (pv_command_line_parse(command, strlen(command), NULL, &words, NULL) != PV_OK)
+		return PV_OK;
+	enum pv_class c = pv_program_file_check(words.argv[0], account_name(k), &why);
+	pv_command_line_free(&words);
+	if (c == PV_OK)
+		return PV_OK;
+	(void)pv_error_prefix(&why, "%s, line %u%s%s", file, line, what[0] != '\0' ? ": " : "", what);
+	return find(k, &why, e);
+}
+
+static enum pv_class check_commands(struct checking *k, const char *file, const struct pv_alias_entry *entry,
+				    struct pv_error *e)
+{
+	const char *list = entry->targets, *end = entry->targets + entry->targets_len;
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	enum pv_class c = PV_OK, wrong = PV_OK;
+	struct pv_target t;
+
+	while (c == PV_OK && pv_target_next(&list, end, &text, &t, &wrong, NULL) && wrong == PV_OK)
+		if (t.kind == PV_TARGET_COMMAND)
+			c = check_program(k, file, entry->line, "", t.text, e);
+	pv_buf_free(&text);
+	return c;
+}
+
+/* A setting that names a program. */
+static enum pv_class check_setting(struct checking *k, const char *file, unsigned line, const char *setting,
+				   const char *value, struct pv_error *e)
+{
+	static const char *const programs[] = { "filter", "deliver_with", "after_storing" };
+	char what[200];
+
+	(void)snprintf(what, sizeof what, "%s = %.150s", setting, value);
+	if (strcmp(setting, "fallback") == 0 && value[0] == '|')
+		return check_program(k, file, line, what, value + 1, e);
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		if (strcmp(setting, programs[i]) == 0)
+			return check_program(k, file, line, what, value, e);
+	return PV_OK;
+}
+
+/* --- aliases --- */
+
+static enum pv_class check_entry(struct checking *k, const char *file, const struct pv_alias_entry *entry,
+				 struct pv_error *e)
+{
+	if (entry->pattern != NULL)
+		return check_pattern(k, file, entry, e);
+	enum pv_class c = check_address(k, entry->name, entry->name_len, NULL, e);
+	return c == PV_OK ? check_commands(k, file, entry, e) : c;
+}
+
 static enum pv_class check_entries(struct checking *k, struct pv_alias_file *file, struct pv_error *e)
 {
 	struct pv_alias_entry entry;
@@ -109,12 +169,7 @@ static enum pv_class check_entries(struct checking *k, struct pv_alias_file *fil
 		enum pv_class got = pv_alias_next(file, &at, &entry, &why);
 		if (got == PV_OK && entry.name == NULL)
 			break;
-		if (got != PV_OK)
-			c = find(k, &why, e);
-		else if (entry.pattern != NULL)
-			c = check_pattern(k, file->file, &entry, e);
-		else
-			c = check_address(k, entry.name, entry.name_len, NULL, e);
+		c = got != PV_OK ? find(k, &why, e) : check_entry(k, file->file, &entry, e);
 	}
 	return c;
 }
@@ -215,9 +270,8 @@ static enum pv_class check_settings(struct checking *k, const char *name, bool o
 			got = pv_line_setting(&it, &l, &setting, &value, &why);
 		if (got == PV_OK && (got = pv_mail_setting_check(setting, value, of_user, &why)) != PV_OK)
 			(void)pv_error_prefix(&why, "%s, line %u", path, l.no);
-		if (got != PV_OK)
-			c = find(k, &why, e);
-		else if (strcmp(setting, "receive") != 0)
+		c = got != PV_OK ? find(k, &why, e) : check_setting(k, path, l.no, setting, value, e);
+		if (got == PV_OK && strcmp(setting, "receive") != 0)
 			keep_line(&l, setting, value, &lines, good);
 	}
 	pv_buf_free(&text);
@@ -284,14 +338,17 @@ static enum pv_class check_all(struct checking *k, struct pv_error *e)
 		c = each_file(k, INCLUDE, check_list_file, e);
 	if (c == PV_OK)
 		c = each_file(k, USERS, check_user, e);
+	if (c == PV_OK)
+		c = pv_check_answers(&k->faults, k->f, home_of(k->s), e);
 	return c == PV_OK ? check_fallback(k, e) : c;
 }
 
 enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
 {
-	struct checking k = { .s = s, .f = f, .said = PV_BUF_INIT(FINDINGS_MAX * (PV_ERROR_TEXT + 2)) };
+	struct checking k = { .s = s, .f = f };
 	struct pv_buf conf = PV_BUF_INIT(PV_READER_CONF_MAX), text = PV_BUF_INIT(PV_READER_CONF_MAX);
 
+	pv_faults_start(&k.faults, s);
 	pv_domain_conf_defaults(&k.conf);
 	enum pv_class c = check_settings(&k, "domain.conf", false, &conf, e);
 	pv_buf_add(&text, conf.s, conf.len);
@@ -302,7 +359,7 @@ enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, s
 		c = check_all(&k, e);
 	s->store.instead = NULL;
 	pv_domain_conf_free(&k.conf);
-	pv_buf_free(&k.said);
+	pv_faults_free(&k.faults);
 	pv_buf_free(&conf);
 	pv_buf_free(&text);
 	return c;

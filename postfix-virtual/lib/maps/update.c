@@ -157,7 +157,7 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 	 */
 	if (c == PV_OK && writes && options->without_user_count + options->without_domain_count == 0)
 		c = pv_dovecot_update(&w, e);
-	pv_report_sort(r);
+	pv_report_sort(r, options->check);
 	pv_work_clear(&w);
 	if (lock >= 0)
 		(void)close(lock);
@@ -179,7 +179,7 @@ enum pv_class pv_maps_update_logins(const struct pv_store *s, const struct pv_do
 		c = pv_plan_make(&w, d, 1, e);
 	if (c == PV_OK)
 		c = pv_dovecot_update(&w, e);
-	pv_report_sort(r);
+	pv_report_sort(r, false);
 	pv_work_clear(&w);
 	if (lock >= 0)
 		(void)close(lock);
