@@ -840,6 +840,34 @@ def check_names_every_fault():
     equal("a domain without faults", (r.returncode, r.stdout), (0, b""))
 
 
+def check_asks_other_domains():
+    """Who forwards to another domain of this host, be it another account's, is told where nobody has that address."""
+    t = Tree("onward")
+    t.main_cf(f"compatibility_level = 3.6\nmyhostname = mail.example.net\nmydestination =\nvirtual_alias_maps = texthash:{t.path('postfix')}/own, "
+              f"lmdb:{t.maps}/virtual, pipemap:{{pcre:{t.maps}/virtual_regexp,lmdb:{t.maps}/virtual}}\n")
+    write(t.path("postfix", "own"), "own@b.dk x@b.dk\n")
+    write(os.path.join(t.etc, "domains"), "b.dk sub_domains=yes\nb.org alias_of=b.dk\n")
+    t.domain("b.dk", ["x", "off"], TWO, users__off="receive = no\n", aliases="/^p-([a-z0-9]+)$/: x\n#: expires=2001-01-01\nold: x\n")
+    t.domain("catch.dk", ["x"], TWO, domain_conf="fallback = x\n")
+    rows = [("x@b.dk", False), ("gone@b.dk", True), ("off@b.dk", False), ("old@b.dk", False), ("x+t@b.dk", False), ("gone+t@b.dk", True), ("any@catch.dk", False),
+            ("p-1@b.dk", False), ("p-@b.dk", True), ("x@s.b.dk", False), ("gone@s.b.dk", True), ("X@B.org", False), ("gone@b.org", True), ("own@b.dk", False),
+            ("nobody@example.org", False), ("abuse@b.dk", False), ("gone@c.b.org", True)]
+    t.domain("a.dk", ["u", "v"], users__u="quota = 5M\nforward = gone@b.dk\n", include__list="x@b.dk\nlost@b.dk\n",
+             aliases="".join(f"n{i}: v, {address}\n" for i, (address, _) in enumerate(rows)) + "list: :include:list\n")
+    places = [(f"aliases, line {i + 1}", address.lower()) for i, (address, dead) in enumerate(rows) if dead]
+    places += [("include/list, line 2", "lost@b.dk"), ("users/u, line 2", "gone@b.dk")]
+    want = [f"{t.etc}/a.dk/{place}: `{address}` leads nowhere" for place, address in places]
+    said = lambda r: [": ".join(line.split(": ")[:2]) for line in r.stdout.decode().splitlines()]
+    equal("before there is a table: each is named, with its place", said(t.run("--check")), want)
+    t.run()
+    equal("a run makes its keys, and says nothing of them", t.run().stderr, b"")
+    equal("afterwards the same", said(t.run("--check")), want)
+    equal("and for the domain alone, whose neighbours are not read", said(t.run("--check", "a.dk")), want)
+    equal("of the neighbour nothing", (t.run("--check", "b.dk").returncode, t.run("--check", "b.dk").stdout), (0, b""))
+    os.remove(t.path("postfix", "own"))
+    equal("a table that cannot be asked may have them all", said(t.run("--check")), [])
+
+
 def check_is_quick():
     """2,000 aliases, a chain of 50, a list of 1,000."""
     t = Tree("quick")
@@ -902,7 +930,7 @@ def broken_aliases():
     check("a pattern that is taken out goes", b"p-" in regexp() and b"q-" not in regexp(), regexp())
 
 
-SECTIONS = [worked_example, check_names_every_fault, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
+SECTIONS = [worked_example, check_names_every_fault, check_asks_other_domains, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on, many_sub_domains]
 for section in SECTIONS:

@@ -5,6 +5,7 @@
 #include "maps/owners.h"
 #include "maps/readers.h"
 #include "maps/report.h"
+#include "maps/sent_on.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -157,7 +158,9 @@ static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 		pv_files_error(files, &why);
 	if (!files->ok || pv_domain_keys_make(w, d, files, &why) != PV_OK)
 		c = pv_plan_keep(w, d, &why, e);
-	return c == PV_OK && files->findings.s != NULL ? take_findings(w, d, files, from, e) : c;
+	if (c == PV_OK && files->findings.s != NULL)
+		c = take_findings(w, d, files, from, e);
+	return c == PV_OK && files->forwards.s != NULL ? pv_sent_on_note(w, d, files, e) : c;
 }
 
 /* Name the account of each domain of the group; leave those in it that are to be read. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/table.h"
 #include "route/route.h"
+#include "route/seen.h"
 #include "store/alias_file.h"
 #include "store/command_line.h"
 #include "store/folder_load.h"
@@ -17,6 +18,9 @@
 
 #define INCLUDE "include"
 #define USERS "users"
+#define FORWARDS_MAX ((size_t)4 << 20)
+
+enum { FORWARD_MAX = 2048 }; /* address and place */
 
 /* Nobody has it: whoever else gets mail for it is the fallback. */
 static const char nobody[] = "zz--there.is-no-such-name--zz";
@@ -27,6 +31,10 @@ struct checking {
 	struct pv_domain_conf conf;
 	struct pv_instead conf_file; /* what is good of domain.conf */
 	struct pv_faults faults;
+	struct pv_seen seen; /* forwards, with their places */
+	struct pv_arena memory;
+	struct pv_buf forwards; /* address, NUL, place, NUL each: they are sent together */
+	size_t forward_count;
 };
 
 static enum pv_class find(struct checking *k, const struct pv_error *why, struct pv_error *e)
@@ -47,6 +55,39 @@ static const char *home_of(void *ctx)
 	return s->home;
 }
 
+/* Whether it leads to somebody in another domain of this host only who has all tables can say. */
+static void note_forwards(struct checking *k, const struct pv_route *r)
+{
+	char entry[FORWARD_MAX];
+	bool had;
+
+	for (size_t i = 0; i < r->count && k->forward_count < PV_ROUTE_ACTIONS_MAX; i++) {
+		const struct pv_action *a = &r->actions[i];
+		if (a->kind != PV_ACTION_FORWARD || strchr(a->text, '@') == NULL)
+			continue;
+		int len = snprintf(entry, sizeof entry, "%s\t%s, line %u", a->text, a->file, a->line);
+		if ((size_t)len >= sizeof entry || !pv_seen_add(&k->seen, &k->memory, 'f', entry, &had) ||
+		    had)
+			continue;
+		entry[strlen(a->text)] = '\0';
+		pv_buf_add(&k->forwards, entry, (size_t)len + 1);
+		k->forward_count++;
+	}
+}
+
+static enum pv_class send_forwards(struct checking *k, struct pv_error *e)
+{
+	const char *at = k->forwards.s, *end = k->forwards.s + k->forwards.len;
+	enum pv_class c = PV_OK;
+
+	while (c == PV_OK && !k->forwards.failed && at < end) {
+		const char *place = at + strlen(at) + 1;
+		c = pv_send_frame(k->s, PV_FRAME_FORWARD, at, place, strlen(place), e);
+		at = place + strlen(place) + 1;
+	}
+	return c;
+}
+
 static enum pv_class check_address(struct checking *k, const char *local, size_t len,
 				   const struct pv_error *if_unknown, struct pv_error *e)
 {
@@ -60,6 +101,7 @@ static enum pv_class check_address(struct checking *k, const char *local, size_t
 
 	if (pv_route_resolve(&query, &r, &why) != PV_OK)
 		return find(k, &why, e);
+	note_forwards(k, &r);
 	bool unknown = r.by_fallback || (r.refused && strcmp(r.status, "5.1.1") == 0);
 	pv_route_free(&r);
 	return unknown && if_unknown != NULL ? find(k, if_unknown, e) : PV_OK;
@@ -340,12 +382,14 @@ static enum pv_class check_all(struct checking *k, struct pv_error *e)
 		c = each_file(k, USERS, check_user, e);
 	if (c == PV_OK)
 		c = pv_check_answers(&k->faults, k->f, home_of(k->s), e);
-	return c == PV_OK ? check_fallback(k, e) : c;
+	if (c == PV_OK)
+		c = check_fallback(k, e);
+	return c == PV_OK ? send_forwards(k, e) : c;
 }
 
 enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
 {
-	struct checking k = { .s = s, .f = f };
+	struct checking k = { .s = s, .f = f, .forwards = PV_BUF_INIT(FORWARDS_MAX) };
 	struct pv_buf conf = PV_BUF_INIT(PV_READER_CONF_MAX), text = PV_BUF_INIT(PV_READER_CONF_MAX);
 
 	pv_faults_start(&k.faults, s);
@@ -360,6 +404,9 @@ enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, s
 	s->store.instead = NULL;
 	pv_domain_conf_free(&k.conf);
 	pv_faults_free(&k.faults);
+	pv_seen_free(&k.seen);
+	pv_arena_free(&k.memory);
+	pv_buf_free(&k.forwards);
 	pv_buf_free(&conf);
 	pv_buf_free(&text);
 	return c;

@@ -10,6 +10,7 @@
 #include "maps/merge.h"
 #include "maps/regexp.h"
 #include "maps/report.h"
+#include "maps/sent_on.h"
 #include "maps/text.h"
 #include "maps/user_expression.h"
 
@@ -117,7 +118,9 @@ static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *dom
 	if (c == PV_OK && w->options->expression != NULL && count == 1)
 		return pv_user_expression(w, &domains[0], w->options->expression->flavor,
 					  w->options->expression->out, e);
-	return c == PV_OK ? pv_regexp_make(w, e) : c;
+	if (c == PV_OK)
+		c = pv_regexp_make(w, e);
+	return c == PV_OK ? pv_sent_on_check(w, e) : c;
 }
 
 static enum pv_class finish(struct pv_maps_work *w, struct pv_error *e)
