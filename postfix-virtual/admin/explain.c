@@ -208,6 +208,17 @@ static void put_refused(struct admin *a, const char *reason, const char *status)
 	a->outcome = EXIT_NO_USER;
 }
 
+/* What the files say is wrong, with its place. */
+static void put_wrong(struct admin *a, const json_t *report)
+{
+	char reason[PV_ERROR_TEXT + 100];
+
+	(void)snprintf(reason, sizeof reason,
+		       "no such address for Postfix; and its mail could not be delivered: %s",
+		       text_of(report, "reason"));
+	put_refused(a, reason, "5.1.1");
+}
+
 /* No table has it. The domain's files may know why. */
 static void put_unknown(struct admin *a, struct question *q, json_t *steps)
 {
@@ -218,6 +229,8 @@ static void put_unknown(struct admin *a, struct question *q, json_t *steps)
 		(void)json_array_extend(steps, json_object_get(report, "steps"));
 	if (json_is_true(json_object_get(report, "refused")))
 		put_refused(a, text_of(report, "reason"), text_of(report, "status"));
+	else if (json_integer_value(json_object_get(report, "class")) == PV_TEMPORARY)
+		put_wrong(a, report);
 	else if (memchr(q->to.local, PV_DELIMITER, q->to.local_len) != NULL)
 		put_refused(a, "no such address for Postfix; is recipient_delimiter in its main.cf?",
 			    "5.1.1");

@@ -8,7 +8,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import check, done, equal  # noqa: E402
 from house import House, MESSAGE  # noqa: E402
-from scratch import write  # noqa: E402
+from scratch import run, write  # noqa: E402
 
 ADDRESSES = """abc@kvt.dk ABC@KVT.DK abc+tag@kvt.dk "abc+ y"@kvt.dk abc+x--other.dk@kvt.dk nosuch@kvt.dk nosuch+abc@kvt.dk "abc x"@kvt.dk off@kvt.dk
     postmaster@kvt.dk abc@kvt.org nosuch@kvt.org abc@a.b.kvt.dk abc+tag@a.kvt.dk nosuch@a.kvt.dk abc@a.kvt.org sales-77@kvt.dk sales-77@kvt.org sales-@kvt.dk
@@ -212,6 +212,42 @@ before = h.all_mail()
 for case in CASES:
     h.admin("explain", case[0])
 equal("it changes nothing", h.all_mail(), before)
+
+# Entries that are wrong. No key yet: no table has them, and what the files say is told. After a run Postfix takes their mail, and it waits.
+WRONG = """twice: abc
+twice: joe
+empty:
+#: expires=soon
+day: abc
+colon abc
+target: "|/bin/x
+o'dead: nobody
+o'twice: abc
+o'twice: joe
+"""
+WRONG_LINES = {"twice": 2, "empty": 3, "day": 4, "colon": 6, "target": 7, "o'dead": 8, "o'twice": 10}
+put("aliases", WRONG)
+for name, line in WRONG_LINES.items():
+    code, answer = explained(f"{name}@full.dk")
+    equal(f"{name}, without a key: RCPT refuses it, and so it is explained", (code, answer["result"], h.postfix.rcpt(f"{name}@full.dk")[:3]), (67, "refused", "550"))
+    for part in ("no table has it", f"{h.etc}/full.dk/aliases, line {line}: "):
+        check(f"{name}: and the reason has `{part}`", part in answer["reason"] + answer["postfix"], answer)
+h.admin("nightly")
+run([f"{h.bin}/make-postfix-maps", "-c", h.etc])
+before = h.all_mail()
+for name, line in WRONG_LINES.items():
+    code, answer = explained(f"{name}@full.dk")
+    equal(f"{name}, with a key: exit status, result, status", (code, answer["result"], answer["status"]), (75, "deferred", "4.3.5"))
+    h.postfix.send(f"{name}@full.dk", MESSAGE)
+    said_there = h.postfix.wait_log(f"orig_to=<{name}@full.dk>", "status=deferred", "dsn=4.3.5", f"full.dk/aliases, line {line}: ")
+    check(f"{name}: Postfix takes its mail, which waits with 4.3.5 and file and line", said_there, h.postfix.log()[-2000:])
+equal("all of it is in the queue", h.postfix.wait_deferred(len(WRONG_LINES)), True)
+equal("and in no mailbox", h.all_mail(), before)
+put("aliases", ALIASES + "".join(f"{name}: abc\n" for name in WRONG_LINES))
+h.maps()
+h.postfix.flush()
+check("mended, it is delivered", h.postfix.wait_empty(), h.postfix.log()[-2000:])
+equal("to whom it was for", [p for p, text in h.all_mail().items() if text != before.get(p)], ["spool/full.dk/abc"])
 
 code, answer = explained("hand@kvt.dk")
 equal("an address of the administrator's own table leads on to ours", (code, answer["result"], answer["postfix"]),

@@ -77,7 +77,7 @@ static const struct row rows[] = {
 	{ "nosuch+x", "kvt.dk", "5.1.1", "x", false },
 	{ "+abc", "kvt.dk", "5.1.1", "abc", false },
 	/* what can be no user's name */
-	{ "", "kvt.dk", "5.1.1", NULL, false },
+	{ "", "kvt.dk", "which address of kvt.dk it is for is not known", NULL, false },
 	{ "other+ x", "kvt.dk", "5.1.1", " x", false },
 	{ "a b", "kvt.dk", "5.1.1", NULL, false },
 	{ "j\303\270rgen", "kvt.dk", "5.1.1", NULL, false },

@@ -738,7 +738,7 @@ def many_sub_domains():
 
 
 FAULTS = {  # file → (text, what is said about which of its lines: a part of the sentence)
-    "domain.conf": ("receive = yes\nextra_aliases = more\nquota = much\nnonsense\n", {3: "quota", 4: "nonsense"}),
+    "domain.conf": ("receive = yes\nextra_aliases = more\nquota = much\nnonsense\ndeliver_with = /nonexistent/d -x\n", {3: "quota", 4: "nonsense", 5: "/nonexistent/d"}),
     "aliases": ("good: u\n"                                             # 1
                 "dead: nosuch\n"                                        # 2
                 "loop1: loop2\nloop2: loop1\n"                         # 3, 4
@@ -755,16 +755,57 @@ FAULTS = {  # file → (text, what is said about which of its lines: a part of t
                 "chain: a1\na1: a2\na2: a3\na3: u\n"                   # 18
                 "open: \"u\n"                                          # 22
                 "/^p-[a-z]+$/: nosuch\n"                               # 23
-                "/^(a*)*$/: u\n",                                      # 24
-                {2: "`nosuch` leads nowhere", 3: "loop", 4: "loop", 6: "line 5", 7: "no `:`", 8: "leads nowhere", 9: "expires=", 12: "there is no file",
+                "/^(a*)*$/: u\n"                                       # 24
+                "noprog: \"|/nonexistent/x 'a b'\"\n"                 # 25
+                "noexec: u, |/etc/debian_version\n"                    # 26
+                "into: loop1\nself: self2\nself2: self\n"              # 27
+                "prog: |/bin/cat\n",                                    # 30
+                {2: "`nosuch` leads nowhere", 4: "loop", 29: "a loop: self -> self2 -> self", 6: "line 5", 7: "no `:`", 8: "leads nowhere", 9: "expires=", 12: "there is no file",
                  14: "x@example.org", 15: "looked up in other letters", 16: "$", 17: "lies neither below", 22: "quote", 23: "which is nobody",
-                 24: "/^(a*)*$/"}),
+                 24: "/^(a*)*$/", 25: "/nonexistent/x, looked at as account", 26: "/etc/debian_version is no program that account"}),
     "more": ("good: nosuch\nalso-dead: nosuch\n", {2: "`nosuch` leads nowhere"}),
     "include/good": ("u\n# comment\nv, x@example.org\n", {}),
     "include/bad": ("u\n\"open\nu v\nnosuch\n", {2: "quote", 3: "blank"}),
     "users/u": ("forward = nosuch@faults.dk\n", {1: "`nosuch` leads nowhere"}),
-    "users/v": ("receive = perhaps\nquota = 5 apples\nvacation_interval = 9\nnonsense = 1\n", {1: "receive", 2: "quota", 4: "nonsense"}),
+    "users/v": ("receive = perhaps\nquota = 5 apples\nvacation_interval = 9\nnonsense = 1\nfilter = /nonexistent/f\n",
+                {1: "receive", 2: "quota", 4: "nonsense", 5: "filter = /nonexistent/f"}),
 }
+ANSWER_FAULTS = {  # in .files/ of the spool, and in v's home
+    ".files/good.auto": (b"Subject: x\n\nhello\n", None),
+    ".files/bad.auto": (b"Subject: x\nno field\n\nhello\n", ", line 2: "),
+    ".files/nul.auto": (b"Subject: x\n\na\0b\n", " has a NUL"),
+    ".files/u.vacation": (b"Subject x\n", ", line 1: "),
+    ".files/u.vacation.db": (b"", None),
+    ".files/v.vacation.db": (b"1795000000 1 s@example.org\nnonsense\n", ", line 2: "),
+    ".files/notes": (b"\0", None),
+    "home/.vacation": (b"Subject: a\nSubject: b\n\n", ", line 2: "),
+    "home/.vacation.db": (b"", None),
+}
+
+
+def put_answers(t):
+    """Returns the parts of sentences that are to be said."""
+    os.mkdir(t.path("home"), 0o755)
+    owner = scratch.account(t.path("home"), "f")
+    home = os.path.join(owner.pw_dir, "vhome")
+    files = t.path("spool", "faults.dk", ".files")
+    os.mkdir(t.path("spool"), 0o755)
+    for folder in (t.path("spool", "faults.dk"), files, home):
+        os.mkdir(folder, 0o700)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    t.put("faults.dk", "passwd", "".join(LINE.format(u, owner.pw_uid, owner.pw_gid, u) for u in "uv") + f"w:*:{owner.pw_uid}:{owner.pw_gid}:w:{home}:\n", owner)
+    for folder, folders, names in os.walk(os.path.join(t.etc, "faults.dk")):
+        for name in [".", *names]:
+            os.chown(os.path.join(folder, name), owner.pw_uid, owner.pw_gid)
+    with open(os.path.join(t.etc, "virtual.conf"), "a", encoding="utf-8") as f:
+        f.write(f"spool_directory = {t.path('spool')}\n")
+    said = []
+    for name, (text, part) in ANSWER_FAULTS.items():
+        path = name.replace("home", home, 1) if name.startswith("home") else name.replace(".files", files, 1)
+        write(path, text, 0o600, owner)
+        if part:
+            said.append(path + part)
+    return said
 
 
 def check_names_every_fault():
@@ -772,6 +813,7 @@ def check_names_every_fault():
     t.domain("faults.dk", ["u", "v"], **{name.replace("/", "__").replace(".conf", "_conf"): text.encode("latin-1") for name, (text, _) in FAULTS.items()})
     t.domain("good.dk", ["u"], aliases="a: u\nb: a, x@example.org\n")
     t.domain("fallback.dk", ["u"], domain_conf="\nfallback = nosuch\n")
+    answers = put_answers(t)
     t.run()
     before = t.snapshot()
     r = t.run("--check")
@@ -786,10 +828,44 @@ def check_names_every_fault():
             found = [x for x in left if x.startswith(place)]
             check(f"{name}, line {line} is named once, with `{part}`", len(found) == 1 and part in found[0], found or lines)
             left = [x for x in left if x not in found]
+    for part in answers:
+        found = [x for x in left if x.startswith(part)]
+        equal(f"{part} is named once", len(found), 1)
+        left = [x for x in left if x not in found]
     equal("and nothing else", left, [])
+    places = [(m[1], int(m[2] or 0)) for x in lines if (m := re.match(r"([^ ]+?)(?:, line ([0-9]+))?[: ]", x))]
+    equal("in the order of domains, files and lines", (places, len(places)), (sorted(places), len(lines)))
     equal("it is the same for the domain alone", sorted(t.run("--check", "faults.dk").stdout.decode().splitlines()), sorted(set(lines) - set(dead)))
     r = t.run("--check", "good.dk")
     equal("a domain without faults", (r.returncode, r.stdout), (0, b""))
+
+
+def check_asks_other_domains():
+    """Who forwards to another domain of this host, be it another account's, is told where nobody has that address."""
+    t = Tree("onward")
+    t.main_cf(f"compatibility_level = 3.6\nmyhostname = mail.example.net\nmydestination =\nvirtual_alias_maps = texthash:{t.path('postfix')}/own, "
+              f"lmdb:{t.maps}/virtual, pipemap:{{pcre:{t.maps}/virtual_regexp,lmdb:{t.maps}/virtual}}\n")
+    write(t.path("postfix", "own"), "own@b.dk x@b.dk\n")
+    write(os.path.join(t.etc, "domains"), "b.dk sub_domains=yes\nb.org alias_of=b.dk\n")
+    t.domain("b.dk", ["x", "off"], TWO, users__off="receive = no\n", aliases="/^p-([a-z0-9]+)$/: x\n#: expires=2001-01-01\nold: x\n")
+    t.domain("catch.dk", ["x"], TWO, domain_conf="fallback = x\n")
+    rows = [("x@b.dk", False), ("gone@b.dk", True), ("off@b.dk", False), ("old@b.dk", False), ("x+t@b.dk", False), ("gone+t@b.dk", True), ("any@catch.dk", False),
+            ("p-1@b.dk", False), ("p-@b.dk", True), ("x@s.b.dk", False), ("gone@s.b.dk", True), ("X@B.org", False), ("gone@b.org", True), ("own@b.dk", False),
+            ("nobody@example.org", False), ("abuse@b.dk", False), ("gone@c.b.org", True)]
+    t.domain("a.dk", ["u", "v"], users__u="quota = 5M\nforward = gone@b.dk\n", include__list="x@b.dk\nlost@b.dk\n",
+             aliases="".join(f"n{i}: v, {address}\n" for i, (address, _) in enumerate(rows)) + "list: :include:list\n")
+    places = [(f"aliases, line {i + 1}", address.lower()) for i, (address, dead) in enumerate(rows) if dead]
+    places += [("include/list, line 2", "lost@b.dk"), ("users/u, line 2", "gone@b.dk")]
+    want = [f"{t.etc}/a.dk/{place}: `{address}` leads nowhere" for place, address in places]
+    said = lambda r: [": ".join(line.split(": ")[:2]) for line in r.stdout.decode().splitlines()]
+    equal("before there is a table: each is named, with its place", said(t.run("--check")), want)
+    t.run()
+    equal("a run makes its keys, and says nothing of them", t.run().stderr, b"")
+    equal("afterwards the same", said(t.run("--check")), want)
+    equal("and for the domain alone, whose neighbours are not read", said(t.run("--check", "a.dk")), want)
+    equal("of the neighbour nothing", (t.run("--check", "b.dk").returncode, t.run("--check", "b.dk").stdout), (0, b""))
+    os.remove(t.path("postfix", "own"))
+    equal("a table that cannot be asked may have them all", said(t.run("--check")), [])
 
 
 def check_is_quick():
@@ -816,6 +892,11 @@ def broken_aliases():
         ("a line whose name is known", "a: u\nb:\nc: u\n", "uvabc", "aliases, line 2"),
         ("a line that is none, and an alias that goes", "a: u\nb u\n", "uvabc", "aliases, line 2"),
         ("a name twice", "a: u\nb: u\nb: v\nc: u\n", "uvabc", "aliases, line 3"),
+        ("a new line whose name is known", "a: u\nb: u\nc: u\nd:\n", "uvabcd", "aliases, line 4"),
+        ("a new line without a colon", "a: u\nb: u\nc: u\nd u\n", "uvabcd", "aliases, line 4"),
+        ("a new line with a bad day", "a: u\nb: u\nc: u\n#: expires=soon\nd: u\n", "uvabcd", "aliases, line 4"),
+        ("a new name twice", "a: u\nb: u\nc: u\nd: u\nd: v\n", "uvabcd", "aliases, line 5"),
+        ("a new line without a name", "a: u\nb: u\nc: u\n\"d: u\n", "uvabc", "aliases, line 4"),
         ("a new alias beside a bad line", "a: u\nb u\nc: u\nd: u\n", "uvabcd", "aliases, line 2"),
     ]:
         t.put("b.dk", "aliases", aliases)
@@ -849,7 +930,7 @@ def broken_aliases():
     check("a pattern that is taken out goes", b"p-" in regexp() and b"q-" not in regexp(), regexp())
 
 
-SECTIONS = [worked_example, check_names_every_fault, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
+SECTIONS = [worked_example, check_names_every_fault, check_asks_other_domains, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on, many_sub_domains]
 for section in SECTIONS:

@@ -189,7 +189,7 @@ def forbidden(p):
     p.put("aliases", "prog: |/bin/cat\nout: x@example.org\nwrong: nosuch\nfine: abc\n")
     p.put("users/abc", "filter = /bin/cat\n")
     p.put("users/def", "forward = y@example.org\n")
-    for words, notes in (("commands=no", [f"{file}/aliases, line 1: |/bin/cat: TOP/etc/domains has commands=no for kvt.dk", "filter of abc: TOP/etc/domains has commands=no for kvt.dk"]),
+    for words, notes in (("commands=no", [f"{file}/aliases, line 1: |/bin/cat: TOP/etc/domains has commands=no for kvt.dk", f"{file}/users/abc, line 1: filter of abc: TOP/etc/domains has commands=no for kvt.dk"]),
                          ("forward_outside=no", [f"{file}/aliases, line 2: ", f"{file}/users/def, line 1: "])):
         status, out, err = p.admin(f"domain set kvt.dk {words}")
         lines = err.replace(p.h.top, "TOP").splitlines()

@@ -1,11 +1,7 @@
 #include "change/programs.h"
 
 #include "store/command_line.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "store/program_file.h"
 
 struct look {
 	const char *what, *path, *account;
@@ -14,18 +10,11 @@ struct look {
 static enum pv_class look(void *ctx, int out_fd, struct pv_error *e)
 {
 	const struct look *l = ctx;
-	struct stat st;
 
 	(void)out_fd;
-	if (stat(l->path, &st) != 0)
-		return pv_fail_errno(e, PV_PERMANENT, "5.3.5", errno,
-				     "%s: %s, looked at as account %s: name a program that is there", l->what,
-				     l->path, l->account);
-	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, l->path, X_OK, AT_EACCESS) != 0)
-		return pv_fail(e, PV_PERMANENT, "5.3.5",
-			       "%s: %s is no program that account %s may execute: name one, or chmod +x it",
-			       l->what, l->path, l->account);
-	return PV_OK;
+	if (pv_program_file_check(l->path, l->account, e) == PV_OK)
+		return PV_OK;
+	return pv_error_prefix(e, "%s", l->what);
 }
 
 enum pv_class pv_program_refuse(const struct pv_work *w, const char *what, const char *command, size_t len,

@@ -13,7 +13,7 @@ struct name {
 	const char *s; /* in lower case as far as it is ASCII; NUL-terminated */
 	struct pv_place at;
 	unsigned file;
-	bool bad; /* something is wrong with it: it keeps its key */
+	bool bad; /* something is wrong with it: its key leads to where that is said */
 	struct pv_day expires;
 	const char *targets;
 	size_t targets_len;
@@ -44,9 +44,23 @@ static enum pv_class blame(struct aliases *a, const struct pv_place *at, struct 
 
 /* --- what the files hold --- */
 
+static enum pv_class refuse_more(struct aliases *a, unsigned line, struct pv_error *e)
+{
+	const struct pv_place at = { a->path[a->files], line };
+	struct pv_error why;
+
+	a->too_many = true;
+	a->m->d->grows_only = true;
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5", "a domain has at most %d aliases: the rest is not used",
+		      PV_READER_ALIASES_LINES);
+	return blame(a, &at, &why, e);
+}
+
 static enum pv_class add_name(struct aliases *a, const struct pv_alias_entry *entry, bool bad,
 			      struct pv_error *e)
 {
+	if (a->count == PV_READER_ALIASES_LINES)
+		return refuse_more(a, entry->line, e);
 	if (a->count == a->cap) {
 		size_t cap = a->cap == 0 ? 16 : a->cap * 2;
 		struct name *v = reallocarray(a->names, cap, sizeof *v);
@@ -68,13 +82,14 @@ static enum pv_class add_name(struct aliases *a, const struct pv_alias_entry *en
 	return PV_OK;
 }
 
-/* The name of a line that is wrong may be known; otherwise it may be any. */
+/* The name of a line that is wrong may be known; otherwise it may be any. Where there is no colon, the first
+ * word is what a delivery takes for the name, and may be none. */
 static enum pv_class take_wrong(struct aliases *a, const struct pv_alias_entry *entry, struct pv_error *why,
 				struct pv_error *e)
 {
 	enum pv_class c = pv_making_blame(a->m, why, e);
 
-	if (entry->name == NULL)
+	if (entry->name == NULL || entry->targets == NULL)
 		a->m->d->grows_only = true;
 	return c == PV_OK && entry->name != NULL ? add_name(a, entry, true, e) : c;
 }
@@ -82,17 +97,9 @@ static enum pv_class take_wrong(struct aliases *a, const struct pv_alias_entry *
 static enum pv_class take_entry(struct aliases *a, const struct pv_alias_entry *entry, struct pv_error *e)
 {
 	const struct pv_place at = { a->path[a->files], entry->line };
-	struct pv_error why;
 
-	if (entry->pattern != NULL)
-		return pv_making_pattern(a->m, &at, entry->pattern, e);
-	if (a->count < PV_READER_ALIASES_LINES)
-		return add_name(a, entry, false, e);
-	a->too_many = true;
-	a->m->d->grows_only = true;
-	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5", "a domain has at most %d aliases: the rest is not used",
-		      PV_READER_ALIASES_LINES);
-	return blame(a, &at, &why, e);
+	return entry->pattern != NULL ? pv_making_pattern(a->m, &at, entry->pattern, e)
+				      : add_name(a, entry, false, e);
 }
 
 static enum pv_class scan(struct aliases *a, struct pv_error *e)
@@ -155,6 +162,14 @@ static int compare(const void *x, const void *y)
 	return (a->at.line > b->at.line) - (a->at.line < b->at.line);
 }
 
+/* A name that stands there twice has expired when both have. */
+static void take_later(struct pv_day *day, const struct pv_day *other)
+{
+	if (!pv_day_is_set(day) || (pv_day_is_set(other) && pv_day_compare(other, day) <= 0))
+		return;
+	*day = *other;
+}
+
 /* Leave the first of each name, which must stand in its file once. */
 static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 {
@@ -172,6 +187,7 @@ static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 		if (n->file != a->names[to - 1].file)
 			continue;
 		a->names[to - 1].bad = true;
+		take_later(&a->names[to - 1].expires, &n->expires);
 		(void)pv_fail(&why, PV_TEMPORARY, "4.3.5", "%s stands in line %u already: remove one", n->s,
 			      a->names[to - 1].at.line);
 		c = blame(a, &n->at, &why, e);
@@ -185,12 +201,6 @@ static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 static bool has_expired(const struct aliases *a, const struct name *n)
 {
 	return pv_day_is_set(&n->expires) && pv_day_compare(&a->m->today, &n->expires) > 0;
-}
-
-static enum pv_class keep(struct aliases *a, struct name *n, struct pv_error *e)
-{
-	n->bad = true;
-	return pv_making_get(a->m, n->s) == NULL ? pv_making_keep(a->m, n->s, e) : PV_OK;
 }
 
 /* An alias user+tag that has expired is a tag of the user's as any other. */
@@ -212,21 +222,42 @@ static enum pv_class add_plain(struct aliases *a, const struct name *n, struct p
 				 : pv_making_add(m, n->s, target, e);
 }
 
+/* It does not travel, and where it leads is not known: what takes all other names asks the files. */
+static enum pv_class add_wrong_rich(struct aliases *a, const struct name *n, struct pv_error *e)
+{
+	const char *const parts[] = { a->m->before, a->m->behind };
+
+	a->m->d->is_wide = true;
+	if (has_expired(a, n))
+		return pv_making_shut(a->m, n->s, NULL, PV_READER_EXPIRED, e);
+	if (a->m->d->domain.len + 2 > PV_EXTENSION_MAX)
+		return PV_OK;
+	const char *target = pv_arena_join(&a->m->w->arena, parts, sizeof parts / sizeof *parts);
+	return target != NULL ? pv_making_add(a->m, n->s, target, e) : no_memory(a, e);
+}
+
+/* A wrong one has a key where a right one would have: its mail waits until it is mended. */
 static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_error *e)
 {
+	const char *delimiters = a->m->w->store->conf.recipient_delimiter;
 	struct pv_error why;
 
-	if (!n->bad &&
-	    pv_alias_key_read(n->s, a->m->w->store->conf.recipient_delimiter, &n->key, &why) != PV_OK) {
-		enum pv_class c = blame(a, &n->at, &why, e);
-		return c == PV_OK ? keep(a, n, e) : c;
+	if (pv_alias_key_read(n->s, delimiters, &n->key, &why) != PV_OK) {
+		enum pv_class c = n->bad ? PV_OK : blame(a, &n->at, &why, e);
+		n->bad = true;
+		n->key.kind = PV_ALIAS_INNER;
+		return c == PV_OK ? pv_making_keep(a->m, n->s, e) : c;
 	}
-	if (n->bad)
-		return keep(a, n, e);
-	if (n->key.kind == PV_ALIAS_RICH || n->key.kind == PV_ALIAS_INNER)
+	switch (n->key.kind) {
+	case PV_ALIAS_INNER:
 		return PV_OK;
-	if (n->key.kind == PV_ALIAS_PLAIN && pv_making_is_hosts(a->m, &n->key.user))
-		return PV_OK;
+	case PV_ALIAS_RICH:
+		return n->bad ? add_wrong_rich(a, n, e) : PV_OK;
+	case PV_ALIAS_PLAIN:
+		return pv_making_is_hosts(a->m, &n->key.user) ? PV_OK : add_plain(a, n, e);
+	case PV_ALIAS_TAGGED:
+		break;
+	}
 	return add_plain(a, n, e);
 }
 
@@ -341,7 +372,7 @@ static enum pv_class take_rich(struct aliases *a, struct name *n, struct pv_erro
 		return pv_making_shut(a->m, n->s, NULL, PV_READER_EXPIRED, e);
 	if (read_targets(a, n, &r, &why) != PV_OK) {
 		enum pv_class c = blame(a, &n->at, &why, e);
-		return c == PV_OK ? keep(a, n, e) : c;
+		return c == PV_OK ? add_wrong_rich(a, n, e) : c;
 	}
 	if (r.count == 0 && r.shut != NULL)
 		return pv_making_shut(a->m, n->s, NULL, r.shut->why, e);

@@ -5,6 +5,7 @@
 #include "maps/owners.h"
 #include "maps/readers.h"
 #include "maps/report.h"
+#include "maps/sent_on.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -110,23 +111,22 @@ static enum pv_class keep_group(struct pv_maps_work *w, struct group *g, const s
 	return c;
 }
 
-/* The bytes of `FILE, line N`; of all where there is no line. */
-static size_t place_len(const char *s)
-{
-	const char *line = strstr(s, ", line ");
-
-	return line == NULL ? strlen(s) : (size_t)(line - s) + 7 + strspn(line + 7, "0123456789");
-}
-
-/* Was something said about that line already? */
+/* Was something said about that line already, or the same sentence? */
 static bool is_said(const struct pv_maps_report *r, size_t from, const char *text)
 {
-	const size_t len = place_len(text);
+	size_t file_len;
+	unsigned line;
+	const size_t len = pv_report_place(text, &file_len, &line);
 
-	for (size_t i = from; i < r->complaint_count; i++)
-		if (place_len(r->complaints[i].error.text) == len &&
-		    strncmp(r->complaints[i].error.text, text, len) == 0)
+	for (size_t i = from; i < r->complaint_count; i++) {
+		const char *other = r->complaints[i].error.text;
+		size_t other_file_len;
+		unsigned other_line;
+		if (line == 0 ? strcmp(other, text) == 0
+			      : pv_report_place(other, &other_file_len, &other_line) == len &&
+					strncmp(other, text, len) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -158,7 +158,9 @@ static enum pv_class make_keys(struct pv_maps_work *w, struct pv_plan_domain *d,
 		pv_files_error(files, &why);
 	if (!files->ok || pv_domain_keys_make(w, d, files, &why) != PV_OK)
 		c = pv_plan_keep(w, d, &why, e);
-	return c == PV_OK && files->findings.s != NULL ? take_findings(w, d, files, from, e) : c;
+	if (c == PV_OK && files->findings.s != NULL)
+		c = take_findings(w, d, files, from, e);
+	return c == PV_OK && files->forwards.s != NULL ? pv_sent_on_note(w, d, files, e) : c;
 }
 
 /* Name the account of each domain of the group; leave those in it that are to be read. */

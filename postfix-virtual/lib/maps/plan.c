@@ -294,6 +294,7 @@ void pv_work_clear(struct pv_maps_work *w)
 	pv_regexp_free(w);
 	pv_plan_free(&w->plan);
 	pv_plan_free(&w->strays);
+	free(w->sent_on);
 	pv_arena_free(&w->arena);
 	pv_old_maps_free(&w->old);
 	pv_hosts_free(&w->hosts);

@@ -50,6 +50,12 @@ struct pv_next_walk {
 	bool has_old, given;
 };
 
+/* An address that mail of a domain is sent on to, and what says so. */
+struct pv_sent_on {
+	const struct pv_domain *from;
+	const char *address, *place; /* in the arena */
+};
+
 /* What every part of a run works on. */
 struct pv_maps_work {
 	const struct pv_store *store;
@@ -66,6 +72,8 @@ struct pv_maps_work {
 	struct pv_buf regexp;	  /* the new text of virtual_regexp */
 	struct pv_buf old_regexp; /* the old one; old_expressions point into it */
 	struct pv_expressions old_expressions;
+	struct pv_sent_on *sent_on; /* of a run that checks: sent_on.h */
+	size_t sent_on_count, sent_on_room;
 	struct pv_maps_report *report;
 };
 

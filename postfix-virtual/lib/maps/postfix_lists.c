@@ -17,8 +17,7 @@ static const char *const asked[] = { "mydestination", "relay_domains", "virtual_
 
 enum { RELAY_DOMAINS = 1, ASKED = sizeof asked / sizeof *asked, LISTS = ASKED - 1 };
 
-/* Cut the next word. A table may be `type:{...}` with blanks between its braces. */
-static char *cut_word(char **rest)
+char *pv_postfix_cut_word(char **rest)
 {
 	char *word = *rest, *p;
 	int depth = 0;
@@ -84,7 +83,7 @@ static enum pv_class visit_words(const struct pv_postfix_visitor *v, const struc
 	enum pv_class c = PV_OK;
 
 	while (c == PV_OK && *words != '\0')
-		c = visit_word(v, at, cut_word(&words), in_file, e);
+		c = visit_word(v, at, pv_postfix_cut_word(&words), in_file, e);
 	return c;
 }
 

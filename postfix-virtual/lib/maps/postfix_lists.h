@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Cut the next word of a list, which may be empty, and move *rest behind it. A table may be `type:{...}` with
+ * blanks between its braces. */
+char *pv_postfix_cut_word(char **rest);
+
 struct pv_postfix_place {
 	size_t instance;     /* pv_conf_instance() */
 	char dir[PATH_MAX];  /* its main.cf is here */

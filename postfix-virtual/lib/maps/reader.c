@@ -92,6 +92,8 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 		return take_row(&d->users, f, begin);
 	case PV_FRAME_FINDING:
 		return take_row(&d->findings, f, begin);
+	case PV_FRAME_FORWARD:
+		return take_row(&d->forwards, f, begin);
 	case PV_FRAME_DOUBT:
 		if (d->doubt_count == PV_READER_DOUBTS)
 			return false;
@@ -156,4 +158,21 @@ bool pv_files_next_finding(const struct pv_domain_files *d, size_t *at, struct p
 	*at = f.next;
 	*said = f.data;
 	return true;
+}
+
+bool pv_files_next_forward(const struct pv_domain_files *d, size_t *at, struct pv_slice *address,
+			   struct pv_slice *place)
+{
+	struct frame f;
+
+	while (d->forwards.s != NULL && frame_at(d->forwards.s, d->forwards.len, *at, &f)) {
+		const char *end = memchr(f.data.s, '\0', f.data.len);
+		*at = f.next;
+		if (end == NULL)
+			continue;
+		*address = (struct pv_slice){ f.data.s, (size_t)(end - f.data.s) };
+		*place = (struct pv_slice){ end + 1, f.data.len - address->len - 1 };
+		return true;
+	}
+	return false;
 }

@@ -64,6 +64,7 @@ struct pv_domain_files {
 	size_t doubt_count;
 	struct pv_slice users;	  /* frames: go through them with pv_files_next_user() */
 	struct pv_slice findings; /* PV_READER_CHECK; frames: go through them with pv_files_next_finding() */
+	struct pv_slice forwards; /* likewise: pv_files_next_forward() */
 	/* PV_READER_LOGINS: a letter for each user of passwd, in its order: where the mailbox is. h: the
 	 * home, m: mail_directory, s: the spool; the capital where it is a Maildir; ?: it cannot be said. */
 	struct pv_slice places;
@@ -93,6 +94,10 @@ bool pv_files_next_user(const struct pv_domain_files *d, size_t *at, struct pv_u
 
 /* The next thing that is wrong, likewise: a sentence. */
 bool pv_files_next_finding(const struct pv_domain_files *d, size_t *at, struct pv_slice *said);
+
+/* The next address that mail is sent on to, likewise, and the place that says so. Neither is checked. */
+bool pv_files_next_forward(const struct pv_domain_files *d, size_t *at, struct pv_slice *address,
+			   struct pv_slice *place);
 
 /* The parser of what a child sent: fill f->list (room for count) and f->done from f->bytes. Returns whether
  * all bytes kept the rules; what came whole before those that did not counts. */

@@ -1,11 +1,14 @@
-#include "maps/reader_send.h"
+#include "maps/reader_faults.h"
 
 #include "base/file.h"
 #include "base/table.h"
 #include "route/route.h"
+#include "route/seen.h"
 #include "store/alias_file.h"
+#include "store/command_line.h"
 #include "store/folder_load.h"
 #include "store/mail_conf.h"
+#include "store/program_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +18,9 @@
 
 #define INCLUDE "include"
 #define USERS "users"
+#define FORWARDS_MAX ((size_t)4 << 20)
 
-enum { FINDINGS_MAX = 1000 };
+enum { FORWARD_MAX = 2048 }; /* address and place */
 
 /* Nobody has it: whoever else gets mail for it is the fallback. */
 static const char nobody[] = "zz--there.is-no-such-name--zz";
@@ -26,22 +30,16 @@ struct checking {
 	const struct pv_folder *f;
 	struct pv_domain_conf conf;
 	struct pv_instead conf_file; /* what is good of domain.conf */
-	struct pv_buf said;	     /* sentences, a NUL in front of each and behind the last */
-	size_t count;
+	struct pv_faults faults;
+	struct pv_seen seen; /* forwards, with their places */
+	struct pv_arena memory;
+	struct pv_buf forwards; /* address, NUL, place, NUL each: they are sent together */
+	size_t forward_count;
 };
 
-/* One that stands in the way of many addresses is said once. */
 static enum pv_class find(struct checking *k, const struct pv_error *why, struct pv_error *e)
 {
-	char sentence[PV_ERROR_TEXT + 1] = "";
-	size_t len = strlen(why->text);
-
-	memcpy(sentence + 1, why->text, len + 1);
-	if (k->count >= FINDINGS_MAX || memmem(k->said.s, k->said.len, sentence, len + 2) != NULL)
-		return PV_OK;
-	k->count++;
-	pv_buf_add(&k->said, sentence, len + 2);
-	return pv_send_frame(k->s, PV_FRAME_FINDING, NULL, why->text, len, e);
+	return pv_faults_say(&k->faults, why, e);
 }
 
 /* --- where mail would lead --- */
@@ -57,6 +55,39 @@ static const char *home_of(void *ctx)
 	return s->home;
 }
 
+/* Whether it leads to somebody in another domain of this host only who has all tables can say. */
+static void note_forwards(struct checking *k, const struct pv_route *r)
+{
+	char entry[FORWARD_MAX];
+	bool had;
+
+	for (size_t i = 0; i < r->count && k->forward_count < PV_ROUTE_ACTIONS_MAX; i++) {
+		const struct pv_action *a = &r->actions[i];
+		if (a->kind != PV_ACTION_FORWARD || strchr(a->text, '@') == NULL)
+			continue;
+		int len = snprintf(entry, sizeof entry, "%s\t%s, line %u", a->text, a->file, a->line);
+		if ((size_t)len >= sizeof entry || !pv_seen_add(&k->seen, &k->memory, 'f', entry, &had) ||
+		    had)
+			continue;
+		entry[strlen(a->text)] = '\0';
+		pv_buf_add(&k->forwards, entry, (size_t)len + 1);
+		k->forward_count++;
+	}
+}
+
+static enum pv_class send_forwards(struct checking *k, struct pv_error *e)
+{
+	const char *at = k->forwards.s, *end = k->forwards.s + k->forwards.len;
+	enum pv_class c = PV_OK;
+
+	while (c == PV_OK && !k->forwards.failed && at < end) {
+		const char *place = at + strlen(at) + 1;
+		c = pv_send_frame(k->s, PV_FRAME_FORWARD, at, place, strlen(place), e);
+		at = place + strlen(place) + 1;
+	}
+	return c;
+}
+
 static enum pv_class check_address(struct checking *k, const char *local, size_t len,
 				   const struct pv_error *if_unknown, struct pv_error *e)
 {
@@ -70,6 +101,7 @@ static enum pv_class check_address(struct checking *k, const char *local, size_t
 
 	if (pv_route_resolve(&query, &r, &why) != PV_OK)
 		return find(k, &why, e);
+	note_forwards(k, &r);
 	bool unknown = r.by_fallback || (r.refused && strcmp(r.status, "5.1.1") == 0);
 	pv_route_free(&r);
 	return unknown && if_unknown != NULL ? find(k, if_unknown, e) : PV_OK;
@@ -98,6 +130,76 @@ static enum pv_class check_pattern(struct checking *k, const char *file, const s
 	return check_address(k, entry->targets, entry->targets_len, &why, e);
 }
 
+/* --- programs --- */
+
+/* The account's name, for sentences. */
+static const char *account_name(const struct checking *k)
+{
+	const struct passwd *p = getpwuid(k->s->uid);
+
+	return p != NULL ? p->pw_name : "?";
+}
+
+/* What is no command line at all is said by who resolves it. */
+static enum pv_class check_program(struct checking *k, const char *file, unsigned line, const char *what,
+				   const char *command, struct pv_error *e)
+{
+	struct pv_command_line words;
+	struct pv_error why;
+
+	command += strspn(command, " \t");
+	if (pv_command_line_parse(command, strlen(command), NULL, &words, NULL) != PV_OK)
+		return PV_OK;
+	enum pv_class c = pv_program_file_check(words.argv[0], account_name(k), &why);
+	pv_command_line_free(&words);
+	if (c == PV_OK)
+		return PV_OK;
+	(void)pv_error_prefix(&why, "%s, line %u%s%s", file, line, what[0] != '\0' ? ": " : "", what);
+	return find(k, &why, e);
+}
+
+static enum pv_class check_commands(struct checking *k, const char *file, const struct pv_alias_entry *entry,
+				    struct pv_error *e)
+{
+	const char *list = entry->targets, *end = entry->targets + entry->targets_len;
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	enum pv_class c = PV_OK, wrong = PV_OK;
+	struct pv_target t;
+
+	while (c == PV_OK && pv_target_next(&list, end, &text, &t, &wrong, NULL) && wrong == PV_OK)
+		if (t.kind == PV_TARGET_COMMAND)
+			c = check_program(k, file, entry->line, "", t.text, e);
+	pv_buf_free(&text);
+	return c;
+}
+
+/* A setting that names a program. */
+static enum pv_class check_setting(struct checking *k, const char *file, unsigned line, const char *setting,
+				   const char *value, struct pv_error *e)
+{
+	static const char *const programs[] = { "filter", "deliver_with", "after_storing" };
+	char what[200];
+
+	(void)snprintf(what, sizeof what, "%s = %.150s", setting, value);
+	if (strcmp(setting, "fallback") == 0 && value[0] == '|')
+		return check_program(k, file, line, what, value + 1, e);
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		if (strcmp(setting, programs[i]) == 0)
+			return check_program(k, file, line, what, value, e);
+	return PV_OK;
+}
+
+/* --- aliases --- */
+
+static enum pv_class check_entry(struct checking *k, const char *file, const struct pv_alias_entry *entry,
+				 struct pv_error *e)
+{
+	if (entry->pattern != NULL)
+		return check_pattern(k, file, entry, e);
+	enum pv_class c = check_address(k, entry->name, entry->name_len, NULL, e);
+	return c == PV_OK ? check_commands(k, file, entry, e) : c;
+}
+
 static enum pv_class check_entries(struct checking *k, struct pv_alias_file *file, struct pv_error *e)
 {
 	struct pv_alias_entry entry;
@@ -109,12 +211,7 @@ static enum pv_class check_entries(struct checking *k, struct pv_alias_file *fil
 		enum pv_class got = pv_alias_next(file, &at, &entry, &why);
 		if (got == PV_OK && entry.name == NULL)
 			break;
-		if (got != PV_OK)
-			c = find(k, &why, e);
-		else if (entry.pattern != NULL)
-			c = check_pattern(k, file->file, &entry, e);
-		else
-			c = check_address(k, entry.name, entry.name_len, NULL, e);
+		c = got != PV_OK ? find(k, &why, e) : check_entry(k, file->file, &entry, e);
 	}
 	return c;
 }
@@ -215,9 +312,8 @@ static enum pv_class check_settings(struct checking *k, const char *name, bool o
 			got = pv_line_setting(&it, &l, &setting, &value, &why);
 		if (got == PV_OK && (got = pv_mail_setting_check(setting, value, of_user, &why)) != PV_OK)
 			(void)pv_error_prefix(&why, "%s, line %u", path, l.no);
-		if (got != PV_OK)
-			c = find(k, &why, e);
-		else if (strcmp(setting, "receive") != 0)
+		c = got != PV_OK ? find(k, &why, e) : check_setting(k, path, l.no, setting, value, e);
+		if (got == PV_OK && strcmp(setting, "receive") != 0)
 			keep_line(&l, setting, value, &lines, good);
 	}
 	pv_buf_free(&text);
@@ -284,14 +380,19 @@ static enum pv_class check_all(struct checking *k, struct pv_error *e)
 		c = each_file(k, INCLUDE, check_list_file, e);
 	if (c == PV_OK)
 		c = each_file(k, USERS, check_user, e);
-	return c == PV_OK ? check_fallback(k, e) : c;
+	if (c == PV_OK)
+		c = pv_check_answers(&k->faults, k->f, home_of(k->s), e);
+	if (c == PV_OK)
+		c = check_fallback(k, e);
+	return c == PV_OK ? send_forwards(k, e) : c;
 }
 
 enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
 {
-	struct checking k = { .s = s, .f = f, .said = PV_BUF_INIT(FINDINGS_MAX * (PV_ERROR_TEXT + 2)) };
+	struct checking k = { .s = s, .f = f, .forwards = PV_BUF_INIT(FORWARDS_MAX) };
 	struct pv_buf conf = PV_BUF_INIT(PV_READER_CONF_MAX), text = PV_BUF_INIT(PV_READER_CONF_MAX);
 
+	pv_faults_start(&k.faults, s);
 	pv_domain_conf_defaults(&k.conf);
 	enum pv_class c = check_settings(&k, "domain.conf", false, &conf, e);
 	pv_buf_add(&text, conf.s, conf.len);
@@ -302,7 +403,10 @@ enum pv_class pv_send_findings(struct pv_sender *s, const struct pv_folder *f, s
 		c = check_all(&k, e);
 	s->store.instead = NULL;
 	pv_domain_conf_free(&k.conf);
-	pv_buf_free(&k.said);
+	pv_faults_free(&k.faults);
+	pv_seen_free(&k.seen);
+	pv_arena_free(&k.memory);
+	pv_buf_free(&k.forwards);
 	pv_buf_free(&conf);
 	pv_buf_free(&text);
 	return c;

@@ -28,6 +28,7 @@ enum pv_frame_type {
 	PV_FRAME_USER = 'U',	/* the user's name, a NUL, the file */
 	PV_FRAME_PLACES = 'M',	/* a letter for each user of passwd: see reader.h */
 	PV_FRAME_FINDING = 'K', /* a sentence */
+	PV_FRAME_FORWARD = 'F', /* an address, a NUL, and `FILE, line N`, which sends mail on to it */
 	PV_FRAME_ERROR = 'E',	/* likewise */
 	PV_FRAME_END = 'Z',	/* of the domain */
 };

@@ -28,6 +28,22 @@ enum pv_class pv_report_complain(struct pv_maps_report *r, const struct pv_domai
 	return PV_OK;
 }
 
+size_t pv_report_place(const char *sentence, size_t *file_len_r, unsigned *line_r)
+{
+	static const char mark[] = ", line ";
+	const char *colon = strstr(sentence, ": "), *line = strstr(sentence, mark);
+	size_t len = colon != NULL ? (size_t)(colon - sentence) : strlen(sentence);
+
+	*line_r = 0;
+	*file_len_r = len;
+	if (line == NULL || (size_t)(line - sentence) >= len)
+		return len;
+	*file_len_r = (size_t)(line - sentence);
+	line += sizeof mark - 1;
+	*line_r = (unsigned)strtoul(line, NULL, 10);
+	return (size_t)(line - sentence) + strspn(line, "0123456789");
+}
+
 /* Stable: of equals, the one that lies in front came first. */
 static int compare(const void *a, const void *b)
 {
@@ -37,7 +53,25 @@ static int compare(const void *a, const void *b)
 	return order != 0 ? order : (*x > *y) - (*x < *y);
 }
 
-void pv_report_sort(struct pv_maps_report *r)
+static int compare_places(const void *a, const void *b)
+{
+	const struct pv_maps_complaint *const *x = a, *const *y = b;
+	unsigned line_x, line_y;
+	size_t len_x, len_y;
+
+	int order = strcmp((*x)->domain.s, (*y)->domain.s);
+	(void)pv_report_place((*x)->error.text, &len_x, &line_x);
+	(void)pv_report_place((*y)->error.text, &len_y, &line_y);
+	if (order == 0)
+		order = memcmp((*x)->error.text, (*y)->error.text, len_x < len_y ? len_x : len_y);
+	if (order == 0)
+		order = (len_x > len_y) - (len_x < len_y);
+	if (order == 0)
+		order = (line_x > line_y) - (line_x < line_y);
+	return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+void pv_report_sort(struct pv_maps_report *r, bool by_place)
 {
 	size_t n = r->complaint_count;
 
@@ -49,7 +83,7 @@ void pv_report_sort(struct pv_maps_report *r)
 	if (sorted != NULL && order != NULL) {
 		for (size_t i = 0; i < n; i++)
 			order[i] = &r->complaints[i];
-		qsort(order, n, sizeof *order, compare);
+		qsort(order, n, sizeof *order, by_place ? compare_places : compare);
 		for (size_t i = 0; i < n; i++)
 			sorted[i] = *order[i];
 		memcpy(r->complaints, sorted, n * sizeof *sorted);

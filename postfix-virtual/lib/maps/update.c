@@ -10,6 +10,7 @@
 #include "maps/merge.h"
 #include "maps/regexp.h"
 #include "maps/report.h"
+#include "maps/sent_on.h"
 #include "maps/text.h"
 #include "maps/user_expression.h"
 
@@ -117,7 +118,9 @@ static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *dom
 	if (c == PV_OK && w->options->expression != NULL && count == 1)
 		return pv_user_expression(w, &domains[0], w->options->expression->flavor,
 					  w->options->expression->out, e);
-	return c == PV_OK ? pv_regexp_make(w, e) : c;
+	if (c == PV_OK)
+		c = pv_regexp_make(w, e);
+	return c == PV_OK ? pv_sent_on_check(w, e) : c;
 }
 
 static enum pv_class finish(struct pv_maps_work *w, struct pv_error *e)
@@ -157,7 +160,7 @@ enum pv_class pv_maps_update(const struct pv_store *s, const struct pv_domain *d
 	 */
 	if (c == PV_OK && writes && options->without_user_count + options->without_domain_count == 0)
 		c = pv_dovecot_update(&w, e);
-	pv_report_sort(r);
+	pv_report_sort(r, options->check);
 	pv_work_clear(&w);
 	if (lock >= 0)
 		(void)close(lock);
@@ -179,7 +182,7 @@ enum pv_class pv_maps_update_logins(const struct pv_store *s, const struct pv_do
 		c = pv_plan_make(&w, d, 1, e);
 	if (c == PV_OK)
 		c = pv_dovecot_update(&w, e);
-	pv_report_sort(r);
+	pv_report_sort(r, false);
 	pv_work_clear(&w);
 	if (lock >= 0)
 		(void)close(lock);

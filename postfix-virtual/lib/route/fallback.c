@@ -92,6 +92,12 @@ enum pv_class pv_walk_fallback(struct pv_walk *w, struct pv_step *up, struct pv_
 	struct pv_step step;
 
 	if (conf->fallback[0] == '\0' && !pv_unknown_to_postmaster(w->q->store, conf)) {
+		/* A key led here: who has it cannot be said, and so not that nobody has. */
+		if (w->q->to.local_len == 0)
+			return pv_fail(e, PV_TEMPORARY, "4.3.5",
+				       "which address of %s it is for is not known, as there is no "
+				       "X-Original-To: set enable_original_recipient = yes in main.cf",
+				       w->r->folder.domain.s);
 		pv_trail_add(w->q->trail, w->domain_conf, 0,
 			     "nobody has that name, and there is no fallback");
 		pv_walk_skip(w, "5.1.1", PV_TEXT_NO_USER);

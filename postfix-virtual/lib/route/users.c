@@ -74,17 +74,28 @@ static struct pv_action action_for(enum pv_action_kind kind, const struct pv_rou
 static enum pv_class check_programs(struct pv_walk *w, const struct pv_route_user *u, struct pv_error *e)
 {
 	const struct pv_mail_conf *m = &u->conf.mail;
-	const char *name = m->filter[0] != '\0'		 ? "filter"
-			   : m->deliver_with[0] != '\0'	 ? "deliver_with"
-			   : m->after_storing[0] != '\0' ? "after_storing"
-							 : NULL;
+	const struct {
+		const char *name, *value;
+		const struct pv_setting_at *at;
+	} programs[] = { { "filter", m->filter, &m->filter_at },
+			 { "deliver_with", m->deliver_with, &m->deliver_with_at },
+			 { "after_storing", m->after_storing, &m->after_storing_at } };
+	const size_t count = sizeof programs / sizeof *programs;
 	bool may = true;
+	size_t i = 0;
 
-	enum pv_class c = name != NULL ? pv_walk_may_command(w, &may, e) : PV_OK;
+	while (i < count && programs[i].value[0] == '\0')
+		i++;
+	enum pv_class c = i < count ? pv_walk_may_command(w, &may, e) : PV_OK;
 	if (c != PV_OK || may)
 		return c;
-	return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s of %s: %s/domains has commands=no for %s", name,
-		       u->user.s, w->q->store->dir, w->r->folder.domain.s);
+	const bool of_user = programs[i].at->of_user;
+	return pv_fail(e, PV_TEMPORARY, "4.3.5",
+		       "%s/%s%s, line %u: %s of %s: %s/domains has commands=no for %s: take it out, or let "
+		       "root allow commands",
+		       w->r->folder.path, of_user ? "users/" : "domain.conf", of_user ? u->user.s : "",
+		       programs[i].at->line, programs[i].name, u->user.s, w->q->store->dir,
+		       w->r->folder.domain.s);
 }
 
 static enum pv_class add_mailbox(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,

@@ -201,6 +201,8 @@ static enum pv_class read_name(struct pv_alias_file *f, const struct pv_alias_ra
 	char name[PV_ALIAS_NAME_MAX];
 
 	enum pv_alias_name how = pv_alias_name_read(first, eol, name, &entry->name_len, &behind);
+	if (how == PV_ALIAS_NO_COLON)
+		entry->name = pv_arena_add(&f->strings, name, entry->name_len);
 	if (how != PV_ALIAS_NAMED)
 		return fail_name(f, raw->line, how, first, (size_t)(trim_end(first, eol) - first), e);
 	const char *fault = name_fault(name, entry->name_len);
@@ -254,10 +256,12 @@ static enum pv_class read_entry(struct pv_alias_file *f, const struct pv_alias_r
 	if (is_pattern)
 		take_pattern(s, len, entry);
 	enum pv_class c = is_pattern ? PV_OK : read_name(f, raw, s, s + len, entry, e);
+	if (c == PV_OK)
+		c = read_comments(f, raw, entry, e);
 	if (c == PV_OK && !is_pattern && is_empty(entry->targets, entry->targets_len))
 		c = pv_alias_fail(f, raw->line, e, "%.*s leads nowhere: write a target behind the `:`",
 				  (int)(entry->name_len < 60 ? entry->name_len : 60), entry->name);
-	return c == PV_OK ? read_comments(f, raw, entry, e) : c;
+	return c;
 }
 
 static enum pv_class check_undamaged(const struct pv_alias_file *f, struct pv_error *e)

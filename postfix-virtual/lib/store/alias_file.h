@@ -71,8 +71,9 @@ enum pv_class pv_alias_find(struct pv_alias_file *f, const char *name, size_t le
 
 /*
  * All entries, in the file's order; patterns too, whose name is not looked at. *at is 0 at first. PV_OK with
- * entry->name NULL: the end. PV_TEMPORARY: one that is wrong; the call after that goes on behind it. That a
- * name stands there twice is not seen here.
+ * entry->name NULL: the end. PV_TEMPORARY: one that is wrong; the call after that goes on behind it. Its
+ * entry->name is the one by which pv_alias_find() finds it, or NULL; entry->targets is NULL where it has no
+ * colon. That a name stands there twice is not seen here.
  */
 enum pv_class pv_alias_next(struct pv_alias_file *f, size_t *at, struct pv_alias_entry *entry,
 			    struct pv_error *e);

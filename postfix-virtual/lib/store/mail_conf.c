@@ -115,6 +115,21 @@ static unsigned line_of(const struct parsing *p, const char *name)
 	return p->lines[pv_mail_setting_find(name, p->of_user)];
 }
 
+static void note_at(const struct parsing *p, const char *name, struct pv_setting_at *at)
+{
+	const unsigned line = line_of(p, name);
+
+	if (line != 0)
+		*at = (struct pv_setting_at){ .line = line, .of_user = p->of_user };
+}
+
+static void note_programs(const struct parsing *p, struct pv_mail_conf *m)
+{
+	note_at(p, "filter", &m->filter_at);
+	note_at(p, "deliver_with", &m->deliver_with_at);
+	note_at(p, "after_storing", &m->after_storing_at);
+}
+
 enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct pv_domain_conf *c,
 				   struct pv_error *e)
 {
@@ -124,6 +139,7 @@ enum pv_class pv_domain_conf_parse(struct pv_buf *text, const char *file, struct
 	take_text(text, &c->text);
 	enum pv_class class = parse_text(&p, &c->text, file, e);
 	c->fallback_line = line_of(&p, "fallback");
+	note_programs(&p, &c->mail);
 	return class;
 }
 
@@ -136,6 +152,7 @@ enum pv_class pv_user_conf_parse(struct pv_buf *text, const char *file, const st
 	take_text(text, &c->text);
 	enum pv_class class = parse_text(&p, &c->text, file, e);
 	c->forward_line = line_of(&p, "forward");
+	note_programs(&p, &c->mail);
 	return class;
 }
 

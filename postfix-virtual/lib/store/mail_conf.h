@@ -11,6 +11,12 @@
 
 enum pv_mailbox_format { PV_FORMAT_MBOX, PV_FORMAT_MAILDIR };
 
+/* Where a setting stands; line 0: nowhere. */
+struct pv_setting_at {
+	unsigned line;
+	bool of_user; /* in users/<user>; else in domain.conf */
+};
+
 /* Settings that a domain and a user may have. Strings are never NULL; "" is none. PROGRAM ARGS are for
  * pv_command_line_parse() with tokens. */
 struct pv_mail_conf {
@@ -29,6 +35,7 @@ struct pv_mail_conf {
 	unsigned vacation_interval; /* days until the same sender is answered again; 7 */
 	bool vacation_to_all;	    /* no: only where an address of the user stands in To or Cc */
 	char language[3];	    /* of what is said to users and about them; "": the host's */
+	struct pv_setting_at filter_at, deliver_with_at, after_storing_at;
 };
 
 /* Who gets mail for names that are nobody's, where there is no fallback. */
