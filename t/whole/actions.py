@@ -592,6 +592,7 @@ def quotas(a):
     a.settings("users/postmaster", None)
     a.empty()
     domain_quota(a, big)
+    what_root_allows(a, big)
     warnings(a, big)
 
 
@@ -605,6 +606,34 @@ def domain_quota(a, big):
     for n, want in enumerate((0, 0, 75)):
         equal(f"message {n + 1} of 2", a.deliver("abc@kvt.dk", big, queue_id=f"4ABCDE1234{n}").returncode, want)
     a.settings("domain.conf", None)
+    a.empty()
+    a.log_of()
+
+
+def what_root_allows(a, big):
+    """max_quota of `domains`, where the domain's own files give a limit."""
+    domains = os.path.join(a.etc, "domains")
+    for name, text in (("users/abc", "quota = 1G\n"), ("domain.conf", "quota = 1G\n"), ("users/abc", "quota_messages = 100\n"), ("domain.conf", "domain_quota = 1G\n")):
+        say = f"{name}: {text.strip()}, max_quota=3000"
+        a.settings(name, text)
+        write(domains, "kvt.dk max_quota=3000\nother.dk max_quota=x\n")
+        answered(f"{say}: what root allows goes in", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12341"), 0)
+        answered(f"{say}: and no more", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12342"), 75, b"4.2.2", b"abc@kvt.dk: the mailbox is full")
+        write(domains, "kvt.dk max_quota=2G\n")
+        answered(f"{say}: his own counts where it is less", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12342"), 0)
+        write(domains, "kvt.dk max_quota=x\n")
+        answered(f"{say}: a line that cannot be read", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12343"), 75, b"4.3.5", b"domains, line 1: max_quota=x: write a size like 500M")
+        write(domains, "kvt.dk max_quota=3000\n", 0o600)
+        answered(f"{say}: a file that cannot be read", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12344"), 75, b"4.3.5", b"domains: Permission denied")
+        os.unlink(domains)
+        a.settings(name, None)
+        a.empty()
+    write(domains, "kvt.dk max_quota=x\n", 0o600)
+    for n, text in enumerate((None, "quota = 0\n", "quota = NOQUOTA\n")):
+        a.settings("users/abc", text)
+        answered(f"{text}: no limit in the domain's files, so nobody looks there", a.deliver("abc@kvt.dk", big, queue_id=f"4ABCDE1234{n}"), 0)
+    a.settings("users/abc", None)
+    os.unlink(domains)
     a.empty()
     a.log_of()
 
