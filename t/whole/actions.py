@@ -694,10 +694,26 @@ def dry_run(a):
     equal("-n: nothing was done", (os.listdir(a.folder), a.calls("cmd"), a.calls("sendmail")), ([], [], []))
 
 
+def no_aliases(a):
+    """extra_aliases that lead to files which are none: what they could mean defers, at once, and goes nowhere."""
+    users = write(a.path("users-of-host"), "root:x:0:0:root:/root:/bin/sh\nabc:x:60001:60001::/home/abc:/bin/sh\n")
+    closed = write(a.path("closed"), "abc: def\n", 0o600)
+    os.mkfifo(a.path("fifo"), 0o644)
+    for name, user, status, says in ((users, "def", 0, b""), (users, "abc", 75, b"users-of-host, line 2: "), (users, "root", 75, b"users-of-host, line 1: "), (users, "nosuch", 67, b"5.1.1"),
+                                     (closed, "abc", 75, b"closed: Permission denied"), (a.path("fifo"), "abc", 75, b"fifo is not a regular file"), ("/dev/zero", "abc", 75, b"/dev/zero is not a regular file"),
+                                     ("/dev", "abc", 75, b"//dev is not a regular file")):
+        a.settings("domain.conf", f"extra_aliases = {name}\n")
+        answered(f"extra_aliases = {os.path.basename(name)}: {user}", a.deliver(f"{user}@kvt.dk", timeout=5), status, b"4.3.5" if status == 75 else says, says)
+    equal("and only the one who has nothing to do with it has mail", a.counts("abc", "def", "ghi"), [0, 1, 0])
+    a.settings("domain.conf", None)
+    a.empty()
+    a.log_of()
+
+
 def main():
     a = Acting()
     for part in (lists, without_an_id, fallbacks, files, environment, statuses, hostile_programs, filters, without_commands, payloads, forwards, order, agents, loops,
-                 quotas, large, dry_run):
+                 quotas, no_aliases, large, dry_run):
         part(a)
     done()
 
