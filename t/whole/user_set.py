@@ -148,7 +148,7 @@ def bad_users(p):
     equal("without a setting it is wrong usage", p.admin("user set abc@kvt.dk")[0], 2)
     for line in ("quota", "quota=1M language"):
         got = p.admin(f"user set abc@kvt.dk {line}")
-        check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` is no setting: write NAME=VALUE" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
+        check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` has no `=`: write {line.split()[-1]}=VALUE, or {line.split()[-1]}= for its default" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
     p.refused("user delete def@kvt.dk --yes", f"{users_file}/abc, line 1: mail for abc@kvt.dk is sent on to def@kvt.dk, which would lead nowhere then: "
                                               "postfix-virtual user set abc@kvt.dk forward= first")
     p.h.must_admin("domain", "set", "kvt.dk", "forward_outside=no")
