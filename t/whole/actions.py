@@ -404,6 +404,7 @@ def forwards(a):
     equal("a list's owner writes to it and to others: all get it", sorted(t for c in a.calls("sendmail") for t in c.args[4:]), [b"direct@example.org", b"m1@example.org"])
     a.empty()
     forwards_that_fail(a)
+    notes_that_fail(a)
     large_lists(a)
     users_forwards(a)
 
@@ -428,6 +429,26 @@ def forwards_that_fail(a):
     a.change_settings(command_time_limit=300)
     a.empty()
     a.log_of()
+
+
+def notes_that_fail(a):
+    """What was done and could not be noted would be done again by a retry: the log names it."""
+    cmd = a.recorder("cmd")
+    a.log_of()
+    fault = ["/usr/bin/strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=ENOSPC"]
+    for line, does, said in ((f'f: "|{cmd}"', "cmd", f"what was done for {cmd}"), ("f: out@example.org, x@example.net", "sendmail", "the call of sendmail for 2 addresses, out@example.org ...,"),
+                             ("f: out@example.org", "sendmail", "the call of sendmail for 1 address, out@example.org,")):
+        a.aliases(line + "\n")
+        answered(f"{line}: it is done, whatever became of its note", a.deliver("f@kvt.dk", before=fault, env={"ASAN_OPTIONS": "detect_leaks=0"}), 0)
+        lines = a.log_of("could not be noted")
+        equal(f"{line}: done once", len(a.calls(does)), 1)
+        check(f"{line}: a line of the log says that a retry would do it again",
+              len(lines) == 1 and f"4ABCDE12345: {said} could not be noted in {a.folder}/.files/.actions.done (No space left on device): another try of this message would repeat it" in lines[0], lines)
+        a.empty()
+    a.aliases("f: out@example.org\n")
+    answered("without an id nothing could be noted", a.deliver("f@kvt.dk", queue_id=None), 0)
+    equal("and nothing is said", a.log_of("could not be noted"), [])
+    a.empty()
 
 
 def large_lists(a):
