@@ -1,12 +1,13 @@
 #include "act.h"
 
 #include "append.h"
-#include "base/log.h"
 #include "command.h"
 #include "forward.h"
 #include "report.h"
 #include "respond.h"
 #include "user.h"
+
+#include <errno.h>
 
 /* What became of an action. */
 enum fate { FATE_NONE, FATE_DONE, FATE_DROPPED };
@@ -79,9 +80,9 @@ static void record(struct delivery *d, const struct pv_action *a, action_key *ke
 	struct pv_buf key = PV_BUF_INIT(1024 * 1024);
 	char kind = key_of(a, &key);
 
-	if (!key.failed && d->records.fd >= 0 && !records_add(&d->records, kind, key.s, key.len))
-		pv_log(PV_LOG_WARNING, "%s: what was done for %s could not be noted in %s.done",
-		       report_queue_id(d), report_target(a), d->records.path);
+	if (key.failed || !records_add(&d->records, kind, key.s, key.len))
+		report_not_noted(d, key.failed ? ENOMEM : errno, "what was done for %.1000s",
+				 report_target(a));
 	pv_buf_free(&key);
 }
 

@@ -1,8 +1,10 @@
 #include "forward.h"
 
 #include "base/log.h"
+#include "report.h"
 #include "sendmail.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 /* The copies that have one sender. */
@@ -54,8 +56,9 @@ static enum pv_class call(struct delivery *d, const struct copies *k, size_t fro
 				: pv_fail(e, PV_TEMPORARY, "4.3.0", "no time is left for a forward");
 		(void)close(fd);
 		log_call(d, k, k->to[from], count, c, e);
-		if (c == PV_OK)
-			(void)records_add(&d->records, 'S', key.s, key.len);
+		if (c == PV_OK && !records_add(&d->records, 'S', key.s, key.len))
+			report_not_noted(d, errno, "the call of sendmail for %zu address%s, %.250s%s,", count,
+					 count > 1 ? "es" : "", k->to[from], count > 1 ? " ..." : "");
 	}
 	if (c == PV_OK)
 		*(done ? &d->tally.done_before : &d->tally.forwarded) += (unsigned)count;

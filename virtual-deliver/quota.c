@@ -45,14 +45,17 @@ static bool is_older_than(const struct delivery *d, unsigned days)
 
 /* --- limits --- */
 
-void quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q)
+enum pv_class quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q, struct pv_error *e)
 {
 	const struct pv_mail_conf *conf = &a->conf->mail;
 	static char folder[4096];
 
-	pv_user_limits_of(&d->store, &d->route, &d->recipient.to, a, folder, sizeof folder, q);
-	if (q->domain_folder != NULL && conf->over_quota_days > 0 && is_older_than(d, conf->over_quota_days))
+	enum pv_class c =
+		pv_user_limits_of(&d->store, &d->route, &d->recipient.to, a, folder, sizeof folder, q, e);
+	if (c == PV_OK && q->domain_folder != NULL && conf->over_quota_days > 0 &&
+	    is_older_than(d, conf->over_quota_days))
 		q->refuse = true;
+	return c;
 }
 
 static const char *language_of(const struct delivery *d, const struct pv_action *a)

@@ -7,8 +7,9 @@
 #include "delivery.h"
 #include "mailbox/store_message.h"
 
-/* His limits, for pv_mailbox_store(). */
-void quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q);
+/* His limits, for pv_mailbox_store(). PV_TEMPORARY, 4.3.5: he has some, and what root allows cannot be read.
+ */
+enum pv_class quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q, struct pv_error *e);
 
 /* Larger than he takes? PV_PERMANENT, 5.3.4, in the domain's words. */
 enum pv_class quota_check_size(struct delivery *d, const struct pv_action *a, struct pv_error *e);

@@ -145,8 +145,10 @@ bool records_add(struct records *r, char kind, const char *key, size_t len)
 		return false;
 	bool found = pv_done_find(&r->where, id, &when, &done);
 	bool noted = note(r, id, found, when, &done);
+	int err = errno;
 	pv_done_close(&done);
 	(void)lock_range(r->fd, F_UNLCK, 0, 0);
+	errno = err;
 	return noted;
 }
 

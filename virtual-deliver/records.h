@@ -38,7 +38,7 @@ void records_close(struct records *r);
  */
 enum pv_class records_look(struct records *r, char kind, const char *key, size_t len, bool *done_r,
 			   struct pv_error *e);
-/* It is done. false: that could not be noted. */
+/* It is done. false and errno: that could not be noted. */
 bool records_add(struct records *r, char kind, const char *key, size_t len);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 
+#include <stdarg.h>
+
 const char *report_queue_id(const struct delivery *d)
 {
 	return d->queue_id[0] != '\0' ? d->queue_id : "-";
@@ -48,6 +50,21 @@ void report_failed(const struct delivery *d, const struct pv_action *a, enum pv_
 void report_aside(const struct delivery *d, const char *what, const struct pv_error *e)
 {
 	pv_log(PV_LOG_WARNING, "%s: %s: %s", report_queue_id(d), what, e->text);
+}
+
+void report_not_noted(const struct delivery *d, int err, const char *fmt, ...)
+{
+	char what[1200];
+	va_list ap;
+
+	if (d->records.fd < 0)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	pv_log(PV_LOG_WARNING,
+	       "%s: %s could not be noted in %s.done (%s): another try of this message would repeat it",
+	       report_queue_id(d), what, d->records.path, strerror(err));
 }
 
 /* One word where one thing was done, else how often each: `3 stored, 1 forwarded`. */

@@ -20,6 +20,11 @@ void report_failed(const struct delivery *d, const struct pv_action *a, enum pv_
 /* What could not be done and does not matter to the message. */
 void report_aside(const struct delivery *d, const char *what, const struct pv_error *e);
 
+/* What was done could not be noted (records_add(), and err: why), so that another try of the message would do
+ * it again. Nothing where a message has no id, and so no notes. */
+void report_not_noted(const struct delivery *d, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* The queue id for a line of the log, or `-`. */
 const char *report_queue_id(const struct delivery *d);
 /* What an action is about, for a sentence: a user, a path, a program, an address. */

@@ -30,8 +30,9 @@ static enum pv_class store(struct delivery *d, const struct pv_action *a, const 
 	struct pv_stored stored = { .note = "" };
 	struct pv_quota quota;
 
-	quota_of(d, a, &quota);
-	enum pv_class c = append_message(d, where, m, maildir, &quota, &stored, e);
+	enum pv_class c = quota_of(d, a, &quota, e);
+	if (c == PV_OK)
+		c = append_message(d, where, m, maildir, &quota, &stored, e);
 	if (c != PV_OK)
 		return stored.quota.over != PV_OVER_NOTHING ? quota_explain(d, a, e) : c;
 	if (stored.result == PV_APPENDED)

@@ -65,6 +65,7 @@ enum option_id {
 	OPT_FROM,
 	OPT_UNTIL,
 	OPT_DAYS,
+	OPT_ALIASES,
 	OPT_COUNT
 };
 

@@ -44,6 +44,7 @@ const struct option_row options[OPT_COUNT] = {
 	[OPT_SIZE] = { "--size", "SIZE", "of the message: 20000, 500k, 5M (10000)" },
 	[OPT_UNTIL] = { "--until", "DATE", "the last day; empty: none" },
 	[OPT_DAYS] = { "--days", "DAYS", "when the same sender is answered again; empty: the domain's" },
+	[OPT_ALIASES] = { "--aliases", NULL, "the aliases that lead to the user follow him" },
 };
 
 #define PASSWORD_OPTIONS (OPT(OPT_PASSWORD_STDIN) | OPT(OPT_RANDOM) | OPT(OPT_HASH))
@@ -91,7 +92,7 @@ const struct command commands[] = {
 	  "give a user another password, or hash those of a domain" },
 	{ "user", "apop", user_apop, AS_ROOT, 1, OPT(OPT_RANDOM) | OPT(OPT_OFF), "ADDRESS",
 	  "give a user a second secret, for APOP, or take it away" },
-	{ "user", "rename", user_rename, AS_ROOT, 2, 0, "ADDRESS NEW",
+	{ "user", "rename", user_rename, AS_ROOT, 2, OPT(OPT_ALIASES), "ADDRESS NEW",
 	  "give a user another name; mail and password stay" },
 	{ "user", "disable", user_disable, AS_ROOT, 1, 0, "ADDRESS",
 	  "refuse a user's mail and login; the mailbox stays" },

@@ -81,7 +81,9 @@ enum pv_class domain_set(struct admin *a, struct pv_error *e)
 {
 	struct pv_domain d;
 
-	enum pv_class c = domain_object(a, &d, e);
+	enum pv_class c = need_settings(a, e);
+	if (c == PV_OK)
+		c = domain_object(a, &d, e);
 	if (c == PV_OK)
 		c = pv_domain_set(&a->change, &d, a->objects + 1, (size_t)a->object_count - 1, e);
 	if (c == PV_OK)

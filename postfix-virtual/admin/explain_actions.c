@@ -102,10 +102,11 @@ static enum pv_class put_quota(const struct explain_look *l, const struct pv_act
 	struct pv_quota quota;
 	char folder[PATH_MAX];
 
-	pv_user_limits_of(l->store, l->route, &l->q->to, a, folder, sizeof folder, &quota);
-	if (quota.domain_folder == NULL)
-		return PV_OK;
-	enum pv_class c = pv_quota_look(&quota, where, l->q->account.uid, l->q->size, &state, e);
+	enum pv_class c =
+		pv_user_limits_of(l->store, l->route, &l->q->to, a, folder, sizeof folder, &quota, e);
+	if (c != PV_OK || quota.domain_folder == NULL)
+		return c;
+	c = pv_quota_look(&quota, where, l->q->account.uid, l->q->size, &state, e);
 	if (c != PV_OK)
 		return c;
 	put_counts(object, &quota, &state);

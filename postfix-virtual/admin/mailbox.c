@@ -2,9 +2,8 @@
 
 #include "address/idn.h"
 #include "change/mailbox_verify.h"
-#include "mailbox/usage.h"
 #include "place.h"
-#include "store/registry.h"
+#include "route/user_limits.h"
 #include "store/size.h"
 
 static void put_size(json_t *o, const char *name, unsigned long long bytes)
@@ -16,20 +15,15 @@ static void put_size(json_t *o, const char *name, unsigned long long bytes)
 	pv_buf_free(&text);
 }
 
-/* The user's limits: his own, or his domain's, and no more than root allows. */
+/* The user's limits, as a delivery goes by them. */
 static enum pv_class find_quota(const struct admin *a, const struct pv_domain *d,
-				const struct pv_user_info *u, struct pv_quota *q, struct pv_error *e)
+				const struct pv_users *users, const struct pv_user_info *u,
+				struct pv_quota *q, struct pv_error *e)
 {
-	struct pv_registry_entry entry;
-	bool found;
-
-	enum pv_class c = pv_registry_find(&a->store, d, &entry, &found, e);
-	if (c != PV_OK)
-		return c;
-	*q = (struct pv_quota){ .bytes = u->conf.mail.quota, .messages = u->conf.mail.quota_messages };
-	if (entry.max_quota != 0 && (q->bytes == 0 || q->bytes > entry.max_quota))
-		q->bytes = entry.max_quota;
-	return PV_OK;
+	*q = (struct pv_quota){ .bytes = u->conf.mail.quota,
+				.messages = u->conf.mail.quota_messages,
+				.domain_bytes = users->domain.domain_quota };
+	return pv_user_limits_cap(&a->store, d, q, e);
 }
 
 static void describe(struct admin *a, const struct pv_address *address, const struct pv_mailbox_info *m,
@@ -64,7 +58,7 @@ static enum pv_class show(struct admin *a, const struct pv_address *address, con
 	if (c == PV_OK)
 		c = pv_mailbox_look(&a->store, &p->folder, &p->account, u, true, &m, e);
 	if (c == PV_OK)
-		c = find_quota(a, &address->domain, u, &q, e);
+		c = find_quota(a, &address->domain, &users, u, &q, e);
 	a->result = json_object();
 	if (c == PV_OK)
 		describe(a, address, &m, &q);

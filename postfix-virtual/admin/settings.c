@@ -84,14 +84,25 @@ enum pv_class put_settings(struct admin *a, const struct place *p, const struct 
 	return c;
 }
 
+enum pv_class need_settings(struct admin *a, struct pv_error *e)
+{
+	for (int i = 1; i < a->object_count; i++) {
+		const char *word = a->objects[i];
+		if (strchr(word, '=') == NULL)
+			return usage_error(a, e,
+					   "`%.60s` has no `=`: write %.60s=VALUE, or %.60s= for its default",
+					   word, word, word);
+	}
+	return PV_OK;
+}
+
 enum pv_class user_set(struct admin *a, struct pv_error *e)
 {
 	struct pv_address address;
 
-	for (int i = 1; i < a->object_count; i++)
-		if (strchr(a->objects[i], '=') == NULL)
-			return usage_error(a, e, "`%.60s` is no setting: write NAME=VALUE", a->objects[i]);
-	enum pv_class c = pv_idn_address(a->objects[0], &address, e);
+	enum pv_class c = need_settings(a, e);
+	if (c == PV_OK)
+		c = pv_idn_address(a->objects[0], &address, e);
 	if (c == PV_OK)
 		c = pv_user_set(&a->change, &address, a->objects + 1, (size_t)a->object_count - 1, e);
 	if (c == PV_OK)

@@ -11,4 +11,7 @@
 enum pv_class put_settings(struct admin *a, const struct place *p, const struct pv_user *u,
 			   struct pv_error *e);
 
+/* Has each word behind the first an `=`? Else it is wrong usage. */
+enum pv_class need_settings(struct admin *a, struct pv_error *e);
+
 #endif

@@ -145,7 +145,7 @@ enum pv_class user_rename(struct admin *a, struct pv_error *e)
 	if (c == PV_OK)
 		c = new_name(a, &address, &to, e);
 	if (c == PV_OK)
-		c = pv_user_rename(&a->change, &address, &to, e);
+		c = pv_user_rename(&a->change, &address, &to, a->options[OPT_ALIASES] != NULL, e);
 	if (c == PV_OK)
 		say_done(a, "user %s@%s is now %s@%s", address.user.s, address.domain.s, to.s,
 			 address.domain.s);

@@ -133,6 +133,7 @@ def users():
     d.fault("hashes that others can read", make_folder, lambda: (mend(), mend_folder()), "warning", "kvt.dk", rf"{re.escape(passwd)} has mode 0644.*chmod 600")
     d.fault("two names that smtpd folds into one", lambda: write(passwd, before + f"Abc:*:{a.pw_uid}:{a.pw_gid}::.:\n".encode(), 0o600, a), back, "critical", "kvt.dk",
           rf"{re.escape(passwd)}, line 3: Abc stands in line 2 already: remove one", alone=False)
+    limits()
     both = f"abc--two:*:{a.pw_uid}:{a.pw_gid}::.:\n"
     # abc--two@kvt.dk and abc@two--kvt.dk would be one name to Postfix
     h.must_admin("domain", "add", "two--kvt.dk", "--account", a.pw_name)
@@ -143,6 +144,27 @@ def users():
     back()
     h.must_admin("domain", "delete", "two--kvt.dk", "--yes")
     d.well("and without the one")
+
+
+def limits():
+    """Root's limit, and what the domain's files make of it."""
+    folder, domains = f"{h.etc}/kvt.dk", f"{h.etc}/domains"
+    before = read(domains)
+    h.must_admin("domain", "set", "kvt.dk", "max_quota=500M")
+    d.find("a user without a limit", "warning", "kvt.dk", rf"no limit holds for abc \(1 in all\), though max_quota=500M stands in {re.escape(domains)}: postfix-virtual domain set kvt.dk quota=500M$")
+    for text in ("quota = 500M\n", "quota_messages = 7\n", "domain_quota = 1G\n"):
+        write(f"{folder}/domain.conf", text, 0o600, a)
+        d.well(f"domain.conf says {text.strip()}, so max_quota holds")
+    write(f"{folder}/domain.conf", "quota = 600M\n", 0o600, a)
+    d.find("more than root allows", "warning", "kvt.dk", rf"abc has quota=600M \(1 in all\), but max_quota=500M in {re.escape(domains)} is what counts: postfix-virtual domain set kvt.dk quota=500M$")
+    write(f"{folder}/domain.conf", "quota = 5M\n", 0o600, a)
+    os.makedirs(f"{folder}/users", 0o700, exist_ok=True)
+    os.chown(f"{folder}/users", a.pw_uid, a.pw_gid)
+    d.fault("more than root allows, in his own file", *added(f"{folder}/users/abc", "quota = 600M\n", owner=a), "warning", "kvt.dk", "abc has quota=600M .*: postfix-virtual user set abc@kvt.dk quota=500M$")
+    d.fault("no limit, in his own file", *added(f"{folder}/users/abc", "quota = NOQUOTA\n", owner=a), "warning", "kvt.dk", "no limit holds for abc .*: postfix-virtual user set abc@kvt.dk quota=500M$")
+    os.unlink(f"{folder}/domain.conf")
+    write(domains, before)
+    d.well("without max_quota nobody needs a limit")
 
 
 def mailboxes():

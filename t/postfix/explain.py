@@ -8,7 +8,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import check, done, equal  # noqa: E402
 from house import House, MESSAGE  # noqa: E402
-from scratch import run, write  # noqa: E402
+from scratch import read, run, write  # noqa: E402
 
 ADDRESSES = """abc@kvt.dk ABC@KVT.DK abc+tag@kvt.dk "abc+ y"@kvt.dk abc+x--other.dk@kvt.dk nosuch@kvt.dk nosuch+abc@kvt.dk "abc x"@kvt.dk off@kvt.dk
     postmaster@kvt.dk abc@kvt.org nosuch@kvt.org abc@a.b.kvt.dk abc+tag@a.kvt.dk nosuch@a.kvt.dk abc@a.kvt.org sales-77@kvt.dk sales-77@kvt.org sales-@kvt.dk
@@ -179,6 +179,10 @@ rich = explained("rich@full.dk", "--size", "5000")[1]["actions"][0]
 size = os.path.getsize(os.path.join(h.spool, "full.dk", "rich"))
 equal("quota: before and after", [rich[k] for k in ("quota", "bytes_before", "quota_messages", "messages_before", "messages_after")], [1000000, size, 5, 1, 2])
 check("after is more than before by the message, at least", rich["bytes_after"] >= size + 5000, rich)
+domains = read(os.path.join(h.etc, "domains"))
+write(os.path.join(h.etc, "domains"), domains + b"full.dk max_quota=7k\n")
+equal("quota: no more than root allows", explained("rich@full.dk", "--size", "5000")[1]["actions"][0]["quota"], 7000)
+write(os.path.join(h.etc, "domains"), domains)
 put("users/abc", "filter = /usr/bin/true -x\n")
 equal("the filter is said", explained("abc@full.dk")[1]["actions"][0]["filter"], "/usr/bin/true -x")
 put("users/abc", "")

@@ -43,6 +43,7 @@ static void a_mark_is_read_back(void **state)
 		m.sub_domains = kind % 2 == 0;
 		m.unclear = kind % 3 == 0;
 		m.no_key = kind % 5 == 0;
+		m.aliases = kind % 7 == 0;
 		assert_int_equal(pv_mark_write(s->fd, &m, &e), PV_OK);
 		assert_int_equal(pv_mark_read(s->fd, &m.domain, &back, &found, &e), PV_OK);
 		assert_true(found);
@@ -58,6 +59,7 @@ static void a_mark_is_read_back(void **state)
 		assert_string_equal(back.words, m.words);
 		assert_string_equal(back.event, m.event);
 		assert_int_equal(back.no_key, m.no_key);
+		assert_int_equal(back.aliases, m.aliases);
 		assert_string_equal(back.settings, m.settings);
 		assert_string_equal(back.alias.name, m.alias.name);
 		assert_string_equal(back.alias.file, m.alias.file);

@@ -221,11 +221,55 @@ static void a_change_then_a_reading_gives_what_was_set(void **state)
 	}
 }
 
+/* Targets that are abc become xyz. */
+static enum pv_class swap_abc(void *ctx, const struct pv_target *t, struct pv_buf *out)
+{
+	(void)ctx;
+	if (t->kind == PV_TARGET_NAME && strcmp(t->text, "abc") == 0)
+		pv_buf_adds(out, "xyz");
+	else if (t->kind == PV_TARGET_USER && strcmp(t->text, "abc") == 0)
+		pv_buf_adds(out, "\\xyz");
+	return PV_OK;
+}
+
+static void targets_are_swapped_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *text, *result;
+	} table[] = {
+		{ "", "" },
+		{ "# abc\nx: def, abcd\n", "# abc\nx: def, abcd\n" },
+		{ "x: abc", "x: xyz\n" },
+		{ "# abc\na:abc\n\nb:  def,abc ,  \\abc\nc: d\n",
+		  "# abc\na: xyz\n\nb: def,xyz,  \\xyz\nc: d\n" },
+		{ "x: a,\n  abc,\n\n# between\n  c\ny: z", "x: a, xyz, c\ny: z" },
+		{ "#: expires=2099-12-31 a party\nx: \"abc\", Joe <abc>, abc (him)\n",
+		  "#: expires=2099-12-31 a party\nx: xyz, xyz, xyz\n" },
+		{ "\"a b\": abc\n/^s-(.*)$/ : abc\n/^t$/: def\n",
+		  "\"a b\": xyz\n/^s-(.*)$/: xyz\n/^t$/: def\n" },
+		{ "x: |abc, /abc, :include:abc, \"|abc\"\n", "x: |abc, /abc, :include:abc, \"|abc\"\n" },
+		{ "bad abc\nx: \"abc\ny: abc\n", "bad abc\nx: \"abc\ny: xyz\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct pv_buf out = PV_BUF_INIT(1000);
+		struct pv_alias_file f;
+		start(&f, table[i].text, strlen(table[i].text));
+		assert_int_equal(pv_alias_file_swap(&f, swap_abc, NULL, &out, NULL), PV_OK);
+		if (strcmp(out.s, table[i].result) != 0)
+			fail_msg("row %zu: `%s`", i, out.s);
+		pv_alias_file_free(&f);
+		pv_buf_free(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_may_stand_in_a_quoted_name),
 		cmocka_unit_test(changes_touch_their_entry_alone),
+		cmocka_unit_test(targets_are_swapped_and_nothing_else),
 		cmocka_unit_test(what_cannot_be_is_not_written),
 		cmocka_unit_test(a_change_then_a_reading_gives_what_was_set),
 	};

@@ -404,6 +404,7 @@ def forwards(a):
     equal("a list's owner writes to it and to others: all get it", sorted(t for c in a.calls("sendmail") for t in c.args[4:]), [b"direct@example.org", b"m1@example.org"])
     a.empty()
     forwards_that_fail(a)
+    notes_that_fail(a)
     large_lists(a)
     users_forwards(a)
 
@@ -428,6 +429,26 @@ def forwards_that_fail(a):
     a.change_settings(command_time_limit=300)
     a.empty()
     a.log_of()
+
+
+def notes_that_fail(a):
+    """What was done and could not be noted would be done again by a retry: the log names it."""
+    cmd = a.recorder("cmd")
+    a.log_of()
+    fault = ["/usr/bin/strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=ENOSPC"]
+    for line, does, said in ((f'f: "|{cmd}"', "cmd", f"what was done for {cmd}"), ("f: out@example.org, x@example.net", "sendmail", "the call of sendmail for 2 addresses, out@example.org ...,"),
+                             ("f: out@example.org", "sendmail", "the call of sendmail for 1 address, out@example.org,")):
+        a.aliases(line + "\n")
+        answered(f"{line}: it is done, whatever became of its note", a.deliver("f@kvt.dk", before=fault, env={"ASAN_OPTIONS": "detect_leaks=0"}), 0)
+        lines = a.log_of("could not be noted")
+        equal(f"{line}: done once", len(a.calls(does)), 1)
+        check(f"{line}: a line of the log says that a retry would do it again",
+              len(lines) == 1 and f"4ABCDE12345: {said} could not be noted in {a.folder}/.files/.actions.done (No space left on device): another try of this message would repeat it" in lines[0], lines)
+        a.empty()
+    a.aliases("f: out@example.org\n")
+    answered("without an id nothing could be noted", a.deliver("f@kvt.dk", queue_id=None), 0)
+    equal("and nothing is said", a.log_of("could not be noted"), [])
+    a.empty()
 
 
 def large_lists(a):
@@ -592,6 +613,7 @@ def quotas(a):
     a.settings("users/postmaster", None)
     a.empty()
     domain_quota(a, big)
+    what_root_allows(a, big)
     warnings(a, big)
 
 
@@ -605,6 +627,34 @@ def domain_quota(a, big):
     for n, want in enumerate((0, 0, 75)):
         equal(f"message {n + 1} of 2", a.deliver("abc@kvt.dk", big, queue_id=f"4ABCDE1234{n}").returncode, want)
     a.settings("domain.conf", None)
+    a.empty()
+    a.log_of()
+
+
+def what_root_allows(a, big):
+    """max_quota of `domains`, where the domain's own files give a limit."""
+    domains = os.path.join(a.etc, "domains")
+    for name, text in (("users/abc", "quota = 1G\n"), ("domain.conf", "quota = 1G\n"), ("users/abc", "quota_messages = 100\n"), ("domain.conf", "domain_quota = 1G\n")):
+        say = f"{name}: {text.strip()}, max_quota=3000"
+        a.settings(name, text)
+        write(domains, "kvt.dk max_quota=3000\nother.dk max_quota=x\n")
+        answered(f"{say}: what root allows goes in", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12341"), 0)
+        answered(f"{say}: and no more", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12342"), 75, b"4.2.2", b"abc@kvt.dk: the mailbox is full")
+        write(domains, "kvt.dk max_quota=2G\n")
+        answered(f"{say}: his own counts where it is less", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12342"), 0)
+        write(domains, "kvt.dk max_quota=x\n")
+        answered(f"{say}: a line that cannot be read", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12343"), 75, b"4.3.5", b"domains, line 1: max_quota=x: write a size like 500M")
+        write(domains, "kvt.dk max_quota=3000\n", 0o600)
+        answered(f"{say}: a file that cannot be read", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12344"), 75, b"4.3.5", b"domains: Permission denied")
+        os.unlink(domains)
+        a.settings(name, None)
+        a.empty()
+    write(domains, "kvt.dk max_quota=x\n", 0o600)
+    for n, text in enumerate((None, "quota = 0\n", "quota = NOQUOTA\n")):
+        a.settings("users/abc", text)
+        answered(f"{text}: no limit in the domain's files, so nobody looks there", a.deliver("abc@kvt.dk", big, queue_id=f"4ABCDE1234{n}"), 0)
+    a.settings("users/abc", None)
+    os.unlink(domains)
     a.empty()
     a.log_of()
 
@@ -665,10 +715,26 @@ def dry_run(a):
     equal("-n: nothing was done", (os.listdir(a.folder), a.calls("cmd"), a.calls("sendmail")), ([], [], []))
 
 
+def no_aliases(a):
+    """extra_aliases that lead to files which are none: what they could mean defers, at once, and goes nowhere."""
+    users = write(a.path("users-of-host"), "root:x:0:0:root:/root:/bin/sh\nabc:x:60001:60001::/home/abc:/bin/sh\n")
+    closed = write(a.path("closed"), "abc: def\n", 0o600)
+    os.mkfifo(a.path("fifo"), 0o644)
+    for name, user, status, says in ((users, "def", 0, b""), (users, "abc", 75, b"users-of-host, line 2: "), (users, "root", 75, b"users-of-host, line 1: "), (users, "nosuch", 67, b"5.1.1"),
+                                     (closed, "abc", 75, b"closed: Permission denied"), (a.path("fifo"), "abc", 75, b"fifo is not a regular file"), ("/dev/zero", "abc", 75, b"/dev/zero is not a regular file"),
+                                     ("/dev", "abc", 75, b"//dev is not a regular file")):
+        a.settings("domain.conf", f"extra_aliases = {name}\n")
+        answered(f"extra_aliases = {os.path.basename(name)}: {user}", a.deliver(f"{user}@kvt.dk", timeout=5), status, b"4.3.5" if status == 75 else says, says)
+    equal("and only the one who has nothing to do with it has mail", a.counts("abc", "def", "ghi"), [0, 1, 0])
+    a.settings("domain.conf", None)
+    a.empty()
+    a.log_of()
+
+
 def main():
     a = Acting()
     for part in (lists, without_an_id, fallbacks, files, environment, statuses, hostile_programs, filters, without_commands, payloads, forwards, order, agents, loops,
-                 quotas, large, dry_run):
+                 quotas, no_aliases, large, dry_run):
         part(a)
     done()
 

@@ -235,11 +235,14 @@ def needed(p):
     p.put("aliases", "base: def\nupper: Base@KVT.net\n")
     p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
     p.put("aliases", "base: def\nlist: :include:guests\nuser: \\abc\n")
-    for command in ("user delete def@kvt.dk --yes", "user rename def@kvt.dk xyz"):
-        got = p.admin(command)
-        equal(f"{command}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 1 leads to def, {line}")))
-        got = p.admin(command.replace("def", "abc"))
-        equal(f"{command.replace('def', 'abc')}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 3 leads to abc, {line}")))
+    p.put("aliases", "base: def\nlist: :include:guests\nuser: \\abc\ntag: kvt+x, KVT+y@kvt.net\n")
+    p.h.must_admin("user", "add", "kvt@kvt.dk", "--hash", HASH)
+    for command, end in (("user delete def@kvt.dk --yes", line), ("user rename def@kvt.dk xyz", f"{line}, or add --aliases")):
+        for user, at in (("def", 1), ("abc", 3), ("kvt", 4)):
+            got = p.admin(command.replace("def", user))
+            equal(f"{command.replace('def', user)}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line {at} leads to {user}, {end}")))
+    p.put("aliases", "kvt+x: def\ntag: kvt+x\n")
+    equal("a tagged name that is an alias leads to no user", p.admin("user delete kvt@kvt.dk --yes")[0], 0)
     p.put("aliases", "def: x@example.org\nother: def\n")
     equal("a user whose name is an alias's may go", p.admin("user delete def@kvt.dk --yes")[0], 0)
     p.h.must_admin("user", "add", "def@kvt.dk", "--hash", HASH)
@@ -250,6 +253,64 @@ def needed(p):
                                     "postfix-virtual domain set kvt.dk fallback=NAME")
     p.h.must_admin("domain", "set", "kvt.dk", "fallback=")
     p.put("aliases", "")
+
+
+def renamed(p):
+    """A user who gets another name with all aliases that lead to him."""
+    p.h.must_admin("user", "add", "old@kvt.dk", "--hash", HASH)
+    own = "# ours, for old\nsales: old,\n  x@example.org\n#: expires=2099-12-31 who else\nall: Old@KVT.net, old+list, \\old, older, old@two.dk, :include:guests\n\"o'c\": old\n/^s-[a-z]$/: old\nrest: def\n"
+    new = ("# ours, for old\nsales: new, x@example.org\n#: expires=2099-12-31 who else\nall: new@KVT.net, new+list, \\new, older, old@two.dk, :include:guests\n\"o'c\": new\n/^s-[a-z]$/: new\nrest: def\n")
+    new = new.replace("\"o'c\"", "o'c")
+    p.h.must_admin("user", "add", "older@kvt.dk", "--hash", HASH)
+    p.h.must_admin("user", "add", "old@two.dk", "--hash", HASH)
+    p.put("include/guests", "x@example.org\n")
+    p.put("aliases", own)
+    p.put("more", "mm: old\n")
+    p.h.must_admin("domain", "set", "kvt.dk", "extra_aliases=more")
+    p.h.maps()
+    rename = "user rename old@kvt.dk new --aliases"
+    leads, first = "leads to old, which would lead nowhere then: take it out there first", "postfix-virtual alias delete"
+
+    def refused(sentence, why):
+        before = p.text(), p.text("more"), p.text("passwd")
+        got = p.admin(rename)
+        equal(f"rename --aliases, {sentence}: refused", (got[0], got[1], got[2].replace(p.h.top, "TOP")), (1, "", said(why)))
+        equal("and nothing is changed", ((p.text(), p.text("more"), p.text("passwd")), os.listdir(p.h.path("state", "pending"))), (before, []))
+
+    p.put("include/guests", "x@example.org\nold\n")
+    refused("a list", f"TOP/etc/kvt.dk/include/guests, line 2 {leads}")
+    p.put("include/guests", "x@example.org\n")
+    p.put("more", "mm: old\nnew: def\n")
+    refused("an alias of the new name", f"new is an alias (TOP/etc/kvt.dk/more, line 2), which would go before the user: {first} new@kvt.dk first")
+    p.put("more", "mm: old\nold: \\old, def\n")
+    refused("an alias of the old name", f"old is an alias too (TOP/etc/kvt.dk/more, line 2), and the aliases that lead to it would not tell which is meant: {first} old@kvt.dk first, or change them by hand")
+    p.put("more", "mm: old\n")
+    os.rename(f"{p.folder}/more", f"{p.folder}/most")
+    os.symlink("most", f"{p.folder}/more")
+    refused("a symlink", "TOP/etc/kvt.dk/more is a symlink: edit by hand what it leads to, or move that here")
+    os.rename(f"{p.folder}/most", f"{p.folder}/more")
+    outside = write(p.h.path("shared"), "sh: old\n", 0o644)
+    p.h.must_admin("domain", "set", "kvt.dk", f"extra_aliases=more, {outside}")
+    refused("a file outside", f"TOP/shared, line 1 {leads}")
+    p.h.must_admin("domain", "set", "kvt.dk", "extra_aliases=more")
+    for setting in ("domain set kvt.dk fallback=old", "user set def@kvt.dk forward=old@kvt.dk"):
+        p.h.must_admin(*setting.split())
+        check(f"rename --aliases, {setting}: refused", p.admin(rename)[0] == 1 and p.text() == own)
+        p.h.must_admin(*setting.split("=")[0].split()[:-1], setting.split("=")[0].split()[-1] + "=")
+    got = p.admin("-n " + rename)
+    check("-n shows both files", got[0] == 0 and "+mm: new" in got[1] and "+sales: new, x@example.org" in got[1] and p.text() == own, got)
+    equal("renamed with them", p.admin(rename), (0, "user old@kvt.dk is now new@kvt.dk\n", ""))
+    equal("each leads to him now, and all else is as it was", (p.text(), p.text("more")), (new, "mm: new\n"))
+    equal("the files are the account's alone", {(os.stat(f"{p.folder}/{n}").st_uid, oct(os.stat(f"{p.folder}/{n}").st_mode & 0o777)) for n in ("aliases", "more")}, {(p.a.pw_uid, "0o600")})
+    contains("the history tells it", read(p.h.path("state", "history", "kvt.dk")).decode(), " user rename old@kvt.dk new --aliases\n")
+    p.h.maps("--check")
+    keys = {l.split("\t")[0]: l.split("\t")[1] for l in read(f"{p.h.map_folder}/virtual").decode().splitlines() if "\t" in l}
+    check("a key that holds the target has the new one", "+new--kvt.dk@" in keys["o'c@kvt.dk"] and "old@kvt.dk" not in keys, keys)
+    for user in ("new@kvt.dk", "older@kvt.dk", "old@two.dk"):
+        p.put("aliases", "")
+        p.put("more", "")
+        p.h.must_admin("user", "delete", user, "--yes")
+    p.h.must_admin("domain", "set", "kvt.dk", "extra_aliases=")
 
 
 def other_files(p):
@@ -355,6 +416,7 @@ def main():
     collisions(p)
     loops(p)
     needed(p)
+    renamed(p)
     other_files(p)
     patterns(p)
     listing(p)

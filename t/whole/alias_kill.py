@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""alias add, set and delete, user set and domain set killed before each system call that changes the disk, in root's process and in
+"""alias add, set and delete, user rename --aliases, user set and domain set killed before each system call that changes the disk, in root's process and in
 the child that is the account: old or new, finished by the next command. And every call of `domain set` in both files made to fail.
 """
 import os
@@ -24,7 +24,8 @@ class Aliases(Stage):
         for name in ("abc", "kvt"):
             h.must_admin("user", "add", f"{name}@kvt.dk", "--hash", HASH)
         write(f"{h.etc}/kvt.dk/aliases", "# ours\nsales: abc\n", 0o600, a)
-        write(f"{h.etc}/kvt.dk/domain.conf", "language = da\n", 0o600, a)
+        write(f"{h.etc}/kvt.dk/more", "also: abc\n", 0o600, a)
+        write(f"{h.etc}/kvt.dk/domain.conf", "language = da\nextra_aliases = more\n", 0o600, a)
         h.maps()
         self.folder = f"{h.etc}/kvt.dk"
 
@@ -32,7 +33,8 @@ class Aliases(Stage):
 def private_paths(s):
     """Folders and files of the account: calls on them are made by the child only."""
     f = s.folder
-    return [f, f"{f}/users"] + [f"{f}/{n}" for n in (".aliases.new", ".domain.conf.new", "users/.abc.new")]
+    home = s.a.pw_dir
+    return [f, f"{f}/users", home] + [f"{f}/{n}" for n in (".aliases.new", ".more.new", ".passwd.new", ".domain.conf.new", "users/.abc.new")] + [f"{home}/..forward+{n}--kvt.dk.new" for n in ("abc", "new")]
 
 
 def kill_tests(s):
@@ -41,6 +43,7 @@ def kill_tests(s):
         ["alias", "add", "info@kvt.dk", "abc", "x@example.org"],
         ["alias", "set", "sales@kvt.dk", "kvt", "--comment", "who sells", "--expires", "2099-12-31"],
         ["alias", "delete", "sales@kvt.dk"],
+        ["user", "rename", "abc@kvt.dk", "new", "--aliases"],
         ["user", "set", "abc@kvt.dk", "receive=no", "quota=5M"],
         ["domain", "set", "kvt.dk", "max_users=9", "fallback=abc", "language="],
     ]:

@@ -104,7 +104,6 @@ def setting(h, a, b):
                                          "max_quota, commands, own, sender_transport, postfix, after_storing, change_password, deliver_with, domain_quota, extra_aliases, "
                                          "fallback, filter, forward_outside, language, mailbox_format, match_full_name, message_size, over_quota, over_quota_days, quota, "
                                          "quota_messages, quota_warning, receive, retrieve, unknown_to, vacation_interval, vacation_to_all"),
-        ("domain set kvt.dk max_users", "`max_users` is no setting: write NAME=VALUE"),
         ("domain set kvt.dk alias_of=other.dk", "alias_of stands alone: postfix-virtual domain alias makes an alias"),
         (f"domain set kvt.dk account={other}", f"account={other}: the folder {h.etc}/kvt.dk is {name}'s; chown it, its files, the spool "
                                                "folder and the mailboxes first"),
@@ -115,6 +114,9 @@ def setting(h, a, b):
          f"{h.postfix.config} -M lists all"),
         ("domain set kvt.dk sender_transport=a$b", "sender_transport=a$b: write a service of master.cf, like smtp or smtp:[192.0.2.1]"),
     ])
+    for word, where in (("max_users", "max_users"), ("language", "max_users=5 language"), ("colour", "colour")):
+        equal(f"{where}: a name without = is wrong usage", admin(h, f"domain set kvt.dk {where}"),
+              (2, "", said(f"`{word}` has no `=`: write {word}=VALUE, or {word}= for its default") + "postfix-virtual --help says more\n"))
     equal("a value with a blank is refused", admin(h, "domain set kvt.dk", "own=abuse, webmaster")[::2],
           (1, said("`own=abuse, webmaster` has a blank in it: write NAME=VALUE")))
     table(h, [

@@ -70,6 +70,10 @@ def shown(s):
                                        f"bytes: {len(MAIL)}\nmessages: 2\nquota: NOQUOTA\nquota_messages: 0\n")
     s.is_so("mailbox show def@kvt.dk", "address: def@kvt.dk\nmailbox: TOP/spool/kvt.dk/def\nformat: none yet\nbytes: 0\nmessages: 0\nquota: NOQUOTA\nquota_messages: 0\n")
     s.h.must_admin("domain", "set", "kvt.dk", "max_quota=500")
+    for text, want in ((None, "NOQUOTA"), ("domain_quota = 1G\n", "500"), ("quota_messages = 3\n", "500"), ("quota = 400\n", "400")):
+        if text is not None:
+            write(f"{s.h.etc}/kvt.dk/domain.conf", text, 0o600, s.a)
+        equal(f"domain.conf: {text}: the limit that a delivery goes by", json.loads(s.admin("mailbox show abc@kvt.dk --json")[1])["quota"], want)
     write(f"{s.h.etc}/kvt.dk/domain.conf", "quota = 1k\n", 0o600, s.a)
     s.h.must_admin("user", "set", "def@kvt.dk", "quota=200", "quota_messages=4")
     s.put(MAIL, "def")

@@ -148,7 +148,7 @@ def bad_users(p):
     equal("without a setting it is wrong usage", p.admin("user set abc@kvt.dk")[0], 2)
     for line in ("quota", "quota=1M language"):
         got = p.admin(f"user set abc@kvt.dk {line}")
-        check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` is no setting: write NAME=VALUE" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
+        check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` has no `=`: write {line.split()[-1]}=VALUE, or {line.split()[-1]}= for its default" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
     p.refused("user delete def@kvt.dk --yes", f"{users_file}/abc, line 1: mail for abc@kvt.dk is sent on to def@kvt.dk, which would lead nowhere then: "
                                               "postfix-virtual user set abc@kvt.dk forward= first")
     p.h.must_admin("domain", "set", "kvt.dk", "forward_outside=no")
@@ -236,6 +236,35 @@ def domains(p):
     p.taken("domain set kvt.dk fallback= max_users=", "")
 
 
+def further_files(p):
+    """Files that extra_aliases names: every entry must be one, and lead somewhere."""
+    put = lambda name, text, mode=0o644: write(p.h.path(name), text, mode)  # noqa: E731
+    users = put("users-of-host", "root:x:0:0:root:/root:/bin/sh\nabc:x:60001:60001::/home/abc:/bin/sh\n")
+    closed, text = put("closed", "info: abc\n", 0o600), put("text", "Dear all,\n\nno alias is here.\n")
+    os.mkfifo(p.h.path("fifo"), 0o644)
+    os.mkdir(p.h.path("folder"), 0o755)
+    for name, of, mode in (("loose", None, 0o666), ("others", p.b, 0o644)):
+        write(p.h.path(name), "info: abc\n", mode, of)
+    for name, lines in {"good": "info: abc\n", "lost": "info: abc\n\nsales: abc, nosuch\n", "bare": "info: abc\nsales\n", "twice": "info: abc\nx: def\nINFO: def\n",
+                        "loop": "info: abc\na: b\nb: a\n", "quote": "info: abc\nx: \"abc\n", "shell": "x: \"|/bin/cat >/dev/null\"\n"}.items():
+        p.put(name, lines)
+    top, file = "TOP", "TOP/etc/kvt.dk"
+    for value, why in [
+            (users, f"{top}/users-of-host, line 1: "), (text, f"{top}/text, line 1: "), (closed, f"{top}/closed: Permission denied"), (p.h.path("fifo"), f"{top}/fifo is not a regular file"),
+            (p.h.path("folder"), f"{top}/folder is not a regular file"), (p.h.path("loose"), f"{top}/loose has mode 0666"), (p.h.path("others"), f"{top}/others belongs to uid {p.b.pw_uid}"),
+            (f"{p.h.etc}/other.dk/passwd", f"etc/other.dk belongs to uid {p.b.pw_uid}"), ("../other.dk/passwd", "write two names of files"), ("lost", f"{file}/lost, line 3: `nosuch` leads nowhere"),
+            ("bare", f"{file}/bare, line 2: "), ("twice", f"{file}/twice, line 3: "), ("loop", f"{file}/loop, line 3: "), ("quote", f"{file}/quote, line 2: "),
+            ("shell", f"{file}/shell, line 1: "), ("good, lost", f"{file}/lost, line 3: `nosuch` leads nowhere")]:
+        before = p.files()
+        status, out, err = p.admin(f"domain set kvt.dk 'extra_aliases={value}'")
+        check(f"extra_aliases={os.path.basename(value)}: refused, with the reason", (status, out) == (1, "") and why in err.replace(p.h.top, "TOP"), (status, out, err))
+        equal("and nothing is changed", (p.files(), os.listdir(p.h.path("state", "pending"))), (before, []))
+    p.taken("domain set kvt.dk extra_aliases=good", "extra_aliases = good\n")
+    p.put("good", "info: nosuch\n")
+    p.taken("domain set kvt.dk language=da", "extra_aliases = good\nlanguage = da\n")
+    p.taken("domain set kvt.dk extra_aliases= language=", "")
+
+
 def full_names(p):
     p.taken("domain set kvt.dk match_full_name=yes", "match_full_name = yes\n")
     p.refused(f"user add new@kvt.dk --name 'joe  who' --hash {shlex.quote(HASH)}",
@@ -314,6 +343,7 @@ def main():
     days(p)
     forbidden(p)
     domains(p)
+    further_files(p)
     full_names(p)
     shown(p)
     dry(p)

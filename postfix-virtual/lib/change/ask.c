@@ -6,6 +6,8 @@
 #include "change/inside.h"
 #include "change/next_text.h"
 #include "route/route.h"
+#include "store/alias_file.h"
+#include "store/folder_load.h"
 
 #include <errno.h>
 
@@ -17,6 +19,7 @@ struct question {
 	const struct pv_domain *domain;
 	const char *local;
 	bool changed; /* of the domain that is changed */
+	bool extra;   /* it is asked about all that further files of aliases name */
 };
 
 /* Texts that files of the domain count as having while it is asked. */
@@ -119,15 +122,14 @@ static const char *home_of(void *ctx)
 	return q->account->home;
 }
 
-static enum pv_class resolve(struct question *q, struct pv_inside *in, struct pv_buf *out, struct pv_error *e)
+static enum pv_class resolve(struct question *q, struct pv_inside *in, const char *local, size_t len,
+			     struct pv_buf *out, struct pv_error *e)
 {
-	struct pv_route_query query = {
-		.store = &in->store,
-		.account = q->account->uid,
-		.account_home = home_of,
-		.ctx = q,
-		.to = { .local = q->local, .local_len = strlen(q->local), .domain = *q->domain }
-	};
+	struct pv_route_query query = { .store = &in->store,
+					.account = q->account->uid,
+					.account_home = home_of,
+					.ctx = q,
+					.to = { .local = local, .local_len = len, .domain = *q->domain } };
 	struct pv_route r;
 
 	enum pv_class c = pv_route_resolve(&query, &r, e);
@@ -137,6 +139,61 @@ static enum pv_class resolve(struct question *q, struct pv_inside *in, struct pv
 	pv_route_free(&r);
 	return pv_buf_check(out, "what becomes of mail for an address", e);
 }
+
+/* --- what further files of aliases say --- */
+
+static enum pv_class check_entries(struct question *q, struct pv_inside *in, struct pv_alias_file *file,
+				   struct pv_error *e)
+{
+	struct pv_buf nothing = PV_BUF_INIT(PV_ASK_MAX);
+	struct pv_alias_entry entry;
+	enum pv_class c;
+	size_t at = 0, count = 0;
+
+	while ((c = pv_alias_next(file, &at, &entry, e)) == PV_OK && entry.name != NULL) {
+		if (entry.pattern == NULL && count++ < PV_ASK_ENTRIES_MAX)
+			c = resolve(q, in, entry.name, entry.name_len, &nothing, e);
+		pv_buf_reset(&nothing);
+		if (c != PV_OK)
+			break;
+	}
+	pv_buf_free(&nothing);
+	return c;
+}
+
+static enum pv_class check_file(struct question *q, struct pv_inside *in, const char *name,
+				struct pv_error *e)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	char path[sizeof in->folder.path + PATH_MAX];
+	bool is_path = name[0] == '/', found;
+	struct pv_alias_file file;
+
+	(void)snprintf(path, sizeof path, "%s%s%s", is_path ? "" : in->folder.path, is_path ? "" : "/", name);
+	/* That there is none the resolver says. */
+	enum pv_class c = pv_folder_load_any(&in->folder, name, &text, &found, e);
+	pv_alias_file_start(&file, path, &text);
+	if (c == PV_OK)
+		c = check_entries(q, in, &file, e);
+	pv_alias_file_free(&file);
+	return c;
+}
+
+static enum pv_class check_extra(struct question *q, struct pv_inside *in, struct pv_error *e)
+{
+	struct pv_domain_conf conf;
+
+	/* As it will be, like all that the resolver sees. */
+	in->folder.instead = in->store.instead;
+	enum pv_class c = pv_domain_conf_load(&in->folder, &conf, e);
+	for (size_t i = 0; c == PV_OK && i < sizeof conf.extra_aliases / sizeof *conf.extra_aliases; i++)
+		if (conf.extra_aliases[i][0] != '\0')
+			c = check_file(q, in, conf.extra_aliases[i], e);
+	pv_domain_conf_free(&conf);
+	return c;
+}
+
+/* --- */
 
 static enum pv_class answer_inside(struct question *q, struct pv_inside *in, struct texts *t,
 				   struct pv_buf *out, struct pv_error *e)
@@ -150,7 +207,9 @@ static enum pv_class answer_inside(struct question *q, struct pv_inside *in, str
 	} else {
 		pv_buf_adds(out, "-\n");
 	}
-	return c == PV_OK ? resolve(q, in, out, e) : c;
+	if (c == PV_OK && q->extra)
+		return check_extra(q, in, e);
+	return c == PV_OK ? resolve(q, in, q->local, strlen(q->local), out, e) : c;
 }
 
 static enum pv_class answer(void *ctx, int out_fd, struct pv_error *e)
@@ -182,4 +241,21 @@ enum pv_class pv_ask_route(struct pv_work *w, const struct pv_account *account, 
 			      .changed = pv_domain_equal(d, &w->domain) };
 
 	return pv_child_run(account->uid, account->gid, &limits, answer, &q, out, e);
+}
+
+enum pv_class pv_ask_extra_aliases(struct pv_work *w, struct pv_error *e)
+{
+	struct question q = {
+		.w = w, .account = &w->account, .domain = &w->domain, .changed = true, .extra = true
+	};
+	struct pv_buf out = PV_BUF_INIT(PV_ASK_MAX);
+
+	enum pv_class c = pv_child_run(w->account.uid, w->account.gid, &limits, answer, &q, &out, e);
+	pv_buf_free(&out);
+	/* What a delivery would defer for is refused now. */
+	if (c == PV_TEMPORARY && e != NULL && strcmp(e->status, "4.3.5") == 0) {
+		(void)snprintf(e->status, sizeof e->status, "5.3.5");
+		e->class = c = PV_PERMANENT;
+	}
+	return c;
 }

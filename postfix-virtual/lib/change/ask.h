@@ -24,4 +24,13 @@
 enum pv_class pv_ask_route(struct pv_work *w, const struct pv_account *account, const struct pv_domain *d,
 			   const char *local, struct pv_buf *out, struct pv_error *e);
 
+/*
+ * Would the further files of aliases do (extra_aliases), which domain.conf names after w's change? PV_OK:
+ * each is there, and each of their entries is one and leads somewhere (beyond the first PV_ASK_ENTRIES_MAX
+ * that is not asked). PV_PERMANENT, with file, line and mend: one that a delivery would defer for. As the
+ * account, so a file that it cannot read is none.
+ */
+#define PV_ASK_ENTRIES_MAX 1000
+enum pv_class pv_ask_extra_aliases(struct pv_work *w, struct pv_error *e);
+
 #endif

@@ -125,9 +125,10 @@ struct pv_password_counts {
  * those that may be hashes. */
 enum pv_class pv_users_hash_all(struct pv_change *c, const struct pv_domain *d, bool unclear,
 				struct pv_password_counts *n, struct pv_error *e);
-/* Mailbox, password and settings go with the name. */
+/* Mailbox, password and settings go with the name. aliases: those that lead to him in the domain's own files
+ * lead to the new name (alias_rename.h); else they are in the way. */
 enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, const struct pv_user *to,
-			     struct pv_error *e);
+			     bool aliases, struct pv_error *e);
 /* on = false: mail is refused and no login possible; the mailbox stays. */
 enum pv_class pv_user_enable(struct pv_change *c, const struct pv_address *a, bool on, struct pv_error *e);
 enum pv_class pv_user_delete(struct pv_change *c, const struct pv_address *a, struct pv_error *e);

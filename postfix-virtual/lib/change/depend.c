@@ -25,37 +25,44 @@ struct search {
 	bool is_alias;	     /* of a user who goes: an alias of his name stays, and takes his place */
 	struct pv_inside in; /* in the child, from here on */
 	struct pv_alias_file files[FILES];
+	bool is_own[FILES]; /* it lies in the domain's folder */
 	char paths[FILES][PATH_MAX * 2];
 };
 
-/* Is it name@ of this domain, by whatever name it goes? */
-static bool is_address(const struct search *s, const struct pv_target *t)
+/* Is `domain` one of d's names? */
+static bool is_domain(const struct pv_store *s, const struct pv_domain *d, const char *domain, size_t len)
 {
-	size_t n = strlen(s->name);
-	struct pv_domain d;
+	struct pv_domain other;
 	struct pv_folder f;
 
-	if (t->len < n + 2 || t->text[n] != '@' || strncasecmp(t->text, s->name, n) != 0 ||
-	    pv_domain_parse(t->text + n + 1, t->len - n - 1, &d, NULL) != PV_OK)
+	if (pv_domain_parse(domain, len, &other, NULL) != PV_OK)
 		return false;
-	if (pv_domain_equal(&d, &s->w->domain))
+	if (pv_domain_equal(&other, d))
 		return true;
-	if (pv_folder_behind(&s->in.store, &d, &f, NULL) != PV_OK || f.fd < 0)
+	if (pv_folder_behind(s, &other, &f, NULL) != PV_OK || f.fd < 0)
 		return false;
-	bool own = pv_domain_equal(&f.domain, &s->w->domain);
+	bool own = pv_domain_equal(&f.domain, d);
 	pv_folder_close(&f);
 	return own;
 }
 
-static bool leads_there(const struct search *s, const struct pv_target *t)
+bool pv_depend_is_name(const struct pv_store *s, const struct pv_domain *d, const char *name, bool as_user,
+		       const struct pv_target *t, const char **rest_r)
 {
+	const char *rest = t->text + strlen(name), *at;
+
+	if (strncasecmp(t->text, name, strlen(name)) != 0)
+		return false;
+	bool has_tag = *rest != '\0' && strchr(s->conf.recipient_delimiter, *rest) != NULL;
+	*rest_r = rest;
 	switch (t->kind) {
 	case PV_TARGET_NAME:
-		return !s->is_alias && strcasecmp(t->text, s->name) == 0;
+		return *rest == '\0' || has_tag;
 	case PV_TARGET_USER:
-		return s->as_user && strcasecmp(t->text, s->name) == 0;
+		return as_user && (*rest == '\0' || has_tag);
 	case PV_TARGET_ADDRESS:
-		return !s->is_alias && is_address(s, t);
+		at = strrchr(rest, '@');
+		return at != NULL && (at == rest || has_tag) && is_domain(s, d, at + 1, strlen(at + 1));
 	case PV_TARGET_INCLUDE:
 	case PV_TARGET_COMMAND:
 	case PV_TARGET_FILE:
@@ -64,15 +71,41 @@ static bool leads_there(const struct search *s, const struct pv_target *t)
 	return false;
 }
 
-static enum pv_class refuse(const struct search *s, const char *file, unsigned line, struct pv_error *e)
+/* Is name+tag an alias of its own? */
+static bool is_tagged_alias(struct search *s, const struct pv_target *t, const char *rest)
+{
+	size_t len = strcspn(t->text, "@");
+	struct pv_alias_entry entry;
+	bool found = false;
+
+	for (size_t i = 0; *rest != '\0' && *rest != '@' && !found && i < FILES; i++)
+		if (pv_alias_find(&s->files[i], t->text, len, &entry, &found, NULL) != PV_OK)
+			found = false;
+	return found;
+}
+
+static bool leads_there(struct search *s, const struct pv_target *t)
+{
+	const char *rest;
+
+	if (!pv_depend_is_name(&s->in.store, &s->w->domain, s->name, s->as_user, t, &rest))
+		return false;
+	if (t->kind == PV_TARGET_USER)
+		return true;
+	return !s->is_alias && !is_tagged_alias(s, t, rest);
+}
+
+/* can_follow: it is in a file of aliases that may follow a user who is renamed. */
+static enum pv_class refuse(const struct search *s, const char *file, unsigned line, bool can_follow,
+			    struct pv_error *e)
 {
 	return pv_fail(e, PV_PERMANENT, "5.3.5",
-		       "%s, line %u leads to %s, which would lead nowhere then: take it out there first",
-		       file, line, s->name);
+		       "%s, line %u leads to %s, which would lead nowhere then: take it out there first%s",
+		       file, line, s->name, can_follow ? ", or add --aliases" : "");
 }
 
 /* The members of include/FILE. What is wrong with the list is found by who reads it for a delivery. */
-static enum pv_class search_list(const struct search *s, const char *name, struct pv_error *e)
+static enum pv_class search_list(struct search *s, const char *name, struct pv_error *e)
 {
 	char file[sizeof s->in.folder.path + PATH_MAX], path[PATH_MAX];
 	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX), memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
@@ -89,15 +122,16 @@ static enum pv_class search_list(const struct search *s, const char *name, struc
 	for (const char *at = text.s, *end = text.s + text.len;
 	     found && found_class == PV_OK && pv_include_next(&at, end, &line, &memory, &t, &c, NULL);)
 		if (c == PV_OK && leads_there(s, &t))
-			found_class = refuse(s, file, line, e);
+			found_class = refuse(s, file, line, false, e);
 	pv_buf_free(&text);
 	pv_buf_free(&memory);
 	return found_class;
 }
 
-static enum pv_class search_entry(const struct search *s, const char *file,
-				  const struct pv_alias_entry *entry, struct pv_error *e)
+static enum pv_class search_entry(struct search *s, size_t i, const struct pv_alias_entry *entry,
+				  struct pv_error *e)
 {
+	const bool can_follow = s->is_own[i] && s->w->mark.to.len > 0;
 	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
 	const char *at = entry->targets, *end = at + entry->targets_len;
 	enum pv_class c, r = PV_OK;
@@ -107,8 +141,8 @@ static enum pv_class search_entry(const struct search *s, const char *file,
 	bool itself = !s->as_user && entry->name_len == strlen(s->name) &&
 		      strncasecmp(entry->name, s->name, entry->name_len) == 0;
 	while (r == PV_OK && !itself && pv_target_next(&at, end, &memory, &t, &c, NULL)) {
-		if (c == PV_OK && leads_there(s, &t))
-			r = refuse(s, file, entry->line, e);
+		if (c == PV_OK && leads_there(s, &t) && !(can_follow && s->w->mark.aliases))
+			r = refuse(s, s->paths[i], entry->line, can_follow, e);
 		else if (c == PV_OK && t.kind == PV_TARGET_INCLUDE)
 			r = search_list(s, t.text, e);
 	}
@@ -126,6 +160,7 @@ static enum pv_class load_file(struct search *s, size_t i, const char *name, str
 		       is_path ? "" : "/", name);
 	if (*name != '\0')
 		c = pv_folder_load_any(&s->in.folder, name, &text, &found, e);
+	s->is_own[i] = strchr(name, '/') == NULL;
 	pv_alias_file_start(&s->files[i], s->paths[i], &text);
 	return c;
 }
@@ -142,7 +177,7 @@ static enum pv_class search_file(struct search *s, size_t i, struct pv_error *e)
 		if (next == PV_OK && entry.name == NULL)
 			break;
 		if (next == PV_OK)
-			c = search_entry(s, s->paths[i], &entry, e);
+			c = search_entry(s, i, &entry, e);
 	}
 	return c;
 }
@@ -163,8 +198,7 @@ static enum pv_class load_files(struct search *s, const struct pv_domain_conf *c
 	return c;
 }
 
-static enum pv_class search_fallback(const struct search *s, const struct pv_domain_conf *conf,
-				     struct pv_error *e)
+static enum pv_class search_fallback(struct search *s, const struct pv_domain_conf *conf, struct pv_error *e)
 {
 	const struct pv_target as_name = { .kind = strchr(conf->fallback, '@') != NULL ? PV_TARGET_ADDRESS
 										       : PV_TARGET_NAME,
@@ -250,7 +284,7 @@ static void add_leaders(struct search *s, size_t i, struct pv_buf *names, size_t
 		if (c == PV_OK && entry.name == NULL)
 			break;
 		if (c != PV_OK || entry.pattern != NULL || entry.name_len > PV_ALIAS_NAME_MAX ||
-		    has_name(names, &entry) || search_entry(s, s->paths[i], &entry, NULL) == PV_OK)
+		    has_name(names, &entry) || search_entry(s, i, &entry, NULL) == PV_OK)
 			continue;
 		pv_buf_add(names, entry.name, entry.name_len);
 		pv_buf_addc(names, '\0');

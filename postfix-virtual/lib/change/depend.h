@@ -6,12 +6,19 @@
 #define PV_DEPEND_H
 
 #include "change/work.h"
+#include "store/alias_file.h"
 
 /*
  * PV_PERMANENT, with file, line and mend, where an alias, an included list or the fallback of w's domain
- * leads to `name`. as_user: it is a user who goes, so that `\name` counts too.
+ * leads to `name`. as_user: it is a user who goes, so that `\name` counts too. Where w->mark.aliases says
+ * that the domain's own files of aliases follow him, they do not count.
  */
 enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool as_user, struct pv_error *e);
+
+/* Does a target name the user or alias `name` of domain d: as name, name+tag, or an address at any of d's
+ * names? \name: only as_user. What is behind the name is *rest_r. */
+bool pv_depend_is_name(const struct pv_store *s, const struct pv_domain *d, const char *name, bool as_user,
+		       const struct pv_target *t, const char **rest_r);
 
 #define PV_LEADERS_MAX 200
 

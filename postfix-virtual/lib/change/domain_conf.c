@@ -1,6 +1,7 @@
 #include "change/domain_conf.h"
 
 #include "base/table.h"
+#include "change/ask.h"
 #include "change/conf_check.h"
 #include "change/conf_words.h"
 #include "change/follow.h"
@@ -46,6 +47,15 @@ static enum pv_class refuse_full_names(const struct pv_work *w, struct pv_error 
 	return c;
 }
 
+/* Its entries are read for no name but their own, so one that is wrong would be found by the mail. */
+static enum pv_class refuse_extra_aliases(struct pv_work *w, struct pv_error *e)
+{
+	char value[PV_MARK_SETTINGS_MAX + 1];
+	const char *files = pv_conf_words_get(w->mark.settings, "extra_aliases", value, sizeof value);
+
+	return files != NULL && *files != '\0' ? pv_ask_extra_aliases(w, e) : PV_OK;
+}
+
 static enum pv_class follow(struct pv_work *w, bool *same_r, struct pv_error *e)
 {
 	struct pv_followed r = { .same = false };
@@ -77,5 +87,7 @@ enum pv_class pv_domain_conf_refuse(struct pv_work *w, const struct pv_registry_
 		c = refuse_fallback(w, e);
 	if (c == PV_OK)
 		c = refuse_full_names(w, e);
-	return c == PV_OK ? follow(w, same_r, e) : c;
+	if (c == PV_OK)
+		c = follow(w, same_r, e);
+	return c == PV_OK && !*same_r ? refuse_extra_aliases(w, e) : c;
 }

@@ -94,6 +94,7 @@ enum pv_class pv_mark_write(int dirfd, const struct pv_mark *m, struct pv_error 
 	put(&b, "account", m->account);
 	put(&b, "sub_domains", m->sub_domains ? "yes" : "");
 	put(&b, "unclear", m->unclear ? "yes" : "");
+	put(&b, "aliases", m->aliases ? "yes" : "");
 	put(&b, "line", m->line);
 	put(&b, "hash", m->hash);
 	put(&b, "words", m->words);
@@ -202,6 +203,7 @@ static bool take_switch(struct pv_mark *m, const char *name, const char *value, 
 {
 	bool *to = strcmp(name, "sub_domains") == 0 ? &m->sub_domains
 		   : strcmp(name, "unclear") == 0   ? &m->unclear
+		   : strcmp(name, "aliases") == 0   ? &m->aliases
 		   : strcmp(name, "no_key") == 0    ? &m->no_key
 						    : NULL;
 

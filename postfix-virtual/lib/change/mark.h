@@ -73,6 +73,7 @@ struct pv_mark {
 	time_t when;
 	bool sub_domains;
 	bool unclear; /* what may be a hash is a password, too */
+	bool aliases; /* those that lead to a user who is renamed shall lead to his new name */
 	char line[PV_MARK_LINE_MAX +
 		  1]; /* the user's line of passwd: the new one (add), else that of before */
 	char hash[PV_MARK_LINE_MAX + 1];   /* a user's new hash; or secret for APOP, empty: none any more */

@@ -1,5 +1,6 @@
 #include "change/change.h"
 
+#include "change/alias_rename.h"
 #include "change/depend.h"
 #include "change/forward.h"
 #include "change/full_names.h"
@@ -258,9 +259,9 @@ enum pv_class pv_user_apop(struct pv_change *c, const struct pv_address *a, cons
 }
 
 enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, const struct pv_user *to,
-			     struct pv_error *e)
+			     bool aliases, struct pv_error *e)
 {
-	char what[sizeof((struct pv_user_view *)NULL)->text + 1 + PV_USER_MAX + 1];
+	char what[sizeof((struct pv_user_view *)NULL)->text + 1 + PV_USER_MAX + sizeof " --aliases"];
 	struct pv_user_view v;
 	bool has;
 
@@ -269,6 +270,10 @@ enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, co
 		r = pv_user_take(&v, NULL, e);
 	if (r == PV_OK)
 		r = refuse_name(&v, to, e);
+	v.work.mark.to = *to;
+	v.work.mark.aliases = aliases;
+	if (r == PV_OK && aliases)
+		r = pv_alias_rename_refuse(&v.work, e);
 	if (r == PV_OK)
 		r = refuse_needed(&v, e);
 	if (r == PV_OK)
@@ -276,8 +281,7 @@ enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, co
 	if (r == PV_OK)
 		r = pv_forward_check(c->store, e);
 	if (r == PV_OK) {
-		v.work.mark.to = *to;
-		(void)snprintf(what, sizeof what, "%s %s", v.text, to->s);
+		(void)snprintf(what, sizeof what, "%s %s%s", v.text, to->s, aliases ? " --aliases" : "");
 		r = carry_out(&v, PV_MARK_USER_RENAME, what, e);
 	}
 	pv_user_end(&v);

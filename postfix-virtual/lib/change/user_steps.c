@@ -3,6 +3,7 @@
 #include "change/work.h"
 
 #include "base/file.h"
+#include "change/alias_rename.h"
 #include "change/forward.h"
 #include "change/passwd_place.h"
 #include "store/passwd_write.h"
@@ -140,6 +141,9 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	c = pv_forward_drop(&s->edit, s->store, s->account, &from, s->mark->when, e);
 	if (c == PV_OK)
 		c = change_passwd(s, folder, &edit, e);
+	/* Meanwhile mail that they lead to him waits. */
+	if (c == PV_OK)
+		c = pv_step_aliases_rename(s, e);
 	if (c == PV_OK)
 		c = pv_step_conf_move(s, folder, e);
 	if (c == PV_OK)

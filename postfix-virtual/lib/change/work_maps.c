@@ -58,7 +58,10 @@ static enum pv_class weigh_complaint(struct pv_work *w, bool first, const struct
 	if (c != PV_OK)
 		return c;
 	if (has == wants_key(m, first) || w->c->dry) {
-		pv_buf_addf(&w->c->notes, "%s\n", complaint->text);
+		/* Aliases that follow a user lead nowhere until they do; what is left then the last run
+		 * tells. */
+		if (!first || !m->aliases)
+			pv_buf_addf(&w->c->notes, "%s\n", complaint->text);
 		return PV_OK;
 	}
 	*e = *complaint;

@@ -14,6 +14,8 @@ struct reading {
 	struct pv_visit *v;
 	const struct pv_domain *domain;
 	const char *file;
+	const struct pv_folder *folder;
+	struct pv_allowance allowance;
 	size_t empty, plain;
 	char first_empty[PV_USER_MAX + 1], first_plain[PV_USER_MAX + 1];
 	unsigned empty_line, plain_line;
@@ -62,6 +64,7 @@ static enum pv_class take_user(void *ctx, const struct pv_passwd_entry *p, unsig
 	struct reading *r = ctx;
 
 	note_password(r, p, line);
+	pv_visit_allowance_take(r->folder, &p->user, &r->allowance);
 	r->v->has_homes = r->v->has_homes || p->home[0] == '/';
 	return keep_name(r->v, &p->user, r->domain, e);
 }
@@ -110,14 +113,16 @@ static enum pv_class read_users(struct pv_visit *v, const struct pv_subject *s, 
 {
 	struct pv_buf text = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
 	char file[PATH_MAX + 16];
-	struct reading r = { .v = v, .domain = &s->domain, .file = file };
 	struct pv_folder f;
+	struct reading r = { .v = v, .domain = &s->domain, .file = file, .folder = &f };
 	bool found = false;
 
 	(void)snprintf(file, sizeof file, "%s/passwd", s->folder);
 	enum pv_class c = pv_folder_open(v->store, &s->domain, &f, e);
 	if (c != PV_OK || f.fd < 0)
 		return c;
+	if (!v->repair)
+		pv_visit_allowance_start(s, &f, &r.allowance);
 	c = pv_file_load(f.fd, "passwd", &f.trust, &text, &found, e);
 	if (c == PV_OK && found)
 		c = pv_passwd_scan(text.s, text.len, file, v->account->uid, false, take_user, &r, e);
@@ -125,6 +130,7 @@ static enum pv_class read_users(struct pv_visit *v, const struct pv_subject *s, 
 		tell_passwords(&r);
 		tell_readable(v, &f, file);
 	}
+	pv_visit_allowance_end(v, &r.allowance);
 	pv_buf_free_zero(&text);
 	pv_folder_close(&f);
 	return c;

@@ -97,18 +97,21 @@ static void put_name(const char *name, struct pv_buf *out)
 	pv_buf_addc(out, '"');
 }
 
+static void put_comment(const char *comment, const struct pv_day *d, struct pv_buf *out)
+{
+	if (!pv_day_is_set(d) && *comment == '\0')
+		return;
+	pv_buf_adds(out, "#:");
+	if (pv_day_is_set(d))
+		pv_buf_addf(out, " expires=%04u-%02u-%02u", d->year, d->month, d->day);
+	if (*comment != '\0')
+		pv_buf_addf(out, " %s", comment);
+	pv_buf_addc(out, '\n');
+}
+
 static void put_entry(const struct pv_alias_change *c, struct pv_buf *out)
 {
-	const struct pv_day *d = &c->expires;
-
-	if (pv_day_is_set(d) || *c->comment != '\0') {
-		pv_buf_adds(out, "#:");
-		if (pv_day_is_set(d))
-			pv_buf_addf(out, " expires=%04u-%02u-%02u", d->year, d->month, d->day);
-		if (*c->comment != '\0')
-			pv_buf_addf(out, " %s", c->comment);
-		pv_buf_addc(out, '\n');
-	}
+	put_comment(c->comment, &c->expires, out);
 	put_name(c->name, out);
 	pv_buf_addf(out, ": %s\n", c->targets);
 }
@@ -185,4 +188,82 @@ enum pv_class pv_alias_file_change(struct pv_alias_file *f, const struct pv_alia
 		put_entry(c, out);
 	pv_buf_add(out, f->text.s + to, f->text.len - to);
 	return pv_buf_check(out, f->file, e);
+}
+
+/* --- targets that are swapped --- */
+
+/* The targets as they will be. *swapped_r: one of them is another. A target that cannot be read stays. */
+static enum pv_class swap_targets(const struct pv_alias_entry *entry, pv_target_swap *swap, void *ctx,
+				  struct pv_buf *targets, bool *swapped_r, struct pv_error *e)
+{
+	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX), other = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	const char *at = entry->targets, *end = at + entry->targets_len;
+	enum pv_class c = PV_OK, is;
+	struct pv_target t;
+
+	*swapped_r = false;
+	while (c == PV_OK) {
+		const char *from = at;
+		if (!pv_target_next(&at, end, &memory, &t, &is, NULL)) {
+			pv_buf_add(targets, from, (size_t)(end - from));
+			break;
+		}
+		size_t separator = strspn(from, " \t\r,");
+		pv_buf_reset(&other);
+		if (is == PV_OK)
+			c = swap(ctx, &t, &other);
+		*swapped_r = *swapped_r || other.len > 0;
+		pv_buf_add(targets, from, other.len > 0 ? separator : (size_t)(at - from));
+		pv_buf_add(targets, other.s, other.len);
+	}
+	bool failed = memory.failed || other.failed;
+	pv_buf_free(&memory);
+	pv_buf_free(&other);
+	if (c == PV_OK && failed)
+		return pv_fail(e, PV_TEMPORARY, "4.3.0", "no memory for the targets of an alias");
+	return c;
+}
+
+/* The entry in one line. */
+static void put_swapped(const struct pv_alias_entry *entry, const struct pv_buf *targets, struct pv_buf *out)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+
+	pv_buf_add(&text, entry->comment, entry->comment_len);
+	put_comment(text.s, &entry->expires, out);
+	pv_buf_reset(&text);
+	pv_buf_add(&text, entry->name, entry->name_len);
+	put_name(text.s, out);
+	pv_buf_addf(out, ": %s\n", targets->s);
+	out->failed = out->failed || text.failed;
+	pv_buf_free(&text);
+}
+
+enum pv_class pv_alias_file_swap(struct pv_alias_file *f, pv_target_swap *swap, void *ctx, struct pv_buf *out,
+				 struct pv_error *e)
+{
+	struct pv_buf targets = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	struct pv_alias_entry entry;
+	enum pv_class c = PV_OK;
+	size_t at = 0, copied = 0;
+	bool swapped;
+
+	while (c == PV_OK) {
+		enum pv_class is = pv_alias_next(f, &at, &entry, NULL);
+		if (is == PV_OK && entry.name == NULL)
+			break;
+		if (is != PV_OK)
+			continue;
+		pv_buf_reset(&targets);
+		c = swap_targets(&entry, swap, ctx, &targets, &swapped, e);
+		if (c != PV_OK || !swapped)
+			continue;
+		pv_buf_add(out, f->text.s + copied, entry.from - copied);
+		put_swapped(&entry, &targets, out);
+		copied = entry.to;
+	}
+	pv_buf_add(out, f->text.s + copied, f->text.len - copied);
+	out->failed = out->failed || targets.failed;
+	pv_buf_free(&targets);
+	return c == PV_OK ? pv_buf_check(out, f->file, e) : c;
 }

@@ -136,4 +136,15 @@ struct pv_alias_change {
 enum pv_class pv_alias_file_change(struct pv_alias_file *f, const struct pv_alias_change *c,
 				   struct pv_buf *out, bool *had_r, struct pv_error *e);
 
+/* What takes the place of a target: put it to out, as it will be written; nothing: it stays. */
+typedef enum pv_class pv_target_swap(void *ctx, const struct pv_target *t, struct pv_buf *out);
+
+/*
+ * Write to out what f's text becomes when each target is asked about. An entry of which one is swapped
+ * becomes one line; all other bytes stay, those of entries that cannot be read too. PV_TEMPORARY: no memory,
+ * or swap()'s.
+ */
+enum pv_class pv_alias_file_swap(struct pv_alias_file *f, pv_target_swap *swap, void *ctx, struct pv_buf *out,
+				 struct pv_error *e);
+
 #endif
