@@ -72,6 +72,28 @@ def fallbacks(s):
     contains("no fallback: refused at once", s.h.postfix.rcpt("uvw@a.dk"), "550 5.1.1")
 
 
+def unknown_names(s):
+    """unknown_to: as virtdomain.pl did without an argument (postmaster), and with MAILBOUNCE (refuse)."""
+    s.settings("a.dk", "users/def", "receive = no\n")
+    for host, domain, taken in (("", "", False), ("", "postmaster", True), ("postmaster", "refuse", False), ("postmaster", "", True), ("refuse", "postmaster", True)):
+        s.h.write_settings(unknown_to=host or "refuse")
+        s.settings("a.dk", "domain.conf", f"unknown_to = {domain}\n" if domain else "", maps=True)
+        what = f"unknown_to = {domain or 'nothing'} in the domain, {host or 'refuse'} in the host"
+        if not taken:
+            contains(f"{what}: refused at once", s.h.postfix.rcpt("nosuch@a.dk"), "550 5.1.1")
+            continue
+        s.send("nosuch+tag@a.dk")
+        s.send("abc@a.dk")
+        s.send("def@a.dk")
+        equal(f"{what}: postmaster has what is nobody's, and no mail of users, switched off or not", s.counts("postmaster@a.dk", "abc@a.dk", "def@a.dk"), [1, 1, 0])
+        equal(f"{what}: as it was sent", s.mail("a.dk", "postmaster")[0]["Delivered-To"], "nosuch+tag@a.dk")
+        equal(f"{what}: who writes to one that is switched off hears of it", len(bounces(s.mail("client.dk", "s"))), 1)
+        s.forget()
+    s.h.write_settings(unknown_to="refuse")
+    s.settings("a.dk", "users/def", "")
+    s.settings("a.dk", "domain.conf", "", maps=True)
+
+
 def filters(s):
     s.aliases("a.dk", "")
     for sentence, script, want in (("adds a field", "echo 'X-Filtered: yes'; cat", "stored"), ("writes nothing", "cat >/dev/null", "dropped"),
@@ -214,8 +236,8 @@ def killed_in_a_list(s):
 
 
 def main():
-    s = Site({"a.dk": ["abc", "def", "ghi", "boss"], "b.dk": ["xyz", "uvw"], "client.dk": ["s"]})
-    for part in (lists, forwards, fallbacks, filters, hostile_filters, full_mailboxes, agents, loops, killed_in_a_list):
+    s = Site({"a.dk": ["abc", "def", "ghi", "boss", "postmaster"], "b.dk": ["xyz", "uvw"], "client.dk": ["s"]}, "a.dk own=postmaster\n")
+    for part in (lists, forwards, fallbacks, unknown_names, filters, hostile_filters, full_mailboxes, agents, loops, killed_in_a_list):
         part(s)
     done()
 
