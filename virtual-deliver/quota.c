@@ -45,6 +45,13 @@ static bool is_older_than(const struct delivery *d, unsigned days)
 
 /* --- limits --- */
 
+/* What the sender sent: the lines of local(8) are not in header.size, and that this host received it is none
+ * of his. */
+static uint64_t sent_size(const struct delivery *d)
+{
+	return d->header.size - (d->has_id ? d->header.received.len : 0);
+}
+
 enum pv_class quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q, struct pv_error *e)
 {
 	const struct pv_mail_conf *conf = &a->conf->mail;
@@ -55,6 +62,7 @@ enum pv_class quota_of(struct delivery *d, const struct pv_action *a, struct pv_
 	if (c == PV_OK && q->domain_folder != NULL && conf->over_quota_days > 0 &&
 	    is_older_than(d, conf->over_quota_days))
 		q->refuse = true;
+	q->exempt = q->exempt || sent_size(d) <= PV_QUOTA_EXEMPT_BYTES;
 	return c;
 }
 

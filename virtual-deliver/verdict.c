@@ -93,6 +93,14 @@ static bool by_own_code(const char *program, const struct said *said, enum pv_cl
 	return false;
 }
 
+static enum pv_class fail_with(struct line l, const char *program, enum pv_class class, const char *code,
+			       int status, struct pv_error *e)
+{
+	if (l.len == 0)
+		return pv_fail(e, class, code, "%s ended with status %d", program, status);
+	return pv_fail(e, class, code, "%s: %.*s", program, (int)l.len, l.s);
+}
+
 enum pv_class said_fail(const char *program, enum pv_class class, const char *code, int status,
 			const struct said *said, struct pv_error *e)
 {
@@ -100,9 +108,7 @@ enum pv_class said_fail(const char *program, enum pv_class class, const char *co
 
 	if (l.len == 0)
 		l = first_line(said->out, said->out_len);
-	if (l.len == 0)
-		return pv_fail(e, class, code, "%s ended with status %d", program, status);
-	return pv_fail(e, class, code, "%s: %.*s", program, (int)l.len, l.s);
+	return fail_with(l, program, class, code, status, e);
 }
 
 enum pv_class command_verdict(const char *program, int status, const struct said *said, struct pv_error *e)
@@ -130,7 +136,9 @@ enum pv_class command_verdict(const char *program, int status, const struct said
 
 enum pv_class filter_verdict(const char *program, int status, const struct said *said, struct pv_error *e)
 {
-	if (status == 67 || status == 77 || status == QMAIL_PERMANENT)
-		return said_fail(program, PV_PERMANENT, "5.7.1", status, said, e);
-	return said_fail(program, PV_TEMPORARY, "4.3.0", status, said, e);
+	bool refuses = status == 67 || status == 77 || status == QMAIL_PERMANENT;
+	enum pv_class c = refuses ? PV_PERMANENT : PV_TEMPORARY;
+
+	return fail_with(last_line(said->err, said->err_len), program, c, refuses ? "5.7.1" : "4.3.0", status,
+			 e);
 }

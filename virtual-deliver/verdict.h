@@ -30,7 +30,8 @@ enum pv_class said_fail(const char *program, enum pv_class class, const char *co
  * else. The sentence is said_fail()'s.
  */
 enum pv_class command_verdict(const char *program, int status, const struct said *said, struct pv_error *e);
-/* Likewise of a filter: PV_PERMANENT and 5.7.1 for 67, 77 and 100 only. 0 and 99 are not for here. */
+/* Likewise of a filter: PV_PERMANENT and 5.7.1 for 67, 77 and 100 only. 0 and 99 are not for here. Its output
+ * is the message, or a part of it: only its errors are words about it. */
 enum pv_class filter_verdict(const char *program, int status, const struct said *said, struct pv_error *e);
 
 #endif

@@ -2,6 +2,7 @@
 rewrite chrooted), everything in one folder. /etc/postfix is read for its list of map types only.
 """
 import glob
+import json
 import os
 import random
 import re
@@ -132,14 +133,14 @@ class Postfix:
             return False
 
     def let_accounts_send(self):
-        """Let accounts hand messages to this instance, which runs, by sendmail(1). postdrop(1) as it is installed has
-        the set-gid bit, and so believes no configuration but those that the host's own names: here a copy without it
-        writes into a maildrop that is open to all."""
+        """Let accounts hand messages to this instance, which runs, by sendmail(1), and root call postqueue(). As they are
+        installed, postdrop(1) and postqueue(1) have the set-gid bit, and so believe no configuration but those that the
+        host's own names: here are copies without it, and a maildrop that is open to all."""
         commands = os.path.join(self.top, "commands")
         os.mkdir(commands, 0o755)
         for path in glob.glob("/usr/sbin/post*"):
             target = os.path.join(commands, os.path.basename(path))
-            if os.path.basename(path) == "postdrop":
+            if os.path.basename(path) in ("postdrop", "postqueue"):
                 shutil.copyfile(path, target)
                 os.chmod(target, 0o755)
             else:
@@ -219,6 +220,15 @@ class Postfix:
         finally:
             s.close()
             os.close(fd)
+
+    def postqueue(self, *args):
+        """What postqueue(1) prints, by the copy of let_accounts_send()."""
+        return must([os.path.join(self.top, "commands", "postqueue"), "-c", self.config, *args])
+
+    def waiting(self):
+        """The deferred mail, as `postqueue -j` tells it: recipient → why it waits."""
+        entries = [json.loads(l) for l in self.postqueue("-j").splitlines()]
+        return {r["address"]: r.get("delay_reason", "") for e in entries for r in e["recipients"]}
 
     # --- mail and log ---
 

@@ -9,76 +9,12 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import check, contains, done, equal  # noqa: E402
-from answers import in_mailbox  # noqa: E402
-from house import House, messages  # noqa: E402
+from house import messages  # noqa: E402
+from mailsite import TEXT, Site, bounces  # noqa: E402
 from scratch import read, wait_for, write  # noqa: E402
 
 LDA = "/usr/lib/dovecot/dovecot-lda"
-TEXT = b"Subject: actions\nMessage-ID: <a1@client.dk>\n\nhello\n"
 LOOP_TEXT = "mail forwarding loop for"
-
-
-class Site:
-    """Two domains of two accounts, a.dk and b.dk, and one of the sender's, client.dk."""
-
-    def __init__(self):
-        h = self.h = House("default_transport = error:no outside\n")
-        self.accounts = {d: h.account(d[0]) for d in ("a.dk", "b.dk", "client.dk")}
-        h.domain("a.dk", self.accounts["a.dk"], {"abc": ".", "def": ".", "ghi": ".", "boss": "."})
-        h.domain("b.dk", self.accounts["b.dk"], {"xyz": ".", "uvw": "."})
-        h.domain("client.dk", self.accounts["client.dk"], {"s": "."})
-        self.work = h.path("work")
-        os.mkdir(self.work)
-        os.chmod(self.work, 0o777)
-        h.use_samples()
-        self.aliases("a.dk", "")
-        h.start()
-        h.postfix.let_accounts_send()
-
-    def settings(self, domain, name, text, maps=False):
-        owner, path = self.accounts[domain], os.path.join(self.h.etc, domain, name)
-        folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            os.mkdir(folder, 0o700)
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
-        write(path, text, 0o600, owner)
-        if maps:
-            self.h.maps()
-
-    def aliases(self, domain, text):
-        self.settings(domain, "aliases", text, maps=True)
-
-    def script(self, name, text):
-        return write(self.h.path("bin", name), "#!/bin/sh\n" + text, 0o755)
-
-    def send(self, recipient, text=TEXT, sender="s@client.dk", settled=True):
-        """Send, wait until all is quiet; returns the log lines that came of it."""
-        before = len(self.h.postfix.log())
-        self.h.postfix.send(recipient, text, sender=sender)
-        if settled:
-            check(f"the mail to {recipient} settles", self.h.postfix.wait_empty(60), self.h.postfix.log()[before:])
-        return self.h.postfix.log()[before:]
-
-    def mail(self, domain, user):
-        return in_mailbox(self.h, domain, user) if os.path.exists(os.path.join(self.h.spool, domain, user)) else []
-
-    def counts(self, *addresses):
-        return [len(self.mail(*reversed(a.split("@")))) for a in addresses]
-
-    def forget(self):
-        """Empty all mailboxes."""
-        for d in self.accounts:
-            folder = os.path.join(self.h.spool, d)
-            for name in os.listdir(folder):
-                path = os.path.join(folder, name)
-                if os.path.isfile(path):
-                    os.unlink(path)
-        for name in os.listdir(self.work):
-            os.unlink(os.path.join(self.work, name))
-
-
-def bounces(mails):
-    return [m for m in mails if m.get_content_type() == "multipart/report"]
 
 
 def lists(s):
@@ -136,9 +72,32 @@ def fallbacks(s):
     contains("no fallback: refused at once", s.h.postfix.rcpt("uvw@a.dk"), "550 5.1.1")
 
 
+def unknown_names(s):
+    """unknown_to: as virtdomain.pl did without an argument (postmaster), and with MAILBOUNCE (refuse)."""
+    s.settings("a.dk", "users/def", "receive = no\n")
+    for host, domain, taken in (("", "", False), ("", "postmaster", True), ("postmaster", "refuse", False), ("postmaster", "", True), ("refuse", "postmaster", True)):
+        s.h.write_settings(unknown_to=host or "refuse")
+        s.settings("a.dk", "domain.conf", f"unknown_to = {domain}\n" if domain else "", maps=True)
+        what = f"unknown_to = {domain or 'nothing'} in the domain, {host or 'refuse'} in the host"
+        if not taken:
+            contains(f"{what}: refused at once", s.h.postfix.rcpt("nosuch@a.dk"), "550 5.1.1")
+            continue
+        s.send("nosuch+tag@a.dk")
+        s.send("abc@a.dk")
+        s.send("def@a.dk")
+        equal(f"{what}: postmaster has what is nobody's, and no mail of users, switched off or not", s.counts("postmaster@a.dk", "abc@a.dk", "def@a.dk"), [1, 1, 0])
+        equal(f"{what}: as it was sent", s.mail("a.dk", "postmaster")[0]["Delivered-To"], "nosuch+tag@a.dk")
+        equal(f"{what}: who writes to one that is switched off hears of it", len(bounces(s.mail("client.dk", "s"))), 1)
+        s.forget()
+    s.h.write_settings(unknown_to="refuse")
+    s.settings("a.dk", "users/def", "")
+    s.settings("a.dk", "domain.conf", "", maps=True)
+
+
 def filters(s):
     s.aliases("a.dk", "")
     for sentence, script, want in (("adds a field", "echo 'X-Filtered: yes'; cat", "stored"), ("writes nothing", "cat >/dev/null", "dropped"),
+                                   ("ends with 99, whatever it wrote", "cat; exit 99", "dropped"),
                                    ("refuses", "cat >/dev/null; echo 'we take no such thing' >&2; exit 100", "bounced")):
         f = s.script("filter", script + "\n")
         s.settings("a.dk", "users/abc", f"filter = {f}\n")
@@ -160,6 +119,36 @@ def filters(s):
     s.h.postfix.wait_empty()
     equal("a filter that defers: stored later, once", s.counts("abc@a.dk"), [1])
     s.settings("a.dk", "users/abc", "")
+    s.forget()
+
+
+def hostile_filters(s):
+    """All at once, each of another user: the mail waits, nothing is stored, and it is stored once when the filter is mended."""
+    s.h.write_settings(command_time_limit="2")
+    cases = {"abc": ("hangs", "exec sleep 100", "took too long"), "def": ("floods", "exec cat /dev/zero", "writes more than"),
+             "ghi": ("dies by a signal", "kill -SEGV $$", "was killed by signal 11"), "boss": ("ends with a status of its own", "cat; exit 3", "ended with status 3")}
+    for user, (_, script, _) in cases.items():
+        s.settings("a.dk", f"users/{user}", f"filter = {s.script('filter-' + user, script + chr(10))}\n")
+    for user in cases:
+        s.send(f"{user}@a.dk", settled=False)
+    check("mail for filters that fail waits", s.h.postfix.wait_deferred(len(cases)), s.h.postfix.waiting())
+    why = s.h.postfix.waiting()
+    for user, (sentence, _, words) in cases.items():
+        reason = next((r for a, r in why.items() if f"+{user}--" in a), "")
+        check(f"a filter that {sentence}: the queue says so", f"filter-{user}" in reason and words in reason, why)
+        check(f"a filter that {sentence}: deferred by 4.3.0", s.h.postfix.log_lines(f"orig_to=<{user}@a.dk>", "dsn=4.3.0, status=deferred"))
+        s.script(f"filter-{user}", "cat\n")
+    equal("and nothing is stored", s.counts(*[f"{u}@a.dk" for u in cases]), [0] * len(cases))
+    s.h.postfix.flush()
+    s.h.postfix.wait_empty()
+    equal("mended, all is stored, once", s.counts(*[f"{u}@a.dk" for u in cases]), [1] * len(cases))
+    s.forget()
+    s.script("filter-abc", "exec <&-; echo Subject: mine; echo; echo text\n")
+    s.send("abc@a.dk", TEXT + b"x" * 70 * 20000 + b"\n")
+    equal("a filter that closes its input: what it wrote is stored", [(m["Subject"], m.get_payload()) for m in s.mail("a.dk", "abc")], [("mine", "text\n")])
+    for user in cases:
+        s.settings("a.dk", f"users/{user}", "")
+    s.h.write_settings(command_time_limit="300")
     s.forget()
 
 
@@ -247,8 +236,8 @@ def killed_in_a_list(s):
 
 
 def main():
-    s = Site()
-    for part in (lists, forwards, fallbacks, filters, full_mailboxes, agents, loops, killed_in_a_list):
+    s = Site({"a.dk": ["abc", "def", "ghi", "boss", "postmaster"], "b.dk": ["xyz", "uvw"], "client.dk": ["s"]}, "a.dk own=postmaster\n")
+    for part in (lists, forwards, fallbacks, unknown_names, filters, hostile_filters, full_mailboxes, agents, loops, killed_in_a_list):
         part(s)
     done()
 

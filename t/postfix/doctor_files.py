@@ -206,6 +206,20 @@ def mailboxes():
     os.mkdir(folder, 0o700)
     os.chown(folder, a.pw_uid, a.pw_gid)
     write(os.path.join(folder, "sent"), "", 0o666, a)
+    for sentence, make, mend, text in (("its group may write", *mode(folder, 0o770), f"folder {a.pw_dir}/*Mail has mode 0770.*chmod go-w it; until then his mail waits"),
+                                       ("others may write, above the mailbox's", *mode(a.pw_dir, 0o702), f"folder {a.pw_dir}/* has mode 0702.*until then his mail waits"),
+                                       ("is another's", *own(folder, d.b.pw_uid), f"folder {a.pw_dir}/*Mail belongs to uid {d.b.pw_uid}")):
+        make()
+        equal(f"a home's folder that {sentence}: the mail waits", h.hand_over(a, "abc@kvt.dk", b"Subject: y\n\ny\n").returncode, 75)
+        mend()
+        d.fault(f"a home's folder that {sentence}", make, mend, "critical", "abc@kvt.dk", text, alone=False)
+    # of a home that two have, no mail goes there
+    write(passwd, before.replace(b":.:", f":{a.pw_dir}/:".encode()) + f"zwei:*:{a.pw_uid}:{a.pw_gid}::{a.pw_dir}:\n".encode(), 0o600, a)
+    make, mend = mode(folder, 0o770)
+    make()
+    check("a home that two users have is nobody's", "his mail waits" not in d.run()[1], d.run()[1])
+    mend()
+    write(passwd, before.replace(b":.:", f":{a.pw_dir}/:".encode()), 0o600, a)
     d.fault("a mailbox in the home", *added(os.path.join(folder, "mailbox"), "", 0o666, a), "critical", os.path.join(folder, "mailbox"), "is writable by others")
     write(passwd, before, 0o600, a)
 

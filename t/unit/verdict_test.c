@@ -123,6 +123,10 @@ static void a_filter_has_no_code_of_its_own(void **state)
 	assert_string_equal(e.status, "4.3.0");
 	assert_int_equal(filter_verdict("/p", 100, &s, &e), PV_PERMANENT);
 	assert_string_equal(e.status, "5.7.1");
+	assert_string_equal(e.text, "/p ended with status 100");
+	take(&s, 2, "it is spam\n");
+	assert_int_equal(filter_verdict("/p", 100, &s, &e), PV_PERMANENT);
+	assert_string_equal(e.text, "/p: it is spam");
 }
 
 int main(void)

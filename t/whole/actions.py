@@ -127,7 +127,7 @@ def files(a):
     answered("a file below HOME/Mail", a.deliver("home@kvt.dk"), 0)
     check("a file below HOME/Mail: it is there", b"\n>From here" in read(a.home + "/Mail/sub/box"))
     os.chmod(a.home + "/Mail/sub", 0o777)
-    answered("a file in a folder that all may write", a.deliver("home@kvt.dk", queue_id="4BBCDE12345"), 75, b"4.3.5")
+    answered("a file in a folder that all may write", a.deliver("home@kvt.dk", queue_id="4BBCDE12345"), 75, b"4.3.5", f"folder {a.home}/Mail/sub has".encode())
     os.chmod(a.home + "/Mail/sub", 0o700)
     os.rename(a.home + "/Mail/sub", a.path("elsewhere"))
     os.symlink(a.path("elsewhere"), a.home + "/Mail/sub")

@@ -303,7 +303,7 @@ def bad_mailboxes(s):
                                         ("is a stranger's", 0o755, OTHER, None)):
         os.chmod(folder, mode)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        refused(f"a mailbox whose folder {sentence}", s, 75, "4.3.5", "kvt@kvt.dk")
+        refused(f"a mailbox whose folder {sentence}", s, 75, "4.3.5", "kvt@kvt.dk", part=f"folder {folder} ")
         os.chmod(folder, 0o700)
         os.chown(folder, UID, UID)
     os.rename(folder, folder + ".away")

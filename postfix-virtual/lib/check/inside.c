@@ -2,21 +2,24 @@
 
 #include "base/file.h"
 #include "change/inside.h"
-#include "store/passwd.h"
+#include "route/place.h"
 #include "store/passwd_write.h"
 #include "store/password.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { HOMES_NAMED = 20 };
 
 /* The users of one domain, while its passwd is read. */
 struct reading {
 	struct pv_visit *v;
 	const struct pv_domain *domain;
-	const char *file;
 	const struct pv_folder *folder;
+	const char *file;
 	struct pv_allowance allowance;
-	size_t empty, plain;
+	size_t empty, plain, unfit;
 	char first_empty[PV_USER_MAX + 1], first_plain[PV_USER_MAX + 1];
 	unsigned empty_line, plain_line;
 };
@@ -59,12 +62,48 @@ static void note_password(struct reading *r, const struct pv_passwd_entry *p, un
 	}
 }
 
+/* A look that costs little: may a delivery not like the folder, which must be the account's alone? */
+static bool is_doubtful(const struct pv_visit *v, const char *folder, bool may_be_missing)
+{
+	struct stat st;
+
+	if (stat(folder, &st) != 0)
+		return !(may_be_missing && errno == ENOENT);
+	return !S_ISDIR(st.st_mode) || st.st_uid != v->account->uid || (st.st_mode & 022) != 0;
+}
+
+/* A home in the account's, in which the user's mail cannot be stored. The search itself, which asks who else
+ * has that home, tells whether that is so. */
+static void judge_home(struct reading *r, const struct pv_passwd_entry *p)
+{
+	struct pv_visit *v = r->v;
+	char folder[PATH_MAX], address[PV_USER_MAX + PV_DOMAIN_MAX + 2];
+	struct pv_error e = { .text = "" };
+	struct pv_location l;
+
+	if (p->home[0] != '/' || v->store->conf.mail_spool_home[0] == '\0' || r->unfit == HOMES_NAMED)
+		return;
+	(void)snprintf(folder, sizeof folder, "%.2000s/%.2000s", p->home, v->store->conf.mail_spool_home);
+	*strrchr(folder, '/') = '\0';
+	if (!is_doubtful(v, p->home, false) && !is_doubtful(v, folder, true))
+		return;
+	if (pv_place_look(v->store, r->folder, p, v->account->home, &l, &e) == PV_OK) {
+		pv_location_free(&l);
+		return;
+	}
+	r->unfit++;
+	(void)snprintf(address, sizeof address, "%s@%s", p->user.s, r->domain->s);
+	pv_say(v->out, PV_CRITICAL, "mailbox", address, "%s; until then his mail waits", e.text);
+}
+
 static enum pv_class take_user(void *ctx, const struct pv_passwd_entry *p, unsigned line, struct pv_error *e)
 {
 	struct reading *r = ctx;
 
 	note_password(r, p, line);
 	pv_visit_allowance_take(r->folder, &p->user, &r->allowance);
+	if (!r->v->repair)
+		judge_home(r, p);
 	r->v->has_homes = r->v->has_homes || p->home[0] == '/';
 	return keep_name(r->v, &p->user, r->domain, e);
 }
@@ -114,7 +153,7 @@ static enum pv_class read_users(struct pv_visit *v, const struct pv_subject *s, 
 	struct pv_buf text = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
 	char file[PATH_MAX + 16];
 	struct pv_folder f;
-	struct reading r = { .v = v, .domain = &s->domain, .file = file, .folder = &f };
+	struct reading r = { .v = v, .domain = &s->domain, .folder = &f, .file = file };
 	bool found = false;
 
 	(void)snprintf(file, sizeof file, "%s/passwd", s->folder);

@@ -42,22 +42,24 @@ static enum pv_class take(struct pv_location *l, int dirfd, char *path, bool sha
 	return PV_OK;
 }
 
-/* A mailbox's folder must be the account's and nobody else's to write. */
-static enum pv_class check_folder(int fd, const char *path, uid_t uid, struct pv_error *e)
+/* A mailbox's folder dir/sub (sub may be NULL) must be the account's and nobody else's to write. */
+static enum pv_class check_folder(int fd, const char *dir, const char *sub, uid_t uid, struct pv_error *e)
 {
+	const char *slash = sub != NULL ? "/" : "";
 	struct stat st;
 
+	sub = sub != NULL ? sub : "";
 	if (fstat(fd, &st) != 0)
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat folder %s", path);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "stat folder %s%s%s", dir, slash, sub);
 	if (st.st_uid != uid)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "folder %s belongs to uid %lu, must be uid %lu's: chown it", path,
-			       (unsigned long)st.st_uid, (unsigned long)uid);
+			       "folder %s%s%s belongs to uid %lu, must be uid %lu's: chown it", dir, slash,
+			       sub, (unsigned long)st.st_uid, (unsigned long)uid);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return pv_fail(
 			e, PV_TEMPORARY, "4.3.5",
-			"folder %s has mode %04o, must not be writable by group or others: chmod go-w it",
-			path, (unsigned)(st.st_mode & 07777));
+			"folder %s%s%s has mode %04o, must not be writable by group or others: chmod go-w it",
+			dir, slash, sub, (unsigned)(st.st_mode & 07777));
 	return PV_OK;
 }
 
@@ -134,14 +136,14 @@ static enum pv_class open_home_folder(const struct pv_location_rules *rules, con
 	int home_fd = openat(AT_FDCWD, home, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (home_fd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open home %s", home);
-	enum pv_class c = check_folder(home_fd, home, rules->uid, e);
+	enum pv_class c = check_folder(home_fd, home, NULL, rules->uid, e);
 	if (c == PV_OK) {
 		int fd = pv_open_beneath(home_fd, sub, O_PATH | O_DIRECTORY, 0);
 		if (fd < 0 && errno == ENOENT && make && make_folders(home_fd, rules->mail_spool_home) == 0)
 			fd = pv_open_beneath(home_fd, sub, O_PATH | O_DIRECTORY, 0);
 		if (fd < 0 && (errno != ENOENT || make))
 			c = pv_fail_errno(e, PV_TEMPORARY, "4.3.5", errno, "open folder %s/%s", home, sub);
-		if (fd >= 0 && (c = check_folder(fd, home, rules->uid, e)) != PV_OK) {
+		if (fd >= 0 && (c = check_folder(fd, home, sub, rules->uid, e)) != PV_OK) {
 			(void)close(fd);
 			fd = -1;
 		}
@@ -230,13 +232,11 @@ static enum pv_class use_spool(const struct pv_location_rules *rules, const stru
 	enum pv_class c = open_spool(rules, d, &fd, e);
 	if (c != PV_OK)
 		return c;
-	char *path = join(rules->spool_directory, d->s, u->s);
-	if (path != NULL && (c = check_folder(fd, path, rules->uid, e)) != PV_OK) {
-		free(path);
+	if ((c = check_folder(fd, rules->spool_directory, d->s, rules->uid, e)) != PV_OK) {
 		(void)close(fd);
 		return c;
 	}
-	return take(l, fd, path, false, e);
+	return take(l, fd, join(rules->spool_directory, d->s, u->s), false, e);
 }
 
 /* Does the user's mailbox in the spool exist? Then it is used where the home's is not there yet. A spool that
@@ -386,6 +386,7 @@ enum pv_class pv_location_below(const char *base, const char *path, uid_t uid, s
 				struct pv_error *e)
 {
 	size_t len = strlen(base);
+	char folder[PATH_MAX];
 
 	*l = (struct pv_location){ .dirfd = -1 };
 	while (len > 1 && base[len - 1] == '/')
@@ -401,7 +402,8 @@ enum pv_class pv_location_below(const char *base, const char *path, uid_t uid, s
 		(void)close(top);
 	if (fd < 0)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.5", err, "open the folder of %s", path);
-	enum pv_class c = check_folder(fd, path, uid, e);
+	(void)snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+	enum pv_class c = check_folder(fd, folder, NULL, uid, e);
 	if (c == PV_OK)
 		return take(l, fd, strdup(path), false, e);
 	(void)close(fd);

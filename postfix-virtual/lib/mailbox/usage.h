@@ -40,11 +40,12 @@ struct pv_quota {
 	uint64_t domain_bytes;	   /* of all mailboxes in domain_folder; counted without their locks, so
 				    * what is delivered at the same moment may pass it */
 	const char *domain_folder; /* the domain's folder in the spool, absolute; borrowed */
-	bool exempt;		   /* postmaster's: over the limits it goes in all the same */
-	bool refuse;		   /* over them: PV_PERMANENT and 5.2.2; else PV_TEMPORARY and 4.2.2 */
+	bool exempt; /* postmaster's, or as small as below before lines were put on top: over the
+		      * limits it goes in all the same */
+	bool refuse; /* over them: PV_PERMANENT and 5.2.2; else PV_TEMPORARY and 4.2.2 */
 };
 
-/* Messages up to this size, as they were sent to us, always go in: somebody may have to be told. */
+/* Messages up to this size always go in: somebody may have to be told. */
 enum { PV_QUOTA_EXEMPT_BYTES = 1024 };
 
 enum pv_over {
