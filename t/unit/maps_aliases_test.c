@@ -467,6 +467,8 @@ static void expired_aliases_are_refused(void **state)
 		{ "with a tag: the user's as any other", LINE("u"),
 		  .aliases = OVER "u+t: u\n" OVER "v+t: u\n", .keys = "u>" T("u"),
 		  .refused = "v+t>" EXPIRED },
+		{ "with a tag: another alias's too", LINE("u"), .aliases = "v: u\n" OVER "v+t: u\n",
+		  .keys = "u>" T("u") "v>" T("v") },
 		{ "of a user's name: he gets it", LINE("u"), .aliases = OVER "u: x@y.dk\n",
 		  .keys = "u>" T("u") },
 		{ "the first file decides", LINE("u"), "extra_aliases = x\n", OVER "a: u\n", "a: u\n",
