@@ -193,12 +193,6 @@ static enum pv_class keep(struct aliases *a, struct name *n, struct pv_error *e)
 	return pv_making_get(a->m, n->s) == NULL ? pv_making_keep(a->m, n->s, e) : PV_OK;
 }
 
-/* An alias user+tag that has expired is a tag of the user's, or of another alias's, as any other. */
-static bool is_tag_again(const struct aliases *a, const struct name *n)
-{
-	return has_expired(a, n) && *n->key.tag != '\0' && pv_making_get(a->m, n->key.user.s) != NULL;
-}
-
 /* One that travels by its own name. A user of that name has the same key. */
 static enum pv_class add_plain(struct aliases *a, const struct name *n, struct pv_error *e)
 {
@@ -206,7 +200,7 @@ static enum pv_class add_plain(struct aliases *a, const struct name *n, struct p
 	const char *target;
 
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
-	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL || is_tag_again(a, n))
+	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL)
 		return c;
 	return has_expired(a, n) ? pv_making_shut(m, n->s, target, PV_READER_EXPIRED, e)
 				 : pv_making_add(m, n->s, target, e);
@@ -223,7 +217,9 @@ static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_erro
 	}
 	if (n->bad)
 		return keep(a, n, e);
-	if (n->key.kind != PV_ALIAS_PLAIN || pv_making_is_hosts(a->m, &n->key.user))
+	if (n->key.kind == PV_ALIAS_RICH || n->key.kind == PV_ALIAS_INNER)
+		return PV_OK;
+	if (n->key.kind == PV_ALIAS_PLAIN && pv_making_is_hosts(a->m, &n->key.user))
 		return PV_OK;
 	return add_plain(a, n, e);
 }
@@ -346,7 +342,7 @@ static enum pv_class take_rich(struct aliases *a, struct name *n, struct pv_erro
 	return r.count > 0 ? add_values(a, n, &r, e) : PV_OK;
 }
 
-/* What could be a user comes first: the others lead to it, or have a tag behind it. */
+/* What travels comes first: the others lead to it. */
 static enum pv_class take_names(struct aliases *a, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
@@ -355,13 +351,9 @@ static enum pv_class take_names(struct aliases *a, struct pv_error *e)
 		c = take_name(a, &a->names[i], e);
 	if (c == PV_OK)
 		c = pv_making_settle(a->m, e);
-	for (size_t i = 0; c == PV_OK && i < a->count; i++) {
-		struct name *n = &a->names[i];
-		if (!n->bad && n->key.kind == PV_ALIAS_TAGGED)
-			c = add_plain(a, n, e);
-		else if (!n->bad && n->key.kind == PV_ALIAS_RICH)
-			c = take_rich(a, n, e);
-	}
+	for (size_t i = 0; c == PV_OK && i < a->count; i++)
+		if (!a->names[i].bad && a->names[i].key.kind == PV_ALIAS_RICH)
+			c = take_rich(a, &a->names[i], e);
 	return c == PV_OK ? pv_making_settle(a->m, e) : c;
 }
 

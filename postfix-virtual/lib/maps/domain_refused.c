@@ -57,6 +57,28 @@ static enum pv_class refuse(struct pv_making *m, struct sayings *s, const struct
 	return c;
 }
 
+static bool is_tag(const struct pv_making *m, const struct pv_shut *shut)
+{
+	size_t len = strcspn(shut->key, "@"),
+	       front = strcspn(shut->key, m->w->store->conf.recipient_delimiter);
+	char name[PV_USER_MAX + 1];
+
+	if (shut->why != PV_READER_EXPIRED || front >= len || front > PV_USER_MAX)
+		return false;
+	(void)snprintf(name, sizeof name, "%.*s", (int)front, shut->key);
+	return pv_making_get(m, name) != NULL;
+}
+
+void pv_making_tags(struct pv_making *m)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < m->shut_count; i++)
+		if (!is_tag(m, &m->shut[i]))
+			m->shut[to++] = m->shut[i];
+	m->shut_count = to;
+}
+
 /* A domain that takes no mail: all of its own addresses. */
 static enum pv_class shut_all(struct pv_making *m, struct pv_error *e)
 {
