@@ -7,15 +7,20 @@
  * Input: a local part, options of the domain in `domains`, then passwd, domain.conf, aliases, a file `x`
  * (of extra_aliases), include/l, include/m, users/u and users/v, with a byte 0x01 between. i and u have
  * responders, u has a vacation. TOP is where the folders are. The account is uid 601.
+ * fuzz-libs: -llmdb -lidn2 -lunistring -lcrypt -ljansson -lpcre2-8 -lresolv
  * fuzz-max-len: 3000
  */
 #include "base/file.h"
+#include "maps/domain_keys.h"
+#include "maps/reader_send.h"
+#include "maps/report.h"
 #include "route/route.h"
 #include "store/store.h"
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -272,6 +277,107 @@ static void check_route(const struct pv_route *r, const struct part parts[PARTS]
 	}
 }
 
+/* --- the tables --- */
+
+struct tables {
+	struct pv_maps_work work;
+	struct pv_maps_options options;
+	struct pv_maps_report report;
+	struct pv_files files;
+	struct pv_plan_domain d;
+	bool whole; /* nothing is wrong with the files */
+};
+
+/* All that a child sends about the domain. */
+static void read_domain(struct tables *t)
+{
+	const struct pv_domain *const domains[] = { &t->d.domain };
+	const struct pv_send_order order = {
+		.store = &store, .uid = t->d.uid, .domains = domains, .count = 1
+	};
+
+	int fd = memfd_create("sent", MFD_CLOEXEC);
+	require(fd >= 0 && pv_send_domains(&order, fd, NULL) == PV_OK);
+	off_t size = lseek(fd, 0, SEEK_END);
+	t->files.bytes = (struct pv_buf)PV_BUF_INIT(1 << 24);
+	require(pread(fd, pv_buf_reserve(&t->files.bytes, (size_t)size), (size_t)size, 0) == size);
+	pv_buf_grew(&t->files.bytes, (size_t)size);
+	require(pv_files_parse(&t->files, 1) && t->files.done == 1);
+	(void)close(fd);
+}
+
+static void make_tables(struct tables *t)
+{
+	struct pv_domain_files files;
+	struct pv_error e;
+
+	*t = (struct tables){ .work = { .store = &store, .options = &t->options, .report = &t->report },
+			      .d = { .uid = geteuid() == 0 ? ACCOUNT : geteuid(), .account = "acct" } };
+	require(pv_domain_parse("kvt.dk", 6, &t->d.domain, NULL) == PV_OK);
+	pv_report_start(&t->report);
+	t->whole = pv_registry_load(&store, &t->work.registry, NULL) == PV_OK &&
+		   pv_hosts_load(&store, &t->work.hosts, NULL) == PV_OK;
+	read_domain(t);
+	pv_files_next(&t->files, &files);
+	t->whole = t->whole && files.ok && pv_domain_keys_make(&t->work, &t->d, &files, &e) == PV_OK &&
+		   t->report.complaint_count == 0 && !t->d.grows_only;
+}
+
+static void free_tables(struct tables *t)
+{
+	pv_keys_free(&t->d.keys);
+	pv_keys_free(&t->d.refused);
+	pv_keys_free(&t->d.expired);
+	pv_strings_free(&t->d.patterns);
+	pv_hosts_free(&t->work.hosts);
+	pv_registry_free(&t->work.registry);
+	pv_arena_free(&t->work.arena);
+	pv_maps_report_free(&t->report);
+	pv_files_free(&t->files);
+}
+
+/* As Postfix asks: the address, and without its tag. */
+static bool has_key(const struct pv_keys *keys, const struct part *local)
+{
+	const char *tag = memchr(local->s, '+', local->len);
+	char key[200];
+
+	(void)snprintf(key, sizeof key, "%.*s@kvt.dk", (int)local->len, local->s);
+	if (pv_keys_find(keys, key) != NULL)
+		return true;
+	(void)snprintf(key, sizeof key, "%.*s@kvt.dk", tag != NULL ? (int)(tag - local->s) : 0, local->s);
+	return key[0] != '@' && pv_keys_find(keys, key) != NULL;
+}
+
+/* One that needs no quotes, in the letters in which it is looked up; none of the host's. */
+static bool is_plain(const struct part *local)
+{
+	static const char bytes[] = "abcdefghijklmnopqrstuvwxyz0123456789._+'-";
+
+	if (local->len == 0 || local->len > 64 || local->s[0] == '-' || local->s[0] == '.' ||
+	    (local->len >= 10 && memcmp(local->s, "postmaster", 10) == 0))
+		return false;
+	for (size_t i = 0; i < local->len; i++)
+		if (local->s[i] == '\0' || strchr(bytes, local->s[i]) == NULL)
+			return false;
+	return true;
+}
+
+static void compare(const struct part *local, const struct pv_route *r)
+{
+	struct tables t;
+
+	make_tables(&t);
+	if (t.whole) {
+		bool taken = has_key(&t.d.keys, local) || pv_keys_find(&t.d.keys, "@kvt.dk") != NULL;
+		require(r->refused || taken);
+		/* Where an alias leads is not looked at: all behind it may be closed. */
+		require(!r->refused || !taken || has_key(&t.d.refused, local) ||
+			strcmp(r->status, "5.2.1") == 0);
+	}
+	free_tables(&t);
+}
+
 static size_t count_lines(const struct pv_buf *b)
 {
 	size_t n = 0;
@@ -293,6 +399,8 @@ static void ask(const struct part parts[PARTS], size_t size)
 	require(count_lines(&trail.steps) <= 20 + size);
 	if (c == PV_OK) {
 		check_route(&r, parts);
+		if (is_plain(&parts[LOCAL]))
+			compare(&parts[LOCAL], &r);
 		write_route(&r, &told);
 		pv_route_free(&r);
 	} else {
