@@ -337,16 +337,18 @@ static void free_tables(struct tables *t)
 }
 
 /* As Postfix asks: the address, and without its tag. */
-static bool has_key(const struct pv_keys *keys, const struct part *local)
+static const char *value_of(const struct pv_keys *keys, const struct part *local)
 {
 	const char *tag = memchr(local->s, '+', local->len);
 	char key[200];
 
 	(void)snprintf(key, sizeof key, "%.*s@kvt.dk", (int)local->len, local->s);
-	if (pv_keys_find(keys, key) != NULL)
-		return true;
+	const struct pv_key *found = pv_keys_find(keys, key);
+	if (found != NULL)
+		return found->value;
 	(void)snprintf(key, sizeof key, "%.*s@kvt.dk", tag != NULL ? (int)(tag - local->s) : 0, local->s);
-	return key[0] != '@' && pv_keys_find(keys, key) != NULL;
+	found = key[0] != '@' ? pv_keys_find(keys, key) : NULL;
+	return found != NULL ? found->value : NULL;
 }
 
 /* One that needs no quotes, in the letters in which it is looked up; none of the host's. */
@@ -369,11 +371,13 @@ static void compare(const struct part *local, const struct pv_route *r)
 
 	make_tables(&t);
 	if (t.whole) {
-		bool taken = has_key(&t.d.keys, local) || pv_keys_find(&t.d.keys, "@kvt.dk") != NULL;
+		const char *reply = value_of(&t.d.refused, local);
+		bool refuses = reply != NULL && strcmp(reply, "DUNNO") != 0;
+		bool taken = !refuses && (value_of(&t.d.keys, local) != NULL ||
+					  pv_keys_find(&t.d.keys, "@kvt.dk") != NULL);
 		require(r->refused || taken);
 		/* Where an alias leads is not looked at: all behind it may be closed. */
-		require(!r->refused || !taken || has_key(&t.d.refused, local) ||
-			strcmp(r->status, "5.2.1") == 0);
+		require(!r->refused || !taken || strcmp(r->status, "5.2.1") == 0);
 	}
 	free_tables(&t);
 }

@@ -241,6 +241,9 @@ static void aliases_make_keys(void **state)
 	static const struct row rows[] = {
 		{ "a key as a user's", LINE("abc"), .aliases = "info: abc\n",
 		  .keys = "abc>" T("abc") "info>" T("info") },
+		{ "with a tag: of a user who takes no mail too", LINE("abc"), .aliases = "abc+tag: x@y.dk\n",
+		  .off = "abc", .keys = "abc+tag>acct+abc--kvt.dk+tag@virtual.invalid ",
+		  .refused = "abc+tag>DUNNO abc>" NO_MAIL },
 		{ "whatever it leads to", LINE("abc"),
 		  .aliases = "a: |/bin/x\nb: /file\nc: x@y.dk\nd: nosuch\n",
 		  .keys = "a>" T("a") "abc>" T("abc") "b>" T("b") "c>" T("c") "d>" T("d") },

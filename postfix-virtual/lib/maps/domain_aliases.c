@@ -210,6 +210,9 @@ static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_erro
 {
 	struct pv_error why;
 
+	/* Whether the name in front takes mail matters to it. */
+	if (strpbrk(n->s, a->m->w->store->conf.recipient_delimiter) != NULL)
+		a->m->has_tags = a->m->d->is_wide = true;
 	if (!n->bad &&
 	    pv_alias_key_read(n->s, a->m->w->store->conf.recipient_delimiter, &n->key, &why) != PV_OK) {
 		enum pv_class c = blame(a, &n->at, &why, e);

@@ -42,6 +42,7 @@ struct pv_making {
 	struct pv_shut *shut;
 	size_t shut_count;
 	bool catches_all;  /* there is a key for all other names */
+	bool has_tags;	   /* the files of aliases name one like user+tag */
 	size_t complaints; /* about lines: pv_making_blame() */
 	size_t patterns, bad_patterns;
 	bool patterns_over; /* no more of them are looked at */
