@@ -1,7 +1,7 @@
 /*
  * alias_fuzz.c: whatever stands in a file of aliases: going through it and asking for a name agree, with the
- * index and without; what is cut from it as a target is one; a change touches its entry alone. The same for a
- * list that is included.
+ * index and without; what is cut from it as a target is one; a change touches its entry alone.
+ * A line of a list that is included says what it says alone.
  *
  * Input: a line, of which a change is made, then the file.
  * fuzz-max-len: 2000
@@ -84,27 +84,49 @@ static void read_targets(const char *list, size_t len)
 	pv_buf_free(&out);
 }
 
-static void read_list(const char *text, size_t len)
+/* What a list says, as lines `LINE KIND TEXT`. `first` is the number of its first line. */
+static void take_list(const char *text, size_t len, unsigned first, struct pv_buf *said)
 {
 	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
 	const char *at = text, *end = text + len;
-	unsigned line = 0, last = 0, lines = 1;
+	unsigned line = first, last = first;
 	struct pv_target t;
 	struct pv_error e;
 	enum pv_class c;
 
-	for (size_t i = 0; i < len; i++)
-		lines += text[i] == '\n';
-	while (pv_include_next(&at, end, &line, &out, &t, &c, &e)) {
-		require(line >= last && line > 0 && line <= lines);
+	for (const char *before = at; pv_include_next(&at, end, &line, &out, &t, &c, &e); before = at) {
+		require(at > before && at <= end && line >= last);
 		last = line;
 		if (c == PV_OK)
 			check_target(&t);
 		else
 			check_sentence(c, &e);
+		pv_buf_addf(said, "%u %d %s\n", line, c == PV_OK ? (int)t.kind : -1,
+			    c == PV_OK ? t.text : e.text);
 	}
 	require(at == end);
 	pv_buf_free(&out);
+}
+
+/* Each line of a list says what it says alone, whatever stands above it. */
+static void read_list(const char *text, size_t len)
+{
+	struct pv_buf whole = PV_BUF_INIT(1 << 20), lines = PV_BUF_INIT(1 << 20);
+	const char *p = text, *end = text + len;
+
+	take_list(text, len, 1, &whole);
+	for (unsigned line = 1; p < end; line++) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		const char *stop = newline != NULL ? newline : end;
+		/* In memory of its own: a read over its end is found. */
+		char *alone = memcpy(malloc((size_t)(stop - p) + 1), p, (size_t)(stop - p));
+		take_list(alone, (size_t)(stop - p), line, &lines);
+		free(alone);
+		p = newline != NULL ? newline + 1 : end;
+	}
+	require(whole.len == lines.len && memcmp(whole.s, lines.s, whole.len) == 0);
+	pv_buf_free(&whole);
+	pv_buf_free(&lines);
 }
 
 /* The same answer from a pass and from the index. */

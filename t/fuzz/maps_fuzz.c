@@ -100,24 +100,25 @@ static void try_diff(const char *s, size_t len)
 
 static void try_frames(const char *s, size_t len)
 {
-	struct pv_files f = { .bytes = PV_BUF_INIT(LIMIT), .list = calloc(3, sizeof *f.list) };
+	struct pv_files f = { .bytes = PV_BUF_INIT(LIMIT) };
+	struct pv_domain_files d;
 	struct pv_slice text;
 	struct pv_error e;
 	struct pv_user u;
 
-	require(f.list != NULL);
 	pv_buf_add(&f.bytes, s, len);
 	(void)pv_files_parse(&f, 3);
 	require(f.done <= 3);
 	for (size_t i = 0; i < f.done; i++) {
-		const struct pv_domain_files *d = &f.list[i];
-		require(d->ok ? d->passwd.s != NULL || d->standard.s != NULL : d->why.s != NULL);
-		if (!d->ok)
-			pv_files_error(d, &e);
-		require(d->ok || (e.class == PV_TEMPORARY && strlen(e.text) < sizeof e.text));
-		for (size_t at = 0; pv_files_next_user(d, &at, &u, &text);)
+		pv_files_next(&f, &d);
+		require(d.ok ? d.passwd.s != NULL || d.standard.s != NULL : d.why.s != NULL);
+		if (!d.ok)
+			pv_files_error(&d, &e);
+		require(d.ok || (e.class == PV_TEMPORARY && strlen(e.text) < sizeof e.text));
+		for (size_t at = 0; pv_files_next_user(&d, &at, &u, &text);)
 			require(text.s >= f.bytes.s && text.s + text.len <= f.bytes.s + f.bytes.len);
 	}
+	require(f.at <= f.bytes.len);
 	pv_files_free(&f);
 }
 

@@ -141,7 +141,8 @@ static int make_domain(void **state)
 
 /* What stands in the domain's folder; NULL: no such file. */
 struct row {
-	const char *name, *passwd, *conf, *aliases, *extra, *off, *gone, *responders, *old;
+	const char *name, *passwd, *conf, *aliases, *extra, *off, *gone, *old;
+	const char *responders; /* with a slash between */
 	const char *keys;    /* without those of the host: `name>target `; a tab ends the row's other half: */
 	const char *refused; /* `name>text ` */
 	const char *complaint; /* a part of the only one; NULL: none */
@@ -177,10 +178,14 @@ static void make(const struct row *r)
 					 .passwd = slice_of(r->passwd),
 					 .conf = slice_of(r->conf),
 					 .aliases = { slice_of(r->aliases), slice_of(r->extra) },
-					 .users = { users.s, users.len },
-					 .responders = slice_of(r->responders) };
-	if (files.responders.s != NULL)
-		files.responders.len++;
+					 .users = { users.s, users.len } };
+	char names[100] = "";
+	if (r->responders != NULL) {
+		(void)snprintf(names, sizeof names, "%s", r->responders);
+		files.responders = (struct pv_slice){ names, strlen(names) + 1 };
+		for (char *p = names; (p = strchr(p, '/')) != NULL;)
+			*p++ = '\0';
+	}
 	if (pv_domain_keys_make(&work, &work.plan.domains[0], &files, &e) != PV_OK)
 		fail_msg("%s: %s", r->name, e.text);
 	pv_buf_free(&users);
@@ -237,6 +242,9 @@ static void aliases_make_keys(void **state)
 	static const struct row rows[] = {
 		{ "a key as a user's", LINE("abc"), .aliases = "info: abc\n",
 		  .keys = "abc>" T("abc") "info>" T("info") },
+		{ "with a tag: of a user who takes no mail too", LINE("abc"), .aliases = "abc+tag: x@y.dk\n",
+		  .off = "abc", .keys = "abc+tag>acct+abc--kvt.dk+tag@virtual.invalid ",
+		  .refused = "abc+tag>DUNNO abc>" NO_MAIL },
 		{ "whatever it leads to", LINE("abc"),
 		  .aliases = "a: |/bin/x\nb: /file\nc: x@y.dk\nd: nosuch\n",
 		  .keys = "a>" T("a") "abc>" T("abc") "b>" T("b") "c>" T("c") "d>" T("d") },
@@ -469,6 +477,8 @@ static void responders_have_keys_of_their_own(void **state)
 {
 	static const struct row rows[] = {
 		{ "of nobody else", LINE("u"), .responders = "info", .keys = "info>" T("info") "u>" T("u") },
+		{ "that the child names twice", LINE("u"), .responders = "info/Info/info", .off = "u",
+		  .keys = "info>" T("info"), .refused = "u>" NO_MAIL },
 		{ "of a user", LINE("u"), .responders = "u", .keys = "u>" T("u") },
 		{ "of an alias", LINE("u"), .responders = "a", .aliases = "a: u\n",
 		  .keys = "a>" T("a") "u>" T("u") },
@@ -494,6 +504,16 @@ static void expired_aliases_are_refused(void **state)
 		{ "with a tag: the user's as any other", LINE("u"),
 		  .aliases = OVER "u+t: u\n" OVER "v+t: u\n", .keys = "u>" T("u"),
 		  .refused = "v+t>" EXPIRED },
+		{ "with a tag: another alias's too", LINE("u"), .aliases = "v: u\n" OVER "v+t: u\n",
+		  .keys = "u>" T("u") "v>" T("v") },
+		{ "with a tag: a full name's too", "u:*:601:601:Joe Who:.:\n", "match_full_name = yes\n",
+		  OVER "joe.who+t: u\n", .keys = "joe.who>" T("u") "u>" T("u") },
+		{ "with a tag of other characters", LINE("u"), .aliases = OVER "u+t'x: u\n",
+		  .keys = "u>" T("u") },
+		{ "with a tag: no responder's", LINE("u"), .aliases = OVER "i+t: u\n", .responders = "i",
+		  .keys = "i>" T("i") "u>" T("u"), .refused = "i+t>" EXPIRED },
+		{ "with a tag of one who has expired", LINE("u"), .aliases = OVER "u+t: u\n", .gone = "u",
+		  .keys = "", .refused = "u+t>" EXPIRED "u>" EXPIRED },
 		{ "of a user's name: he gets it", LINE("u"), .aliases = OVER "u: x@y.dk\n",
 		  .keys = "u>" T("u") },
 		{ "the first file decides", LINE("u"), "extra_aliases = x\n", OVER "a: u\n", "a: u\n",

@@ -435,9 +435,8 @@ static bool keeps_rules;
 
 static struct pv_files parse(struct pv_buf *b, size_t count)
 {
-	struct pv_files f = { .bytes = *b, .list = calloc(count, sizeof *f.list) };
+	struct pv_files f = { .bytes = *b };
 
-	assert_non_null(f.list);
 	keeps_rules = pv_files_parse(&f, count);
 	return f;
 }
@@ -476,11 +475,13 @@ static void frames_against_the_rules_are_not_believed(void **state)
 		for (const char *p = rows[i].script; *p != '\0'; p += 2)
 			add_frame(&b, p[0], (unsigned)(p[1] - '0'), "abc\0x\n", 6);
 		struct pv_files f = parse(&b, 2);
-		if (f.done != rows[i].done || keeps_rules != rows[i].keeps_rules ||
-		    f.list[0].ok != rows[i].ok)
-			fail_msg("%s: %zu, %d, %d", rows[i].name, f.done, keeps_rules, f.list[0].ok);
-		if (f.done > 0 && !f.list[0].ok)
-			assert_non_null(f.list[0].why.s);
+		struct pv_domain_files d = { .ok = false };
+		if (f.done > 0)
+			pv_files_next(&f, &d);
+		if (f.done != rows[i].done || keeps_rules != rows[i].keeps_rules || d.ok != rows[i].ok)
+			fail_msg("%s: %zu, %d, %d", rows[i].name, f.done, keeps_rules, d.ok);
+		if (f.done > 0 && !d.ok)
+			assert_non_null(d.why.s);
 		pv_files_free(&f);
 	}
 }
@@ -497,7 +498,6 @@ static void a_frame_that_lies_about_its_length_is_not_believed(void **state)
 		pv_buf_add(&b, "abc\n", 4);
 		struct pv_files f = parse(&b, 1);
 		assert_true(f.done == 0 && !keeps_rules);
-		assert_null(f.list[0].passwd.s);
 		pv_files_free(&f);
 	}
 }
@@ -510,6 +510,7 @@ static void random_bytes_are_never_more_than_an_error(void **state)
 	for (int i = 0; i < 20000; i++) {
 		struct pv_buf b = PV_BUF_INIT(4096);
 		size_t at = 0;
+		struct pv_domain_files d;
 		struct pv_user u;
 		struct pv_slice text;
 		for (unsigned n = next_random(&seed) % 5; n > 0; n--) {
@@ -525,9 +526,11 @@ static void random_bytes_are_never_more_than_an_error(void **state)
 		pv_buf_truncate(&b, b.len - b.len * (next_random(&seed) % 3) / 5);
 		struct pv_files f = parse(&b, 2);
 		assert_in_range(f.done, 0, 2);
-		for (size_t d = 0; d < f.done; d++, at = 0)
-			while (pv_files_next_user(&f.list[d], &at, &u, &text))
+		for (size_t left = f.done; left > 0; left--, at = 0) {
+			pv_files_next(&f, &d);
+			while (pv_files_next_user(&d, &at, &u, &text))
 				assert_true(text.s + text.len <= f.bytes.s + f.bytes.len);
+		}
 		pv_files_free(&f);
 	}
 }
@@ -535,6 +538,7 @@ static void random_bytes_are_never_more_than_an_error(void **state)
 static void a_sentence_of_the_child_is_made_presentable(void **state)
 {
 	struct pv_buf b = PV_BUF_INIT(8192);
+	struct pv_domain_files d;
 	struct pv_error e;
 	char words[2000];
 
@@ -544,8 +548,10 @@ static void a_sentence_of_the_child_is_made_presentable(void **state)
 	add_frame(&b, PV_FRAME_ERROR, 0, words, sizeof words);
 	add_frame(&b, PV_FRAME_END, 0, "", 0);
 	struct pv_files f = parse(&b, 1);
-	assert_false(f.list[0].ok);
-	pv_files_error(&f.list[0], &e);
+	assert_int_equal(f.done, 1);
+	pv_files_next(&f, &d);
+	assert_false(d.ok);
+	pv_files_error(&d, &e);
 	assert_int_equal(e.class, PV_TEMPORARY);
 	assert_int_equal(strncmp(e.text, "a??[2Jb?", 8), 0);
 	assert_true(strlen(e.text) < PV_ERROR_TEXT);

@@ -396,7 +396,7 @@ static void a_failure_ends_all(void **state)
 	for (fail_at = 1; fail_at < 20; fail_at += 6)
 		assert_int_equal(read_all(NULL), PV_TEMPORARY);
 	fail_at = 0;
-	for (unsigned n = 1; n <= 4; n++) {
+	for (unsigned n = 1; n <= 2; n++) {
 		calloc_that_fails = n;
 		assert_int_equal(read_all(NULL), PV_TEMPORARY);
 	}

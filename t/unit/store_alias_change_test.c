@@ -86,6 +86,8 @@ static void changes_touch_their_entry_alone(void **state)
 		/* Patterns. */
 		{ "/^a$/: b\n/^a/: c\n", "/^a$/", "d", "", "", "/^a$/: d\n/^a/: c\n", true },
 		{ "/^a$/: b\n", "/^a$/", NULL, "", "", "", true },
+		{ "/^a/:b/: c\n", "/^a/", "d", "", "", "/^a/:b/: c\n/^a/: d\n", false },
+		{ "/^a/ :b/: c\n/^a/: d\n", "/^a/", NULL, "", "", "/^a/ :b/: c\n", true },
 		{ "/^a$/: b\n", "/^A$/", "c", "", "", "/^a$/: b\n/^A$/: c\n", false },
 	};
 

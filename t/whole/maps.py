@@ -905,11 +905,19 @@ def broken_aliases():
         r = t.run()
         equal(f"{what}: the keys", t.table(), keys(names))
         check(f"{what}: {said or 'no complaint'}", r.stderr.decode().count("\n") == (said is not None) and (said or "") in r.stderr.decode(), r.stderr)
+    t.put("b.dk", "aliases", "a: u\nb u\n")
+    t.put("b.dk", "users/v", "receive = no\n")
+    t.run()
+    equal("a user who takes no mail goes beside a line that is none", t.table(), keys("uabcd"))
+    equal("and is refused", t.table("virtual_refused").get("v@b.dk"), "550 5.2.1 this mailbox takes no mail")
+    t.put("b.dk", "users/v", "")
+    t.put("b.dk", "aliases", aliases)
+    t.run()
     path = os.path.join(t.etc, "b.dk", "aliases")
     os.chmod(path, 0o666)
     t.domain("b.dk", ["u", "v", "w"])
     r = t.run()
-    equal("a file that others may write: its keys stay, a new user has one", t.table(), keys("uvabcdw"))
+    equal("a file that others may write: its keys stay, a new user has one", t.table(), keys("uvabcw"))
     check("and the file is named", r.returncode == 75 and path in r.stderr.decode(), r.stderr)
     t.put("b.dk", "aliases", aliases)
     equal("mended", (t.run().returncode, t.table()), (0, keys("uvabcw")))
@@ -930,7 +938,27 @@ def broken_aliases():
     check("a pattern that is taken out goes", b"p-" in regexp() and b"q-" not in regexp(), regexp())
 
 
-SECTIONS = [worked_example, check_names_every_fault, check_asks_other_domains, check_is_quick, broken_aliases, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
+def many_expire():
+    """That their day is over was read: any number of aliases may go by that, and not otherwise."""
+    t = Tree("expire")
+    names = [f"a{i}" for i in range(30)]
+    lines = lambda day: "".join(f"#: expires={day}\n{n}: u\n" for n in names)
+    t.domain("e.dk", ["u"], aliases=lines("2999-12-31"))
+    equal("thirty aliases", (t.run().returncode, t.table()), (0, {**host_keys("e.dk"), **users_keys("e.dk", ["u", *names])}))
+    t.put("e.dk", "aliases", lines("2001-01-01"))
+    r = t.run()
+    equal("expire in one night", (r.returncode, r.stderr, t.table()), (0, b"", {**host_keys("e.dk"), **users_keys("e.dk", ["u"])}))
+    equal("and are refused", set(t.table("virtual_refused").values()) - {"550 5.7.1 This address is for the use of this host alone"},
+          {"550 5.2.1 this address is no longer in use"})
+    t.put("e.dk", "aliases", lines("2999-12-31"))
+    t.run()
+    equal("and come back", (len(t.table()), len(t.table("virtual_refused"))), (33, 1))
+    t.put("e.dk", "aliases", "# none\n")
+    r = t.run()
+    equal("but thirty that are only gone stay", (r.returncode, len(t.table())), (75, 33))
+
+
+SECTIONS = [worked_example, check_names_every_fault, check_asks_other_domains, check_is_quick, broken_aliases, many_expire, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on, many_sub_domains]
 for section in SECTIONS:

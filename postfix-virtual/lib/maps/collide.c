@@ -55,8 +55,8 @@ static enum pv_class settle(struct pv_maps_work *w, const struct pv_plan_domain 
 	if (was && !other_was)
 		return PV_OK;
 	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5",
-		      "%s/%s/passwd: %s and %s are one name to Postfix (%s): rename one of them",
-		      w->store->dir, d->domain.s, k->key, other, k->value);
+		      "%s/%s: %s and %s are one name to Postfix (%s): rename one of them", w->store->dir,
+		      d->domain.s, k->key, other, k->value);
 	enum pv_class c = was ? PV_OK : drop(drops, k, e);
 	return c == PV_OK ? pv_report_complain(w->report, &d->domain, &why, e) : c;
 }

@@ -203,12 +203,6 @@ static bool has_expired(const struct aliases *a, const struct name *n)
 	return pv_day_is_set(&n->expires) && pv_day_compare(&a->m->today, &n->expires) > 0;
 }
 
-/* An alias user+tag that has expired is a tag of the user's as any other. */
-static bool is_tag_again(const struct aliases *a, const struct name *n)
-{
-	return has_expired(a, n) && *n->key.tag != '\0' && pv_making_get(a->m, n->key.user.s) != NULL;
-}
-
 /* One that travels by its own name. A user of that name has the same key. */
 static enum pv_class add_plain(struct aliases *a, const struct name *n, struct pv_error *e)
 {
@@ -216,7 +210,7 @@ static enum pv_class add_plain(struct aliases *a, const struct name *n, struct p
 	const char *target;
 
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
-	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL || is_tag_again(a, n))
+	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL)
 		return c;
 	return has_expired(a, n) ? pv_making_shut(m, n->s, target, PV_READER_EXPIRED, e)
 				 : pv_making_add(m, n->s, target, e);
@@ -242,6 +236,9 @@ static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_erro
 	const char *delimiters = a->m->w->store->conf.recipient_delimiter;
 	struct pv_error why;
 
+	/* Whether the name in front takes mail matters to it. */
+	if (strpbrk(n->s, delimiters) != NULL)
+		a->m->has_tags = a->m->d->is_wide = true;
 	if (pv_alias_key_read(n->s, delimiters, &n->key, &why) != PV_OK) {
 		enum pv_class c = n->bad ? PV_OK : blame(a, &n->at, &why, e);
 		n->bad = true;

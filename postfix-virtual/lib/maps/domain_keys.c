@@ -132,6 +132,7 @@ static enum pv_class make_names(struct pv_making *m, struct pv_error *e)
 		c = keep_patterns(m, e);
 	if (c == PV_OK)
 		c = pv_making_full_names(m, e);
+	pv_making_tags(m);
 	if (c == PV_OK)
 		c = pv_making_responders(m, e);
 	if (c == PV_OK && m->conf.receive)

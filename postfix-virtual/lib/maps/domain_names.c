@@ -105,6 +105,16 @@ enum pv_class pv_making_full_names(struct pv_making *m, struct pv_error *e)
 
 /* --- responders --- */
 
+/* The child may name one twice. */
+static void drop_doubles(struct pv_keys *k)
+{
+	pv_keys_sort(k);
+	for (size_t i = 1; i < k->count; i++)
+		if (strcmp(k->v[i - 1].key, k->v[i].key) == 0)
+			k->v[i - 1].value = NULL;
+	pv_keys_squeeze(k);
+}
+
 enum pv_class pv_making_responders(struct pv_making *m, struct pv_error *e)
 {
 	static const struct pv_place nowhere = { ".files", 0 };
@@ -122,5 +132,6 @@ enum pv_class pv_making_responders(struct pv_making *m, struct pv_error *e)
 		if (c == PV_OK && target != NULL)
 			c = pv_making_add(m, u.s, target, e);
 	}
+	drop_doubles(&m->fresh);
 	return c == PV_OK ? pv_making_settle(m, e) : c;
 }

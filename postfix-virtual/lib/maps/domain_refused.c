@@ -57,6 +57,35 @@ static enum pv_class refuse(struct pv_making *m, struct sayings *s, const struct
 	return c;
 }
 
+/* Has the key a tag? Then name is what stands in front of it. */
+static bool has_tag(const struct pv_making *m, const char *key, char name[PV_USER_MAX + 1])
+{
+	size_t len = strcspn(key, "@"), front = strcspn(key, m->w->store->conf.recipient_delimiter);
+
+	if (front == 0 || front >= len || front > PV_USER_MAX)
+		return false;
+	(void)snprintf(name, PV_USER_MAX + 1, "%.*s", (int)front, key);
+	return true;
+}
+
+static bool is_tag(const struct pv_making *m, const struct pv_shut *shut)
+{
+	char name[PV_USER_MAX + 1];
+
+	return shut->why == PV_READER_EXPIRED && has_tag(m, shut->key, name) &&
+	       pv_making_get(m, name) != NULL;
+}
+
+void pv_making_tags(struct pv_making *m)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < m->shut_count; i++)
+		if (!is_tag(m, &m->shut[i]))
+			m->shut[to++] = m->shut[i];
+	m->shut_count = to;
+}
+
 /* A domain that takes no mail: all of its own addresses. */
 static enum pv_class shut_all(struct pv_making *m, struct pv_error *e)
 {
@@ -71,6 +100,33 @@ static enum pv_class shut_all(struct pv_making *m, struct pv_error *e)
 	}
 	keys->count = 0;
 	return c == PV_OK ? pv_making_settle(m, e) : c;
+}
+
+static bool is_refused(const struct pv_making *m, const char *local)
+{
+	char key[PV_MAP_KEY_SIZE];
+
+	(void)snprintf(key, sizeof key, "%s%s", local, m->at);
+	return pv_keys_find(&m->d->refused, key) != NULL;
+}
+
+/* Postfix asks this table for `user` too, where it has nothing for user+tag: an alias of that name takes mail
+ * all the same, and is said to be none of its business. */
+static enum pv_class except_tags(struct pv_making *m, struct pv_error *e)
+{
+	const struct pv_keys *keys = &m->d->keys;
+	struct pv_keys tags = { 0 };
+	enum pv_class c = PV_OK;
+	char name[PV_USER_MAX + 1];
+
+	for (size_t i = 0; c == PV_OK && i < keys->count; i++)
+		if (has_tag(m, keys->v[i].key, name) && is_refused(m, name) &&
+		    pv_keys_find(&m->d->refused, keys->v[i].key) == NULL)
+			c = pv_keys_add(&tags, keys->v[i].key, "DUNNO", e);
+	if (c == PV_OK)
+		c = pv_keys_merge(&m->d->refused, &tags, e);
+	pv_keys_free(&tags);
+	return c;
 }
 
 enum pv_class pv_making_refused(struct pv_making *m, struct pv_error *e)
@@ -93,5 +149,7 @@ enum pv_class pv_making_refused(struct pv_making *m, struct pv_error *e)
 			pv_buf_free(&s.raw[i]);
 	pv_keys_sort(&m->d->refused);
 	pv_keys_sort(&m->d->expired);
-	return c == PV_OK ? pv_making_settle(m, e) : c;
+	if (c == PV_OK)
+		c = pv_making_settle(m, e);
+	return c == PV_OK && m->has_tags && m->d->refused.count > 0 ? except_tags(m, e) : c;
 }

@@ -42,6 +42,7 @@ struct pv_making {
 	struct pv_shut *shut;
 	size_t shut_count;
 	bool catches_all;  /* there is a key for all other names */
+	bool has_tags;	   /* the files of aliases name one like user+tag */
 	size_t complaints; /* about lines: pv_making_blame() */
 	size_t patterns, bad_patterns;
 	bool patterns_over; /* no more of them are looked at */
@@ -102,6 +103,9 @@ enum pv_class pv_making_note_name(struct pv_making *m, const struct pv_passwd_en
 enum pv_class pv_making_aliases(struct pv_making *m, struct pv_error *e);
 /* domain_names.c: full names, and responders with neither user nor alias. */
 enum pv_class pv_making_full_names(struct pv_making *m, struct pv_error *e);
+/* domain_refused.c: an alias user+tag that has expired is a tag as any other of the user, alias or full name
+ * that is there; a responder, or who gets all that is unknown, takes none of them over. */
+void pv_making_tags(struct pv_making *m);
 enum pv_class pv_making_responders(struct pv_making *m, struct pv_error *e);
 /* domain_fallback.c: all others. */
 enum pv_class pv_making_fallback(struct pv_making *m, struct pv_error *e);

@@ -113,25 +113,40 @@ static bool take(struct pv_domain_files *d, const struct frame *f, size_t begin)
 
 bool pv_files_parse(struct pv_files *f, size_t count)
 {
+	struct pv_domain_files d = { .ok = false };
 	struct frame frame;
 	size_t at = 0;
 
-	f->done = 0;
+	f->done = f->at = 0;
 	while (frame_at(f->bytes.s, f->bytes.len, at, &frame)) {
 		/* One domain after the other, in our order. */
-		if (frame.domain != f->done || f->done >= count || !take(&f->list[f->done], &frame, at))
+		if (frame.domain != f->done || f->done >= count || !take(&d, &frame, at))
 			return false;
 		at = frame.next;
-		f->done += frame.type == PV_FRAME_END;
+		if (frame.type != PV_FRAME_END)
+			continue;
+		f->done++;
+		d = (struct pv_domain_files){ .ok = false };
 	}
 	return at == f->bytes.len;
+}
+
+void pv_files_next(struct pv_files *f, struct pv_domain_files *d)
+{
+	struct frame frame;
+
+	*d = (struct pv_domain_files){ .ok = false };
+	while (frame_at(f->bytes.s, f->bytes.len, f->at, &frame)) {
+		(void)take(d, &frame, f->at);
+		f->at = frame.next;
+		if (frame.type == PV_FRAME_END)
+			break;
+	}
 }
 
 void pv_files_free(struct pv_files *f)
 {
 	pv_buf_free_zero(&f->bytes);
-	free(f->list);
-	f->list = NULL;
 }
 
 bool pv_files_next_user(const struct pv_domain_files *d, size_t *at, struct pv_user *u, struct pv_slice *text)

@@ -73,8 +73,8 @@ struct pv_domain_files {
 /* What came of a row of domains of one account. */
 struct pv_files {
 	struct pv_buf bytes;
-	struct pv_domain_files *list; /* [i] for domains[i] */
-	size_t done;		      /* how many came to their end, good or not; the others are not there */
+	size_t done; /* how many came to their end, good or not; the others are not there */
+	size_t at;   /* where pv_files_next() is */
 };
 
 /* The account that the domains belong to. */
@@ -99,9 +99,11 @@ bool pv_files_next_finding(const struct pv_domain_files *d, size_t *at, struct p
 bool pv_files_next_forward(const struct pv_domain_files *d, size_t *at, struct pv_slice *address,
 			   struct pv_slice *place);
 
-/* The parser of what a child sent: fill f->list (room for count) and f->done from f->bytes. Returns whether
- * all bytes kept the rules; what came whole before those that did not counts. */
+/* The parser of what a child sent about `count` domains at most: f->done, from f->bytes. Returns whether all
+ * bytes kept the rules; what came whole before those that did not counts. */
 bool pv_files_parse(struct pv_files *f, size_t count);
+/* Then, f->done times: the next domain's, the first one's first. */
+void pv_files_next(struct pv_files *f, struct pv_domain_files *d);
 void pv_files_free(struct pv_files *f);
 
 #endif

@@ -186,12 +186,15 @@ static enum pv_class report_failure(struct readers *r, size_t account, const str
 	return c == PV_OK ? report_rest(r, account, &rest, e) : c;
 }
 
-static enum pv_class report_row(struct readers *r, const struct row *row, struct pv_error *e)
+static enum pv_class report_row(struct readers *r, struct row *row, struct pv_error *e)
 {
+	struct pv_domain_files files;
 	enum pv_class c = PV_OK;
 
-	for (size_t i = 0; c == PV_OK && i < row->files.done; i++)
-		c = r->each(r->ctx, row->account, row->first + i, &row->files.list[i], e);
+	for (size_t i = 0; c == PV_OK && i < row->files.done; i++) {
+		pv_files_next(&row->files, &files);
+		c = r->each(r->ctx, row->account, row->first + i, &files, e);
+	}
 	return c;
 }
 
@@ -205,11 +208,6 @@ static enum pv_class take(struct readers *r, size_t i, int64_t *until_r, struct 
 
 	r->rows[i].files = (struct pv_files){ .bytes = PV_BUF_INIT(0) };
 	a->spent_ms += pv_now_ms() - row.begun;
-	row.files.list = calloc(row.count, sizeof *row.files.list);
-	if (row.files.list == NULL) {
-		pv_files_free(&row.files);
-		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", row.count);
-	}
 	if ((!pv_files_parse(&row.files, row.count) || row.files.done == 0) && good) {
 		good = false;
 		(void)pv_fail(&why, PV_TEMPORARY, "4.3.0",

@@ -130,7 +130,8 @@ static enum pv_class find_pattern(struct pv_alias_file *f, const char *name, str
 		if (at.eol - at.at < len || memcmp(s, name, len) != 0)
 			continue;
 		size_t behind = len + strspn(s + len, " \t");
-		if (s[behind] != ':')
+		/* Where a slash follows, this is the beginning of a longer pattern. */
+		if (s[behind] != ':' || memchr(s + behind, '/', at.to - at.at - behind) != NULL)
 			continue;
 		if (*found_r)
 			return pv_alias_fail(f, at.line, e, "%.60s stands in line %u already: remove one",
