@@ -62,6 +62,22 @@ static enum pv_class take_address(const char *text, char local[EXPLAIN_LOCAL_MAX
 	return pv_idn_domain(at + 1, &to->domain, e);
 }
 
+/* Could it be a sender's address, with or without quotes? */
+static bool is_address(const char *s)
+{
+	bool quoted = false;
+
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < ' ' || *s == 0x7f || (!quoted && strchr("<> ", *s) != NULL))
+			return false;
+		if (*s == '"')
+			quoted = !quoted;
+		else if (quoted && *s == '\\' && s[1] != '\0')
+			s++;
+	}
+	return !quoted;
+}
+
 static enum pv_class take_options(struct admin *a, struct question *q, struct pv_error *e)
 {
 	const char *size = a->options[OPT_SIZE], *sender = a->options[OPT_FROM];
@@ -70,7 +86,7 @@ static enum pv_class take_options(struct admin *a, struct question *q, struct pv
 	if (size != NULL && (!pv_quota_parse(size, &q->size) || q->size == 0))
 		return usage_error(a, e, "--size %.40s: write a size as 20000, 500k or 5M", size);
 	q->sender = sender != NULL && strcmp(sender, "<>") == 0 ? "" : sender;
-	if (sender != NULL && strpbrk(sender, "<> \t\r\n") != NULL && q->sender[0] != '\0')
+	if (sender != NULL && !is_address(q->sender))
 		return usage_error(a, e, "--from %.80s: write an address, or <>", sender);
 	return PV_OK;
 }
