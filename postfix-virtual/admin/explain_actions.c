@@ -187,7 +187,7 @@ static void put_file(const struct explain_look *l, const struct pv_action *a, js
 	(void)snprintf(path, sizeof path, "%.*s", (int)(len - (a->text[len - 1] == '/')), a->text);
 	put_text(object, "mailbox", path);
 	put_status(l, object, AT_FDCWD, path, a->text[len - 1] == '/');
-	explain_file(l, path, object, v);
+	explain_file(l, a->text, object, v);
 }
 
 static void put_command(const struct pv_action *a, json_t *object, struct explain_verdict *v)

@@ -1,7 +1,7 @@
 /* The programs and files that a delivery would use: what is wrong with them before it begins. */
 #include "explain.h"
 
-#include "mailbox/location.h"
+#include "route/place.h"
 #include "store/command_line.h"
 
 #include <errno.h>
@@ -52,15 +52,12 @@ void explain_setting(const struct explain_look *l, const struct pv_action *a, co
 
 void explain_file(const struct explain_look *l, const char *path, json_t *object, struct explain_verdict *v)
 {
-	const char *spool = l->store->conf.spool_directory, *domain = l->route->folder.domain.s;
-	char base[PATH_MAX + PV_DOMAIN_MAX + 2];
+	const struct pv_account *account = &l->q->account;
 	struct pv_location where;
 	struct pv_error why;
 
-	int n = snprintf(base, sizeof base, "%s/%s", spool, domain);
-	if (strncmp(path, base, (size_t)n) != 0 || path[n] != '/')
-		(void)snprintf(base, sizeof base, "%s/Mail", l->q->account.home);
-	if (pv_location_below(base, path, l->q->account.uid, &where, &why) == PV_OK)
+	if (pv_place_file(l->store, &l->route->folder.domain, account->uid, account->home, path, &where,
+			  &why) == PV_OK)
 		pv_location_free(&where);
 	else
 		note(&why, object, v);
