@@ -559,6 +559,15 @@ def loops(a):
     a.settings("domain.conf", None)
     a.empty()
     a.log_of()
+    for sentence, recipient, lines in (("a loop", "abc@kvt.dk", b"Delivered-To: abc@kvt.dk\n"), ("an unknown user", "none@kvt.dk", b""), ("a wrong alias", "wrong@kvt.dk", b"")):
+        a.aliases("wrong: none\n")
+        a.deliver(recipient, lines + BODY)
+        got = a.log_of()
+        check(f"{sentence}: the log names the message", len(got) == 1 and "4ABCDE12345: message-id=<1@example.org>, " in got[0], got)
+    a.deliver("none@kvt.dk", b"X: " + b"x" * 3000000 + b"\n" + BODY)
+    got = a.log_of()
+    check("as far as its first part tells", len(got) == 1 and "4ABCDE12345: message-id=, " in got[0], got)
+    a.aliases("")
 
 
 # --- quotas ---
