@@ -26,6 +26,7 @@ struct question {
 	const char *dir; /* the configuration folder */
 	struct pv_recipient to;
 	struct pv_domain ours; /* a domain of the account */
+	bool is_below;	       /* it was a sub-domain of that, or of an alias of it */
 	struct pv_account account;
 	const char *address; /* as it was asked about */
 	const char *sender;  /* NULL: nobody in particular */

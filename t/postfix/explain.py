@@ -178,6 +178,21 @@ for number, (address, size, status, result, reason, actions) in enumerate(CASES)
     equal(f"{address}, {size} bytes: so does virtual-deliver", r.returncode, status)
     check(f"{address}: with the same words", reason in r.stdout.decode(), r.stdout)
 
+# No table has it, though virtual-deliver would take it: why.
+h.domain("why.dk", a, {"abc": ""})
+h.must_admin("domain", "set", "why.dk", "sub_domains=yes")
+why = os.path.join(h.etc, "why.dk")
+put("aliases", '"a b": abc\nlost: nobody\n', why)
+h.maps()
+put("aliases", '"a b": abc\nlost: nobody\nnew: abc\nbad: nobody\n', why)
+put("domain.conf", "fallback = abc\n", why)
+for address, reason in (('"a b"@why.dk', "only other aliases can lead to it: it holds a character"), ("x@sub.why.dk", "a fallback takes no mail for sub-domains"),
+                        ("x+tag@sub.why.dk", "a fallback takes no mail for sub-domains"), ("new@why.dk", "make-postfix-maps brings its tables up to date"),
+                        ("bad@why.dk", "aliases, line 4: `nobody` leads nowhere")):
+    code, answer = explained(address)
+    check(f"{address}: refused by Postfix, and why", code == 67 and answer["reason"].startswith("no such address for Postfix; ") and reason in answer["reason"], answer)
+h.maps()
+
 # A sender whose address a program would take for an option.
 for address in ("asdash@full.dk", "linked@full.dk"):
     code, answer = explained(address, "--from", "-x@plain.dk")
