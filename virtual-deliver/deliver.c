@@ -105,6 +105,29 @@ static enum pv_class prepare(struct delivery *d, struct pv_error *e)
 	return c;
 }
 
+static enum pv_class no_loop(void *ctx, const char *value, size_t len, struct pv_error *e)
+{
+	(void)ctx;
+	(void)value;
+	(void)len;
+	(void)e;
+	return PV_OK;
+}
+
+/* Whose failure is it? The log must name the message, also where its header was not read yet, or not to its
+ * end: the log of Postfix is searched for the queue id. */
+static void name_message(struct delivery *d)
+{
+	if (d->queue_id[0] != '\0' || d->input.len <= d->hop.length)
+		return;
+	if (d->header.message_id.len == 0) {
+		message_start(&d->message, -1);
+		header_start(&d->header, &d->message.content, no_loop, NULL);
+		(void)header_add(&d->header, d->input.s + d->hop.length, d->input.len - d->hop.length, NULL);
+	}
+	identity_queue_id(&d->store.conf, &d->hop, &d->header.received, d->queue_id, &d->has_id);
+}
+
 /* Only a delivery's own refusals are for ever: a setting that is wrong gets mended. */
 static void settle_status(enum pv_class c, struct pv_error *e)
 {
@@ -140,6 +163,8 @@ enum pv_class deliver(const struct deliver_options *o, struct pv_error *e)
 	if (c == PV_OK)
 		c = run(d, e);
 	settle_status(c, e);
+	if (c != PV_OK && !o->dry_run)
+		name_message(d);
 	if (!o->dry_run)
 		report_delivery(d, c, e, pv_now_us() - d->begun_us);
 	/* Memory and descriptors go with the process. */

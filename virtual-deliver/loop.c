@@ -6,6 +6,7 @@ struct address {
 	struct slice local;
 	struct pv_domain domain;
 	bool in_this_domain, domain_known;
+	bool looked_up, has_tag;
 };
 
 enum pv_class loop_fail(const struct delivery *d, struct pv_error *e)
@@ -48,7 +49,7 @@ static bool is_in_this_domain(struct delivery *d, struct address *a)
 	return a->in_this_domain;
 }
 
-enum likeness { OTHER, MAYBE, SAME };
+enum likeness { OTHER, MAYBE, TAGGED, SAME };
 
 /* Is it `name`, as it stands or with a tag behind it? Behind another delimiter than ours it may be a tag, or
  * the rest of another name. */
@@ -56,8 +57,10 @@ static enum likeness compare(const struct delivery *d, struct slice local, const
 {
 	if (len == 0 || local.len < len || strncasecmp(local.s, name, len) != 0)
 		return OTHER;
-	if (local.len == len || local.s[len] == PV_DELIMITER)
+	if (local.len == len)
 		return SAME;
+	if (local.s[len] == PV_DELIMITER)
+		return TAGGED;
 	return local.s[len] != '\0' && strchr(d->store.conf.recipient_delimiter, local.s[len]) != NULL
 		       ? MAYBE
 		       : OTHER;
@@ -79,9 +82,10 @@ static void note(struct delivery *d, const struct pv_user *u)
 		d->looped[d->looped_count++] = *u;
 }
 
-/* Note those whose mailboxes this address of an earlier delivery led to. Only asked where its name alone does
- * not tell. */
-static void resolve_and_note(struct delivery *d, const struct address *a)
+/* Was this address of an earlier delivery a name with a tag? Note those whose mailboxes it led to then, or by
+ * the fallback: an alias of its own, `abc+list`, is as any other name. Only asked where the name alone does
+ * not tell. What cannot be found out is taken for a tag. */
+static void look_up(struct delivery *d, struct address *a)
 {
 	const struct pv_route_query q = {
 		.store = &d->store,
@@ -92,14 +96,29 @@ static void resolve_and_note(struct delivery *d, const struct address *a)
 	};
 	static struct pv_route old;
 
+	if (a->looked_up)
+		return;
+	a->looked_up = a->has_tag = true;
 	if (d->loop_lookups++ >= LOOKUPS_MAX || pv_route_resolve(&q, &old, NULL) != PV_OK)
 		return;
-	for (size_t i = 0; i < old.count; i++)
+	a->has_tag = old.tag != NULL;
+	bool by_tag = a->has_tag || d->route.by_fallback;
+	for (size_t i = 0; by_tag && i < old.count; i++)
 		if (old.actions[i].kind == PV_ACTION_MAILBOX &&
 		    pv_domain_equal(&old.folder.domain, &d->route.folder.domain) &&
 		    pv_route_mailbox_of(&d->route, &old.actions[i].user) != NULL)
 			note(d, &old.actions[i].user);
 	pv_route_free(&old);
+}
+
+/* Does an address that is so alike mean that name? One with a tag may be an alias of its own, `abc+list`. */
+static bool is_meant(struct delivery *d, struct address *a, enum likeness like)
+{
+	if (like < TAGGED || !is_in_this_domain(d, a))
+		return false;
+	if (like == TAGGED)
+		look_up(d, a);
+	return like == SAME || a->has_tag;
 }
 
 /* Look at the users whose mailboxes will be written to. */
@@ -110,14 +129,14 @@ static void look_for_users(struct delivery *d, struct address *a)
 	for (size_t i = 0; i < d->route.count && d->route.actions[i].kind == PV_ACTION_MAILBOX; i++) {
 		const struct pv_user *u = &d->route.actions[i].user;
 		enum likeness like = compare(d, a->local, u->s, u->len);
-		if (like == SAME && is_in_this_domain(d, a)) {
+		if (is_meant(d, a, like)) {
 			note(d, u);
 			return;
 		}
 		maybe = maybe || like == MAYBE;
 	}
 	if (maybe && is_in_this_domain(d, a))
-		resolve_and_note(d, a);
+		look_up(d, a);
 }
 
 /* Is there anything to do but to write to mailboxes that had the message before? */
@@ -138,7 +157,7 @@ static bool is_loop(struct delivery *d, const char *value, size_t len)
 		return true;
 	if (!parse(value, len, &a))
 		return false;
-	if (compare(d, a.local, name.s, name.len) == SAME && is_in_this_domain(d, &a))
+	if (is_meant(d, &a, compare(d, a.local, name.s, name.len)))
 		return true;
 	look_for_users(d, &a);
 	return all_had_it(d);

@@ -19,6 +19,25 @@ static int shown(struct slice s)
 	return s.len > 200 ? 200 : (int)s.len;
 }
 
+/* `"a \"b"` is a "b. A tag that needs quotes puts them around the whole local part:
+ * "account+user--domain+a tag". False: it is longer than room. */
+static bool unquote(struct slice *local, char *room, size_t size)
+{
+	size_t len = 0;
+
+	if (local->len < 2 || local->s[0] != '"' || local->s[local->len - 1] != '"')
+		return true;
+	if (local->len > size)
+		return false;
+	for (size_t i = 1; i < local->len - 1; i++) {
+		if (local->s[i] == '\\' && i + 1 < local->len - 1)
+			i++;
+		room[len++] = local->s[i];
+	}
+	*local = (struct slice){ .s = room, .len = len };
+	return true;
+}
+
 static enum pv_class from_argument(const char *argument, struct recipient *r, struct pv_error *e)
 {
 	struct slice local, domain, all = { .s = argument, .len = strlen(argument) };
@@ -26,6 +45,8 @@ static enum pv_class from_argument(const char *argument, struct recipient *r, st
 	if (!divide(all, &local, &domain) || local.len == 0)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the argument `%.200s` is not user@domain",
 			       argument);
+	if (!unquote(&local, r->unquoted, sizeof r->unquoted))
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the argument `%.200s` is too long", argument);
 	if (pv_domain_parse(domain.s, domain.len, &r->to.domain, e) != PV_OK)
 		return PV_TEMPORARY;
 	r->to.local = local.s;
@@ -56,25 +77,6 @@ static enum pv_class check_extension(struct slice value, struct pv_error *e)
 	return pv_fail(e, PV_TEMPORARY, "4.3.5",
 		       "Delivered-To says `%.*s`, but the environment's EXTENSION is `%.200s`", shown(value),
 		       value.s, said);
-}
-
-/* A tag that needs quotes puts them around the whole local part: "account+user--domain+a tag". */
-static enum pv_class unquote(struct slice *local, struct recipient *r, struct pv_error *e)
-{
-	size_t len = 0;
-
-	if (local->len < 2 || local->s[0] != '"' || local->s[local->len - 1] != '"')
-		return PV_OK;
-	if (local->len > sizeof r->unquoted)
-		return pv_fail(e, PV_TEMPORARY, "4.3.5",
-			       "the Delivered-To on top of the message is too long");
-	for (size_t i = 1; i < local->len - 1; i++) {
-		if (local->s[i] == '\\' && i + 1 < local->len - 1)
-			i++;
-		r->unquoted[len++] = local->s[i];
-	}
-	*local = (struct slice){ .s = r->unquoted, .len = len };
-	return PV_OK;
 }
 
 /* How much a reading of `user--domain` that names a domain of this account is worth. Our tables only ever
@@ -215,8 +217,9 @@ static enum pv_class from_delivered_to(const struct pv_store *s, uid_t account, 
 	if (!divide(h->recipient, &local, &domain))
 		return pv_fail(e, PV_TEMPORARY, "4.3.5",
 			       "no recipient: neither an argument nor a Delivered-To on top of the message");
-	if ((c = unquote(&local, r, e)) != PV_OK)
-		return c;
+	if (!unquote(&local, r->unquoted, sizeof r->unquoted))
+		return pv_fail(e, PV_TEMPORARY, "4.3.5",
+			       "the Delivered-To on top of the message is too long");
 	const char *delimiter = memchr(local.s, PV_DELIMITER, local.len);
 	name = local;
 	if (delimiter != NULL) {
@@ -274,8 +277,10 @@ static bool adds_tag(const struct pv_store *s, const struct pv_recipient *to, st
 	       without_tag(s, to) == to->local_len;
 }
 
-static void choose_address(const struct pv_store *s, uid_t account, const struct hop *h, struct recipient *r)
+static void choose_address(const struct pv_store *s, uid_t account, const char *argument, const struct hop *h,
+			   struct recipient *r)
 {
+	const struct slice said = { .s = argument, .len = argument != NULL ? strlen(argument) : 0 };
 	struct slice local, domain;
 
 	if (r->own) {
@@ -283,10 +288,15 @@ static void choose_address(const struct pv_store *s, uid_t account, const struct
 	} else if (h->original.len < sizeof r->address && divide(h->original, &local, &domain) &&
 		   original_is_ours(s, account, &r->to, domain)) {
 		(void)snprintf(r->address, sizeof r->address, "%.*s", (int)h->original.len, h->original.s);
+		/* It is shorter than address, so there is room. */
+		(void)unquote(&local, r->plain, sizeof r->plain);
 		if (r->to.local_len == 0 || adds_tag(s, &r->to, local)) {
 			r->to.local = local.s;
 			r->to.local_len = local.len;
 		}
+	} else if (divide(said, &local, &domain)) {
+		(void)snprintf(r->address, sizeof r->address, "%.*s@%s", (int)local.len, local.s,
+			       r->to.domain.s);
 	} else {
 		size_t len = r->to.local == r->tagged ? without_tag(s, &r->to) : r->to.local_len;
 		(void)snprintf(r->address, sizeof r->address, "%.*s@%s", (int)len, r->to.local,
@@ -306,6 +316,6 @@ enum pv_class recipient_find(const struct pv_store *s, uid_t account, const char
 	enum pv_class c =
 		argument != NULL ? from_argument(argument, r, e) : from_delivered_to(s, account, h, r, e);
 	if (c == PV_OK)
-		choose_address(s, account, h, r);
+		choose_address(s, account, argument, h, r);
 	return c;
 }

@@ -11,13 +11,14 @@
 struct recipient {
 	bool own;		/* mail of the account itself: no virtual recipient at all */
 	struct pv_user account; /* valid if own */
-	/* Valid if not own. The local part with its tag: an alias may have that name. */
+	/* Valid if not own. The local part without quotes and with its tag: an alias may have that name. */
 	struct pv_recipient to;
 	/* The original envelope recipient, for Delivered-To and the log: X-Original-To where its domain
 	 * stands for the same domain of ours (a sender can forge the line), else the address that was meant.
 	 */
 	char address[512];
-	char unquoted[4096]; /* for recipient_find(): the local part of Delivered-To */
+	char unquoted[4096]; /* for recipient_find(): the local part of Delivered-To, or of the argument */
+	char plain[512];     /* likewise: of the original recipient */
 	char tagged[256];    /* likewise: user and tag; a tag for which it has no room does not count */
 };
 

@@ -3,6 +3,7 @@
 #include "address/extension.h"
 #include "address/idn.h"
 #include "base/child.h"
+#include "maps/alias_key.h"
 #include "maps/map.h"
 #include "store/folder.h"
 #include "store/registry.h"
@@ -27,6 +28,7 @@ static enum pv_class find_domain(const struct admin *a, const struct pv_domain *
 		if (c != PV_OK)
 			return c;
 		q->ours = entry.is_alias ? entry.alias_of : at;
+		q->is_below = !pv_domain_equal(&at, d);
 		if ((c = pv_folder_open(&a->store, &q->ours, &f, e)) != PV_OK)
 			return c;
 		if (f.fd < 0)
@@ -62,6 +64,22 @@ static enum pv_class take_address(const char *text, char local[EXPLAIN_LOCAL_MAX
 	return pv_idn_domain(at + 1, &to->domain, e);
 }
 
+/* Could it be a sender's address, with or without quotes? */
+static bool is_address(const char *s)
+{
+	bool quoted = false;
+
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < ' ' || *s == 0x7f || (!quoted && strchr("<> ", *s) != NULL))
+			return false;
+		if (*s == '"')
+			quoted = !quoted;
+		else if (quoted && *s == '\\' && s[1] != '\0')
+			s++;
+	}
+	return !quoted;
+}
+
 static enum pv_class take_options(struct admin *a, struct question *q, struct pv_error *e)
 {
 	const char *size = a->options[OPT_SIZE], *sender = a->options[OPT_FROM];
@@ -70,7 +88,7 @@ static enum pv_class take_options(struct admin *a, struct question *q, struct pv
 	if (size != NULL && (!pv_quota_parse(size, &q->size) || q->size == 0))
 		return usage_error(a, e, "--size %.40s: write a size as 20000, 500k or 5M", size);
 	q->sender = sender != NULL && strcmp(sender, "<>") == 0 ? "" : sender;
-	if (sender != NULL && strpbrk(sender, "<> \t\r\n") != NULL && q->sender[0] != '\0')
+	if (sender != NULL && !is_address(q->sender))
 		return usage_error(a, e, "--from %.80s: write an address, or <>", sender);
 	return PV_OK;
 }
@@ -208,35 +226,46 @@ static void put_refused(struct admin *a, const char *reason, const char *status)
 	a->outcome = EXIT_NO_USER;
 }
 
-/* What the files say is wrong, with its place. */
-static void put_wrong(struct admin *a, const json_t *report)
+/* Why has no table what virtual-deliver would take? */
+static void say_why(const struct admin *a, const struct question *q, const json_t *report, char *out,
+		    size_t size)
 {
-	char reason[PV_ERROR_TEXT + 100];
+	const char *delimiters = a->store.conf.recipient_delimiter;
+	struct pv_alias_key k = { .kind = PV_ALIAS_RICH };
+	char local[EXPLAIN_LOCAL_MAX];
 
-	(void)snprintf(reason, sizeof reason,
-		       "no such address for Postfix; and its mail could not be delivered: %s",
-		       text_of(report, "reason"));
-	put_refused(a, reason, "5.1.1");
+	(void)snprintf(local, sizeof local, "%.*s", (int)q->to.local_len, q->to.local);
+	(void)pv_alias_key_read(local, delimiters, &k, NULL);
+	if (json_integer_value(json_object_get(report, "class")) == PV_TEMPORARY)
+		(void)snprintf(out, size, "and its mail could not be delivered: %s",
+			       text_of(report, "reason"));
+	else if (q->is_below && strstr(text_of(report, "result"), "fallback") != NULL)
+		(void)snprintf(out, size, "a fallback takes no mail for sub-domains");
+	else if (k.kind == PV_ALIAS_INNER)
+		(void)snprintf(out, size, "only other aliases can lead to it: %s", k.why);
+	else if (memchr(q->to.local, PV_DELIMITER, q->to.local_len) != NULL)
+		(void)snprintf(out, size, "is recipient_delimiter in its main.cf?");
+	else
+		(void)snprintf(out, size,
+			       "make-postfix-maps brings its tables up to date, or says what is wrong");
 }
 
 /* No table has it. The domain's files may know why. */
 static void put_unknown(struct admin *a, struct question *q, json_t *steps)
 {
+	char reason[PV_ERROR_TEXT + 64] = "no such address for Postfix; ";
+	const size_t len = strlen(reason);
 	json_t *report = ask_inside(q, NULL);
 
 	put_text(a->result, "postfix", "refuses it: no table has it");
 	if (report != NULL)
 		(void)json_array_extend(steps, json_object_get(report, "steps"));
-	if (json_is_true(json_object_get(report, "refused")))
+	if (json_is_true(json_object_get(report, "refused"))) {
 		put_refused(a, text_of(report, "reason"), text_of(report, "status"));
-	else if (json_integer_value(json_object_get(report, "class")) == PV_TEMPORARY)
-		put_wrong(a, report);
-	else if (memchr(q->to.local, PV_DELIMITER, q->to.local_len) != NULL)
-		put_refused(a, "no such address for Postfix; is recipient_delimiter in its main.cf?",
-			    "5.1.1");
-	else
-		put_refused(a, "no such address for Postfix; make-postfix-maps brings its tables up to date",
-			    "5.1.1");
+	} else {
+		say_why(a, q, report, reason + len, sizeof reason - len);
+		put_refused(a, reason, "5.1.1");
+	}
 	json_decref(report);
 }
 

@@ -26,6 +26,7 @@ struct question {
 	const char *dir; /* the configuration folder */
 	struct pv_recipient to;
 	struct pv_domain ours; /* a domain of the account */
+	bool is_below;	       /* it was a sub-domain of that, or of an alias of it */
 	struct pv_account account;
 	const char *address; /* as it was asked about */
 	const char *sender;  /* NULL: nobody in particular */
@@ -52,9 +53,22 @@ struct explain_look {
 /* Describe each action of the route in list. */
 enum pv_class explain_actions(const struct explain_look *l, json_t *list, struct explain_verdict *v,
 			      struct pv_error *e);
+/* One more failure: one that is temporary goes before one that is not, else the first counts. */
+void explain_worsen(struct explain_verdict *v, enum pv_class class, const char *status, const char *text);
+/* Is it known that this action would fail? */
+bool explain_has_failed(const json_t *object);
 /* The mailbox of a's user: path, whether it is there, ... in object. */
 enum pv_class explain_mailbox(const struct explain_look *l, const struct pv_action *a, json_t *object,
 			      struct explain_verdict *v, struct pv_error *e);
+
+/* explain_program.c: status and reason in object where the delivery could not begin: a program that is
+ * missing or cannot be executed; a setting of a's user that is no command line for this sender (`line` empty,
+ * or object failed before: nothing is asked); a file in a folder that is not to be trusted. */
+void explain_program(const char *path, json_t *object, struct explain_verdict *v);
+void explain_setting(const struct explain_look *l, const struct pv_action *a, const char *setting,
+		     const char *line, json_t *object, struct explain_verdict *v);
+void explain_file(const struct explain_look *l, const char *path, json_t *object, struct explain_verdict *v);
+
 /* Would he answer, and why not? */
 enum pv_class explain_answer(const struct explain_look *l, const struct pv_action *a,
 			     const struct explain_verdict *v, json_t *object, struct pv_error *e);

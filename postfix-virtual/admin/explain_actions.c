@@ -42,13 +42,18 @@ static void put_status(const struct explain_look *l, json_t *object, int dirfd, 
 			    : 0600);
 }
 
-static void worsen(struct explain_verdict *v, enum pv_class class, const char *status, const char *text)
+void explain_worsen(struct explain_verdict *v, enum pv_class class, const char *status, const char *text)
 {
 	if (v->class != PV_OK && !(v->class == PV_PERMANENT && class == PV_TEMPORARY))
 		return;
 	v->class = class;
 	(void)snprintf(v->status, sizeof v->status, "%s", status);
 	(void)snprintf(v->text, sizeof v->text, "%s", text);
+}
+
+bool explain_has_failed(const json_t *object)
+{
+	return json_object_get(object, "status") != NULL;
 }
 
 /* In the domain's words, as virtual-deliver says it. */
@@ -65,7 +70,7 @@ static void refuse(const struct explain_look *l, const struct pv_action *a, enum
 		     &words, line, sizeof line);
 	put_text(object, "status", status);
 	put_text(object, "reason", line);
-	worsen(v, class, status, line);
+	explain_worsen(v, class, status, line);
 }
 
 static void put_counts(json_t *object, const struct pv_quota *q, const struct pv_quota_state *s)
@@ -128,29 +133,45 @@ static void put_programs(const struct pv_action *a, json_t *object)
 		put_text(object, "after_storing", conf->after_storing);
 }
 
+/* Where it is, or will be. Another agent does not care what stands there. */
+static enum pv_class look_at_place(const struct explain_look *l, const struct pv_action *a,
+				   struct pv_location *where, json_t *object, struct pv_error *e)
+{
+	const struct pv_mail_conf *conf = &a->conf->mail;
+	struct pv_passwd_entry p;
+
+	p.user = a->user;
+	p.home = a->home;
+	enum pv_class c = pv_place_look(l->store, &l->route->folder, &p, l->q->account.home, where, e);
+	if (c != PV_OK) {
+		*where = (struct pv_location){ .dirfd = -1 };
+		return conf->deliver_with[0] == '\0' ? c : PV_OK;
+	}
+	put_text(object, "mailbox", where->path);
+	put_status(l, object, where->dirfd, where->name, conf->mailbox_format == PV_FORMAT_MAILDIR);
+	return PV_OK;
+}
+
 enum pv_class explain_mailbox(const struct explain_look *l, const struct pv_action *a, json_t *object,
 			      struct explain_verdict *v, struct pv_error *e)
 {
 	const struct pv_mail_conf *conf = &a->conf->mail;
-	struct pv_passwd_entry p;
 	struct pv_location where;
 	char number[24];
 
-	p.user = a->user;
-	p.home = a->home;
 	put_text(object, "user", a->user.s);
 	put_programs(a, object);
 	if (conf->message_size > 0)
 		put_number(object, "message_size", conf->message_size);
-	enum pv_class c = pv_place_look(l->store, &l->route->folder, &p, l->q->account.home, &where, e);
+	enum pv_class c = look_at_place(l, a, &where, object, e);
 	if (c != PV_OK)
 		return c;
-	put_text(object, "mailbox", where.path);
-	put_status(l, object, where.dirfd, where.name, conf->mailbox_format == PV_FORMAT_MAILDIR);
 	(void)snprintf(number, sizeof number, "%llu", (unsigned long long)conf->message_size);
 	if (conf->message_size > 0 && l->q->size > conf->message_size)
 		refuse(l, a, PV_PERMANENT, "5.3.4", PV_TEXT_TOO_LARGE, number, object, v);
-	else if (conf->deliver_with[0] == '\0')
+	explain_setting(l, a, "filter", conf->filter, object, v);
+	explain_setting(l, a, "deliver_with", conf->deliver_with, object, v);
+	if (conf->deliver_with[0] == '\0' && !explain_has_failed(object))
 		c = put_quota(l, a, &where, object, v, e);
 	pv_location_free(&where);
 	return c;
@@ -158,7 +179,8 @@ enum pv_class explain_mailbox(const struct explain_look *l, const struct pv_acti
 
 /* --- the others --- */
 
-static void put_file(const struct explain_look *l, const struct pv_action *a, json_t *object)
+static void put_file(const struct explain_look *l, const struct pv_action *a, json_t *object,
+		     struct explain_verdict *v)
 {
 	size_t len = strlen(a->text);
 	char path[PATH_MAX];
@@ -166,15 +188,17 @@ static void put_file(const struct explain_look *l, const struct pv_action *a, js
 	(void)snprintf(path, sizeof path, "%.*s", (int)(len - (a->text[len - 1] == '/')), a->text);
 	put_text(object, "mailbox", path);
 	put_status(l, object, AT_FDCWD, path, a->text[len - 1] == '/');
+	explain_file(l, a->text, object, v);
 }
 
-static void put_command(const struct pv_action *a, json_t *object)
+static void put_command(const struct pv_action *a, json_t *object, struct explain_verdict *v)
 {
 	json_t *argv = json_array();
 
 	for (size_t i = 0; a->argv[i] != NULL; i++)
 		(void)json_array_append_new(argv, json_text(a->argv[i]));
 	(void)json_object_set_new(object, "command", argv);
+	explain_program(a->argv[0], object, v);
 }
 
 static enum pv_class describe(const struct explain_look *l, const struct pv_action *a, json_t *object,
@@ -193,10 +217,10 @@ static enum pv_class describe(const struct explain_look *l, const struct pv_acti
 		c = explain_mailbox(l, a, object, v, e);
 		break;
 	case PV_ACTION_FILE:
-		put_file(l, a, object);
+		put_file(l, a, object, v);
 		break;
 	case PV_ACTION_COMMAND:
-		put_command(a, object);
+		put_command(a, object, v);
 		break;
 	case PV_ACTION_FORWARD:
 		put_text(object, "to", a->text);

@@ -124,11 +124,13 @@ static enum pv_class put_first(const struct explain_look *l, json_t *report, str
 {
 	const struct pv_action *a = &l->route->actions[0];
 	const json_t *described = json_array_get(json_object_get(report, "actions"), 0);
+	const char *mailbox = json_string_value(json_object_get(described, "mailbox"));
 	struct pv_passwd_entry p;
 	bool found;
 
 	put_text(report, "user", a->user.s);
-	put_text(report, "mailbox", json_string_value(json_object_get(described, "mailbox")));
+	if (mailbox != NULL)
+		put_text(report, "mailbox", mailbox);
 	put_bool(report, "mailbox_exists", json_is_true(json_object_get(described, "exists")));
 	enum pv_class c = pv_passwd_find(&l->route->folder, &a->user, &p, &found, e);
 	if (c == PV_OK && found)

@@ -132,10 +132,15 @@ static void write_limit(const json_t *a, const char *what, const char *before, c
 
 static void write_store(const json_t *a, struct pv_buf *out)
 {
-	static const char *const programs[] = { "filter", "deliver_with", "after_storing" };
+	static const char *const programs[] = { "filter", "after_storing" };
 
-	pv_buf_addf(out, "  store it for %s in ", text_of(a, "user"));
-	write_mailbox(a, out);
+	if (has(a, "deliver_with")) {
+		pv_buf_addf(out, "  hand it over for %s to %s\n", text_of(a, "user"),
+			    text_of(a, "deliver_with"));
+	} else {
+		pv_buf_addf(out, "  store it for %s in ", text_of(a, "user"));
+		write_mailbox(a, out);
+	}
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
 		if (has(a, programs[i]))
 			pv_buf_addf(out, "    %s: %s\n", programs[i], text_of(a, programs[i]));

@@ -1,6 +1,7 @@
 #include "admin.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,12 +13,14 @@ json_t *json_text(const char *s)
 
 	if (text != NULL)
 		return text;
+	/* Bytes that are no UTF-8 become `?`, and what was cut off in the middle of a letter. */
 	char *copy = strdup(s);
-	if (copy != NULL) {
-		pv_printable(copy, strlen(copy));
-		text = json_string(copy);
-		free(copy);
-	}
+	size_t len = copy != NULL ? strlen(copy) : 0;
+	for (size_t i = 0, n; i < len; i += n > 0 ? n : 1)
+		if ((n = pv_utf8_next(copy + i, len - i)) == 0)
+			copy[i] = '?';
+	text = copy != NULL ? json_string(copy) : NULL;
+	free(copy);
 	return text;
 }
 

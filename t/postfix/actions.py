@@ -68,6 +68,12 @@ def fallbacks(s):
         s.send("abc@a.dk")
         check(f"fallback = {value.split(' ')[0]}: a user's mail is his", s.counts("abc@a.dk") == [2 if value == "abc" else 1])
         s.forget()
+    s.settings("b.dk", "domain.conf", f"fallback = |{saved} %u\n")
+    s.settings("a.dk", "domain.conf", "fallback = @b.dk\n", maps=True)
+    s.send('"odd \\"one"@a.dk')
+    equal("a name in quotes is the same name in the other domain, and a command gets it without them", read(f"{s.work}/words"), b'odd "one|')
+    s.forget()
+    s.settings("b.dk", "domain.conf", "")
     s.settings("a.dk", "domain.conf", "", maps=True)
     contains("no fallback: refused at once", s.h.postfix.rcpt("uvw@a.dk"), "550 5.1.1")
 

@@ -69,7 +69,8 @@ def put(name, text, folder=None):
 h.postfix.let_accounts_send()
 h.write_settings(sendmail_program="/usr/sbin/sendmail")
 home = os.path.join(a.pw_dir, "Mail")
-h.domain("full.dk", a, {"abc": "", "joe": "", "off": "", "old": "", "full": "", "rich": "", "there": "", "away": "", "strict": ""})
+h.domain("full.dk", a, {"abc": "", "joe": "", "off": "", "old": "", "full": "", "rich": "", "there": "", "away": "", "strict": "",
+                        "filtered": "", "agent": "", "linked": os.path.join(a.pw_dir, "linked")})
 h.domain("plain.dk", a, {"abc": ""})
 os.mkdir(home, 0o700)
 os.chown(home, a.pw_uid, a.pw_gid)
@@ -84,12 +85,21 @@ pipe: "|/bin/sh -c 'cat >/dev/null'"
 fails: "|/bin/false"
 half: full, abc
 info: abc
+nocmd: abc, "|/nonexistent/program x"
+noexec: "|/etc/passwd"
+nodir: {home}/missing/archive
+asdash: "|/bin/true %f"
 """
 put("aliases", ALIASES)
 put("include/more", "# more\nabc@plain.dk\n")
 put("domain.conf", "match_full_name = yes\nmessage_size = 100k\n")
+os.makedirs(os.path.join(a.pw_dir, "linked", "Mail"))  # a mailbox cannot be there, and need not
+os.chown(os.path.join(a.pw_dir, "linked"), a.pw_uid, a.pw_gid)
+os.symlink("/dev/null", os.path.join(a.pw_dir, "linked", "Mail", "mailbox"))
 for user, text in {"off": "receive = no\n", "old": "expires = 2020-01-31\n", "full": "quota = 3000\n", "rich": "quota = 1M\nquota_messages = 5\n",
                    "strict": "quota = 3000\nover_quota = refuse\n",
+                   "filtered": "filter = /nonexistent/filter\n", "agent": "deliver_with = /nonexistent/agent -d %u\n",
+                   "linked": "deliver_with = /bin/true -f %f\n",
                    "there": "forward = abc@plain.dk\nkeep_copy = no\n", "away": "vacation_interval = 3\n"}.items():
     put(f"users/{user}", text)
 files = os.path.join(h.spool, "full.dk", ".files")
@@ -129,6 +139,12 @@ CASES = [  # address, size of the message, exit status, result, what the reason 
     ("abc@full.dk", 200000, 77, "refused", "larger", ["store abc"]),
     ("rich@full.dk", 20000, 0, "delivered", "", ["store rich"]),
     ("away@full.dk", 1500, 0, "delivered", "", ["store away", "answer away@full.dk"]),
+    ("nocmd@full.dk", 1500, 75, "deferred", "start /nonexistent/program: No such file", ["store abc", "run /nonexistent/program"]),
+    ("noexec@full.dk", 1500, 75, "deferred", "start /etc/passwd: Permission denied", ["run /etc/passwd"]),
+    ("nodir@full.dk", 1500, 75, "deferred", f"{home}/missing", ["append archive"]),
+    ("filtered@full.dk", 1500, 75, "deferred", "start /nonexistent/filter: No such file", ["store filtered"]),
+    ("agent@full.dk", 1500, 75, "deferred", "start /nonexistent/agent: No such file", ["store agent"]),
+    ("linked@full.dk", 1500, 0, "delivered", "", ["store linked"]),
 ]
 
 
@@ -142,7 +158,7 @@ for number, (address, size, status, result, reason, actions) in enumerate(CASES)
     equal(f"{address}, {size} bytes: exit status, result", (code, answer["exit_status"], answer["result"]), (status, status, result))
     check(f"{address}, {size} bytes: reason", reason in answer.get("reason", ""), answer)
     equal(f"{address}, {size} bytes: actions", said(answer), actions)
-    if actions and actions[0].startswith("store"):
+    if actions and actions[0].startswith("store") and address != "linked@full.dk":
         first = answer["actions"][0]
         equal(f"{address}: the final file", (first["mailbox"], first["owner"], first["mode"], first["format"]),
               (os.path.join(h.spool, "full.dk", first["user"]), a.pw_name, "0600", "mbox"))
@@ -161,6 +177,29 @@ for number, (address, size, status, result, reason, actions) in enumerate(CASES)
     r = h.hand_over(a, address, message[:size - 1] + b"\n", sender="s@plain.dk", queue_id=f"4ABCDE{number:05}")
     equal(f"{address}, {size} bytes: so does virtual-deliver", r.returncode, status)
     check(f"{address}: with the same words", reason in r.stdout.decode(), r.stdout)
+
+# No table has it, though virtual-deliver would take it: why.
+h.domain("why.dk", a, {"abc": ""})
+h.must_admin("domain", "set", "why.dk", "sub_domains=yes")
+why = os.path.join(h.etc, "why.dk")
+put("aliases", '"a b": abc\nlost: nobody\n', why)
+h.maps()
+put("aliases", '"a b": abc\nlost: nobody\nnew: abc\nbad: nobody\n', why)
+put("domain.conf", "fallback = abc\n", why)
+for address, reason in (('"a b"@why.dk', "only other aliases can lead to it: it holds a character"), ("x@sub.why.dk", "a fallback takes no mail for sub-domains"),
+                        ("x+tag@sub.why.dk", "a fallback takes no mail for sub-domains"), ("new@why.dk", "make-postfix-maps brings its tables up to date"),
+                        ("bad@why.dk", "aliases, line 4: `nobody` leads nowhere")):
+    code, answer = explained(address)
+    check(f"{address}: refused by Postfix, and why", code == 67 and answer["reason"].startswith("no such address for Postfix; ") and reason in answer["reason"], answer)
+h.maps()
+
+# A sender whose address a program would take for an option.
+for address in ("asdash@full.dk", "linked@full.dk"):
+    code, answer = explained(address, "--from", "-x@plain.dk")
+    r = h.hand_over(a, address, b"Subject: test\n\nx\n", sender="-x@plain.dk", queue_id="4ABCDE99999")
+    check(f"{address} from -x@plain.dk: explain and virtual-deliver defer it in the same words",
+          (code, r.returncode) == (75, 75) and answer["reason"] in r.stdout.decode(), (answer, r.stdout))
+equal("a sender in quotes", explained("abc@full.dk", "--from", '"a b> c"@plain.dk')[0], 0)
 
 # Who answers, and why not.
 answers = {("info@full.dk", None): (True, ""), ("info@full.dk", "<>"): (False, "null sender"), ("info@full.dk", "list-owner@plain.dk"): (False, "a machine"),
@@ -209,7 +248,7 @@ text = h.admin("explain", "list@full.dk").stdout.decode()
 for line in ("result: delivered\n", f"{h.etc}/full.dk/aliases:1: alias list: abc, joe, :include:more", f"  add it to {home}/archive (mbox, ",
              "  send it to abc@plain.dk, from owner-list@full.dk\n", f"  store it for joe in {h.spool}/full.dk/joe (mbox, {a.pw_name}, 0600)\n"):
     check(f"text: {line.strip()}", line in text, text)
-for options, want in ((["--size", "x"], 2), (["--size", "0"], 2), (["--from", "a b@x"], 2), (["--from"], 2), (["--hash", "x"], 2)):
+for options, want in ((["--size", "x"], 2), (["--size", "0"], 2), (["--from", "a b@x"], 2), (["--from", '"a@x'], 2), (["--from"], 2), (["--hash", "x"], 2)):
     equal(f"explain {options} is wrong usage", h.admin("explain", "abc@full.dk", *options).returncode, want)
 equal("no domain of ours", h.admin("explain", "abc@example.org").returncode, 1)
 before = h.all_mail()

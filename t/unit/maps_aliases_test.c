@@ -465,6 +465,13 @@ static void full_names_lead_to_their_users(void **state)
 			       "would mean both" },
 		{ "two of one name, and an alias of it", USER("a", "J") USER("b", "J"), conf,
 		  .aliases = "j: a\n", .keys = "a>" T("a") "b>" T("b") "j>" T("j") },
+		{ "an alias of that name whose last day is over goes not", USER("joe", "Joe Who"), conf,
+		  .aliases = OVER "joe.who: x@y.dk\n", .keys = "joe.who>" T("joe") "joe>" T("joe") },
+		{ "nor does one of other characters", USER("oc", "O'c"), conf, .aliases = OVER "o'c: oc\n",
+		  .keys = "o'c>" T("oc") "oc>" T("oc") },
+		{ "such an alias, and a user who takes no mail", USER("joe", "Joe Who"), conf, .off = "joe",
+		  .aliases = OVER "joe.who: x@y.dk\n", .keys = "",
+		  .refused = "joe.who>" NO_MAIL "joe>" NO_MAIL },
 		{ "of a user who takes no mail", USER("joe", "Joe Who"), conf, .off = "joe", .keys = "",
 		  .refused = "joe.who>" NO_MAIL "joe>" NO_MAIL },
 	};

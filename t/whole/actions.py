@@ -564,13 +564,15 @@ def agents(a):
 
 def loops(a):
     cmd = a.recorder("cmd")
-    a.aliases(f'sales: abc, out@example.org, "|{cmd}"\nonly: out@example.org\njoe.who: abc\n')
+    a.aliases(f'sales: abc, out@example.org, "|{cmd}"\nonly: out@example.org\njoe.who: abc\nabc+out: out@example.org\nabc+in: def, abc\n')
     a.settings("domain.conf", "fallback = @example.org\n")
     for recipient, line in (("sales@kvt.dk", "sales@kvt.dk"), ("sales@kvt.dk", "SALES+x@KVT.dk"), ("sales+y@kvt.dk", "<sales@kvt.dk>"), ("only@kvt.dk", "only@kvt.dk"),
-                            ("nobody@kvt.dk", "nobody@kvt.dk"), ("nobody+a@kvt.dk", "Nobody+b@kvt.dk"), ("abc@kvt.dk", "abc@kvt.dk")):
+                            ("nobody@kvt.dk", "nobody@kvt.dk"), ("nobody+a@kvt.dk", "Nobody+b@kvt.dk"), ("abc@kvt.dk", "abc@kvt.dk"),
+                            ("abc@kvt.dk", "abc+x@kvt.dk"), ("abc+out@kvt.dk", "ABC+out@kvt.dk")):
         answered(f"to {recipient} with Delivered-To: {line}", a.deliver(recipient, f"Delivered-To: {line}\n".encode() + BODY), 77, b"5.4.6", b"loop")
         equal(f"to {recipient} with Delivered-To: {line}: nothing was done", ([n for n in ("abc", "def") if os.path.exists(a.mailbox(n))], a.calls("cmd"), a.calls("sendmail")), ([], [], []))
-    for recipient, line, box in (("sales@kvt.dk", "only@kvt.dk", 1), ("only@kvt.dk", "sales@kvt.dk", 0), ("abc@kvt.dk", "sales@kvt.dk", 1), ("nobody@kvt.dk", "noone@kvt.dk", 0)):
+    for recipient, line, box in (("sales@kvt.dk", "only@kvt.dk", 1), ("only@kvt.dk", "sales@kvt.dk", 0), ("abc@kvt.dk", "sales@kvt.dk", 1), ("abc@kvt.dk", "abc+out@kvt.dk", 1),
+                                   ("abc+y@kvt.dk", "abc+out@kvt.dk", 1), ("sales@kvt.dk", "abc+out@kvt.dk", 1), ("abc@kvt.dk", "abc+in@kvt.dk", 1), ("def@kvt.dk", "abc+in@kvt.dk", 0), ("nobody@kvt.dk", "noone@kvt.dk", 0)):
         answered(f"to {recipient} with Delivered-To: {line}, which is no loop", a.deliver(recipient, f"Delivered-To: {line}\n".encode() + BODY), 0)
         a.empty()
     answered("a list of which one member had the message", a.deliver("sales@kvt.dk", b"Delivered-To: abc@kvt.dk\n" + BODY), 77, b"5.4.6")
@@ -578,6 +580,15 @@ def loops(a):
     a.settings("domain.conf", None)
     a.empty()
     a.log_of()
+    for sentence, recipient, lines in (("a loop", "abc@kvt.dk", b"Delivered-To: abc@kvt.dk\n"), ("an unknown user", "none@kvt.dk", b""), ("a wrong alias", "wrong@kvt.dk", b"")):
+        a.aliases("wrong: none\n")
+        a.deliver(recipient, lines + BODY)
+        got = a.log_of()
+        check(f"{sentence}: the log names the message", len(got) == 1 and "4ABCDE12345: message-id=<1@example.org>, " in got[0], got)
+    a.deliver("none@kvt.dk", b"X: " + b"x" * 3000000 + b"\n" + BODY)
+    got = a.log_of()
+    check("as far as its first part tells", len(got) == 1 and "4ABCDE12345: message-id=, " in got[0], got)
+    a.aliases("")
 
 
 # --- quotas ---

@@ -81,6 +81,13 @@ def good(p):
     os.makedirs(f"{p.folder}/include", 0o700)
     os.chown(f"{p.folder}/include", p.a.pw_uid, p.a.pw_gid)
     p.put("include/guests", "abc\nx@example.org\n")
+    mail = f"{p.a.pw_dir}/Mail"
+    missing = "open the folder of TOP/home/{0}/Mail/{1}: No such file or directory: mail is written there as account {0}: make that folder, or name another"
+    p.refused(f"add file@kvt.dk {mail}/list", "the file: " + missing.format(p.a.pw_name, "list"))
+    p.refused(f"add file@kvt.dk abc '{mail}/a list/'", "the file: " + missing.format(p.a.pw_name, "a list"))
+    os.mkdir(mail, 0o700)
+    os.chown(mail, p.a.pw_uid, p.a.pw_gid)
+    p.refused(f"set file@kvt.dk {mail}/no/list", "the file: " + missing.format(p.a.pw_name, "no/list"))
     for line, out, text in [
             ("o\"'\"brien@kvt.dk abc", "o'brien@kvt.dk", "o'brien: abc\n"),
             ("søren@kvt.dk abc", "søren@kvt.dk", "søren: abc\n"),
@@ -342,6 +349,14 @@ def patterns(p):
     p.refused("add '/^sales-([a-z]+)$/@kvt.dk' abc", "/^sales-([a-z]+)$/@kvt.dk is an alias already (TOP/etc/kvt.dk/aliases, line 1): postfix-virtual alias set changes it")
     p.refused("add '/^.+$/@kvt.dk' abc", "column 1, at `/^.+$/: abc`: the pattern takes any name: begin or end it with something of its own; who wants all mail writes "
                                          "fallback=USER into domain.conf")
+    p.refused("add '/^s2-([a-z]+)$/@kvt.dk' nosuch", "/^s2-([a-z]+)$/@kvt.dk leads to `nosuch`, and kvt.dk has no alias and no user of that name: make one, or write another")
+    p.refused("add '/^s2-([a-z]+)$/@kvt.dk' abc def", "column 21, at `, def`: a pattern leads to one user: write one name")
+    p.refused("add '/^s2-([a-z]+)$/@kvt.dk' '|/bin/cat'", "column 18, at `|/bin/cat`: a pattern leads to a user, not to a program, file or list: write a user's name")
+    p.refused("add '/^s2-([a-z]+)$/@kvt.dk' 'abc\nx: def'", "column 21, at ` x: def`: a pattern leads to one user: write one name")
+    before = p.text()
+    p.taken("add '/^to-([a-z]+)-(.)$/@kvt.dk' '${1}'", "alias /^to-([a-z]+)-(.)$/@kvt.dk added", before + "/^to-([a-z]+)-(.)$/: ${1}\n")
+    contains("and Postfix knows it", read(f"{p.h.map_folder}/virtual_regexp").decode(), "${1}@kvt.dk")
+    p.taken("delete '/^to-([a-z]+)-(.)$/@kvt.dk'", "alias /^to-([a-z]+)-(.)$/@kvt.dk deleted", before)
     p.refused("add '/^x(a$/@kvt.dk' abc", "column 4, at `(a$/: abc`: this group has no end: add the `)`")
     p.refused("add '/^ax$/@kvt.dk' abc --expires 2099-01-01", "a pattern cannot expire: leave --expires out")
     check("it is in the expressions", "sales-" in read(f"{p.h.map_folder}/virtual_regexp").decode())

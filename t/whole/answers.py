@@ -4,6 +4,7 @@ domain goes; two at once; files that an account put in the way.
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -94,6 +95,9 @@ def responders(h, a):
     equal("the history says so, too", history(h)[-1:], ["responder delete info@kvt.dk"])
     admin(h, "responder", "delete", "abc@kvt.dk")
     check("the address of a user stays", "abc@kvt.dk" in keys(h) and "abc.auto" not in files(h), keys(h))
+    admin(h, "responder", "set", "xyz@kvt.dk", "--subject", "Æ" * 600, data="hej")
+    listed = json.loads(admin(h, "--json", "responder", "list", "kvt.dk")[1])
+    check("a subject that is cut in the middle of a letter loses that alone", re.fullmatch("(Æ{100,})[?]?", listed[0]["subject"]), listed)
     admin(h, "responder", "delete", "xyz@kvt.dk")
 
 

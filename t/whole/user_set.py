@@ -205,6 +205,8 @@ def domains(p):
     p.taken("domain set kvt.dk max_users=50 fallback=@other.dk language=", "fallback = @other.dk\n")
     contains("what is root's stands in domains", read(f"{p.h.etc}/domains").decode(), "kvt.dk max_users=50\n" if "account" not in read(f"{p.h.etc}/domains").decode() else "max_users=50")
     contains("and one line of the history has both", read(p.h.path("state", "history", "kvt.dk")).decode(), "domain set kvt.dk max_users=50 fallback=@other.dk language=\n")
+    os.mkdir(f"{p.a.pw_dir}/Mail", 0o700)
+    os.chown(f"{p.a.pw_dir}/Mail", p.a.pw_uid, p.a.pw_gid)
     for value in ("x@example.org", "ob@other.dk", "delete", "|/bin/cat %d %f %u", f"{p.a.pw_dir}/Mail/rest"):
         p.taken(f"domain set kvt.dk 'fallback={value}'", f"fallback = {value}\n")
     file = "TOP/etc/kvt.dk/domain.conf"
@@ -213,6 +215,8 @@ def domains(p):
             ("fallback=nosuch@other.dk", f"{file}, line 1: mail for nosuch@other.dk would be refused, as nobody here has that address: take it out, or make it"),
             ("'fallback=|/nonexistent'", f"fallback: /nonexistent, looked at as account {p.a.pw_name}: name a program that is there: No such file or directory"),
             ("'fallback=|/bin/cat $HOME'", None),
+            (f"fallback={p.a.pw_dir}/Mail/no/rest", f"fallback: open the folder of TOP/home/{p.a.pw_name}/Mail/no/rest: No such file or directory: mail is written there as account "
+             f"{p.a.pw_name}: make that folder, or name another"),
             ("fallback=/etc/hostname", f"{file}, line 1: /etc/hostname lies neither below TOP/home/{p.a.pw_name}/Mail nor below TOP/spool/kvt.dk: write such a one"),
             ("extra_aliases=nosuch", f"{file}: extra_aliases: there is no file nosuch: make one, or take it out"),
             ("max_users=5 language=xx", "language=xx: write en or da"),

@@ -137,7 +137,15 @@ static enum pv_class set_targets(struct view *v, const struct pv_alias_set *o,
 	if (o->target_count == 0)
 		return keep(a->targets, sizeof a->targets, old->targets, old->targets_len, "the targets are",
 			    e);
-	enum pv_class c = pv_alias_targets_join(o->targets, o->target_count, &targets, e);
+	/* A pattern's is no target of aliases(5), but a name with ${1} in it; pv_alias_refuse() judges that.
+	 */
+	enum pv_class c = PV_OK;
+	for (size_t i = 0; v->name->is_pattern && i < o->target_count; i++)
+		pv_buf_addf(&targets, "%s%s", i > 0 ? ", " : "", o->targets[i]);
+	if (!v->name->is_pattern)
+		c = pv_alias_targets_join(o->targets, o->target_count, &targets, e);
+	if (c == PV_OK)
+		c = pv_buf_check(&targets, "the targets of an alias", e);
 	if (c == PV_OK)
 		c = keep(a->targets, sizeof a->targets, targets.s, targets.len, "the targets are", e);
 	pv_buf_free(&targets);
@@ -253,6 +261,23 @@ static enum pv_class advise(struct view *v, struct pv_error *e)
 	return PV_OK;
 }
 
+/* A pattern is no address. Where all that it takes goes to one name, that is asked about; else one that
+ * nobody has, for what its file becomes. */
+static enum pv_class follow_pattern(struct view *v, struct pv_followed *r, struct pv_error *e)
+{
+	struct pv_work *w = &v->users.work;
+	const char *target = w->mark.alias.targets;
+	const bool is_fixed = strchr(target, '$') == NULL;
+
+	enum pv_class c = pv_follow(w, is_fixed ? target : PV_NOBODY, r, e);
+	if (c != PV_OK || !is_fixed || (!r->by_fallback && strcmp(r->status, "5.1.1") != 0))
+		return c;
+	return pv_fail(
+		e, PV_PERMANENT, "5.1.1",
+		"%s leads to `%s`, and %s has no alias and no user of that name: make one, or write another",
+		v->text, target, w->domain.s);
+}
+
 static enum pv_class judge(struct view *v, bool *same_r, struct pv_error *e)
 {
 	struct pv_work *w = &v->users.work;
@@ -261,10 +286,11 @@ static enum pv_class judge(struct view *v, bool *same_r, struct pv_error *e)
 	enum pv_class c = refuse_name(v, e);
 	if (c == PV_OK)
 		c = pv_alias_refuse(w, v->name, e);
-	/* A pattern is no address: what its file becomes is asked about a name that nobody has. */
 	if (c == PV_OK)
-		c = pv_follow(w, v->name->is_pattern ? PV_NOBODY : v->name->s, &r, e);
+		c = v->name->is_pattern ? follow_pattern(v, &r, e) : pv_follow(w, v->name->s, &r, e);
 	*same_r = r.same;
+	if (c == PV_OK && !v->name->is_pattern)
+		c = pv_alias_refuse_files(w, e);
 	if (c == PV_OK && !r.same && !v->name->is_pattern)
 		c = pv_depend_refuse_broken(w, v->name->s, e);
 	return c;

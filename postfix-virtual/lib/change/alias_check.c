@@ -52,7 +52,8 @@ static enum pv_class refuse_key(const struct pv_work *w, const char *name, struc
 	return c == PV_OK && k.kind == PV_ALIAS_RICH ? refuse_rich(w, e) : c;
 }
 
-static enum pv_class refuse_commands(const struct pv_work *w, struct pv_error *e)
+/* Judge its targets of one kind. */
+static enum pv_class refuse_kind(const struct pv_work *w, enum pv_target_kind kind, struct pv_error *e)
 {
 	const struct pv_mark_alias *a = &w->mark.alias;
 	struct pv_buf memory = PV_BUF_INIT(PV_MARK_TARGETS_MAX + 1);
@@ -60,11 +61,19 @@ static enum pv_class refuse_commands(const struct pv_work *w, struct pv_error *e
 	enum pv_class c = PV_OK, wrong;
 	struct pv_target t;
 
-	while (c == PV_OK && pv_target_next(&at, stop, &memory, &t, &wrong, NULL))
-		if (wrong == PV_OK && t.kind == PV_TARGET_COMMAND)
-			c = pv_program_refuse(w, "the command", t.text, t.len, e);
+	while (c == PV_OK && pv_target_next(&at, stop, &memory, &t, &wrong, NULL)) {
+		if (wrong != PV_OK || t.kind != kind)
+			continue;
+		c = kind == PV_TARGET_COMMAND ? pv_program_refuse(w, "the command", t.text, t.len, e)
+					      : pv_file_refuse(w, "the file", t.text, e);
+	}
 	pv_buf_free(&memory);
 	return c;
+}
+
+enum pv_class pv_alias_refuse_files(const struct pv_work *w, struct pv_error *e)
+{
+	return refuse_kind(w, PV_TARGET_FILE, e);
 }
 
 static enum pv_class refuse_pattern(const struct pv_work *w, struct pv_error *e)
@@ -88,5 +97,5 @@ enum pv_class pv_alias_refuse(const struct pv_work *w, const struct pv_alias_wor
 	if (name->is_pattern)
 		return refuse_pattern(w, e);
 	enum pv_class c = refuse_key(w, name->s, e);
-	return c == PV_OK ? refuse_commands(w, e) : c;
+	return c == PV_OK ? refuse_kind(w, PV_TARGET_COMMAND, e) : c;
 }

@@ -11,4 +11,8 @@
  * name, or no key lead to it; a program that the account cannot execute; a pattern that takes too much. */
 enum pv_class pv_alias_refuse(const struct pv_work *w, const struct pv_alias_word *name, struct pv_error *e);
 
+/* The same of its files, which are known to lie where they may: PV_PERMANENT: the folder of one is missing,
+ * or is not to be trusted. */
+enum pv_class pv_alias_refuse_files(const struct pv_work *w, struct pv_error *e);
+
 #endif

@@ -21,14 +21,16 @@ static bool leads_on(const char *lines)
 	return false;
 }
 
-static enum pv_class refuse_fallback(const struct pv_work *w, struct pv_error *e)
+/* Judge what it names: a program or, where it is known that it may lie there, a file. */
+static enum pv_class refuse_fallback(const struct pv_work *w, char kind, struct pv_error *e)
 {
 	char value[PV_MARK_SETTINGS_MAX + 1];
 	const char *fallback = pv_conf_words_get(w->mark.settings, "fallback", value, sizeof value);
 
-	if (fallback == NULL || *fallback != '|')
+	if (fallback == NULL || *fallback != kind)
 		return PV_OK;
-	return pv_program_refuse(w, "fallback", fallback + 1, strlen(fallback + 1), e);
+	return kind == '|' ? pv_program_refuse(w, "fallback", fallback + 1, strlen(fallback + 1), e)
+			   : pv_file_refuse(w, "fallback", fallback, e);
 }
 
 static enum pv_class refuse_full_names(const struct pv_work *w, struct pv_error *e)
@@ -84,10 +86,12 @@ enum pv_class pv_domain_conf_refuse(struct pv_work *w, const struct pv_registry_
 			       w->domain.s);
 	c = pv_conf_refuse(w, entry, w->mark.settings, e);
 	if (c == PV_OK)
-		c = refuse_fallback(w, e);
+		c = refuse_fallback(w, '|', e);
 	if (c == PV_OK)
 		c = refuse_full_names(w, e);
 	if (c == PV_OK)
 		c = follow(w, same_r, e);
-	return c == PV_OK && !*same_r ? refuse_extra_aliases(w, e) : c;
+	if (c == PV_OK && !*same_r)
+		c = refuse_extra_aliases(w, e);
+	return c == PV_OK ? refuse_fallback(w, '/', e) : c;
 }

@@ -212,7 +212,7 @@ static enum pv_class add_plain(struct aliases *a, const struct name *n, struct p
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
 	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL)
 		return c;
-	return has_expired(a, n) ? pv_making_shut(m, n->s, target, PV_READER_EXPIRED, e)
+	return has_expired(a, n) ? pv_making_shut_alias(m, n->s, target, e)
 				 : pv_making_add(m, n->s, target, e);
 }
 
@@ -366,7 +366,7 @@ static enum pv_class take_rich(struct aliases *a, struct name *n, struct pv_erro
 
 	a->m->d->is_wide = true;
 	if (has_expired(a, n))
-		return pv_making_shut(a->m, n->s, NULL, PV_READER_EXPIRED, e);
+		return pv_making_shut_alias(a->m, n->s, NULL, e);
 	if (read_targets(a, n, &r, &why) != PV_OK) {
 		enum pv_class c = blame(a, &n->at, &why, e);
 		return c == PV_OK ? add_wrong_rich(a, n, e) : c;

@@ -57,9 +57,10 @@ static int compare(const void *a, const void *b)
 /* A user or an alias goes before a full name; the host's before all. */
 static bool is_taken(const struct pv_making *m, const char *local)
 {
+	const struct pv_shut *shut = pv_making_find_shut(m, local);
 	struct pv_user u;
 
-	return pv_making_get(m, local) != NULL || pv_making_find_shut(m, local) != NULL ||
+	return pv_making_get(m, local) != NULL || (shut != NULL && !shut->by_alias) ||
 	       (pv_user_parse(local, strlen(local), &u, NULL) == PV_OK && pv_making_is_hosts(m, &u));
 }
 
@@ -126,7 +127,9 @@ enum pv_class pv_making_responders(struct pv_making *m, struct pv_error *e)
 		const char *nul = memchr(names->s + at, '\0', names->len - at);
 		struct pv_user u;
 		len = nul != NULL ? (size_t)(nul - names->s) - at : names->len - at;
-		if (pv_user_parse(names->s + at, len, &u, NULL) != PV_OK || is_taken(m, u.s))
+		/* An alias whose last day is over is refused, and no responder answers for it. */
+		if (pv_user_parse(names->s + at, len, &u, NULL) != PV_OK || is_taken(m, u.s) ||
+		    pv_making_find_shut(m, u.s) != NULL)
 			continue;
 		c = pv_making_target(m, &u, "", &nowhere, &target, e);
 		if (c == PV_OK && target != NULL)

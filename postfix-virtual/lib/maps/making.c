@@ -99,8 +99,18 @@ enum pv_class pv_making_shut(struct pv_making *m, const char *local, const char 
 	const char *key = keep_key(m, local);
 	if (key == NULL)
 		return no_memory(m, e);
-	m->shut[m->shut_count++] = (struct pv_shut){ key, target, why };
+	m->shut[m->shut_count++] = (struct pv_shut){ .key = key, .target = target, .why = why };
 	return PV_OK;
+}
+
+enum pv_class pv_making_shut_alias(struct pv_making *m, const char *local, const char *target,
+				   struct pv_error *e)
+{
+	enum pv_class c = pv_making_shut(m, local, target, PV_READER_EXPIRED, e);
+
+	if (c == PV_OK)
+		m->shut[m->shut_count - 1].by_alias = true;
+	return c;
 }
 
 enum pv_class pv_making_keep(struct pv_making *m, const char *local, struct pv_error *e)
@@ -117,8 +127,9 @@ enum pv_class pv_making_keep(struct pv_making *m, const char *local, struct pv_e
 static int compare_shut(const void *a, const void *b)
 {
 	const struct pv_shut *x = a, *y = b;
+	int order = strcmp(x->key, y->key);
 
-	return strcmp(x->key, y->key);
+	return order != 0 ? order : (int)x->by_alias - (int)y->by_alias;
 }
 
 enum pv_class pv_making_settle(struct pv_making *m, struct pv_error *e)
@@ -151,11 +162,14 @@ const char *pv_making_get(const struct pv_making *m, const char *local)
 const struct pv_shut *pv_making_find_shut(const struct pv_making *m, const char *local)
 {
 	char key[PV_MAP_KEY_SIZE];
-	const struct pv_shut wanted = { .key = key };
+	struct pv_shut wanted = { .key = key };
 
 	if (m->shut_count == 0 || !format_key(m, local, key))
 		return NULL;
-	return bsearch(&wanted, m->shut, m->shut_count, sizeof *m->shut, compare_shut);
+	const struct pv_shut *found = bsearch(&wanted, m->shut, m->shut_count, sizeof *m->shut, compare_shut);
+	wanted.by_alias = true;
+	return found != NULL ? found
+			     : bsearch(&wanted, m->shut, m->shut_count, sizeof *m->shut, compare_shut);
 }
 
 bool pv_making_is_hosts(const struct pv_making *m, const struct pv_user *u)

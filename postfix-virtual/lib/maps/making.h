@@ -25,6 +25,7 @@ struct pv_shut {
 	const char *key;
 	const char *target; /* where a key would lead; NULL: none can */
 	enum pv_reader_text why;
+	bool by_alias; /* one whose last day is over: a full name counts all the same */
 };
 
 struct pv_making {
@@ -73,13 +74,16 @@ enum pv_class pv_making_add(struct pv_making *m, const char *local, const char *
 /* local@domain is the domain's, and takes no mail. An address that is added goes before one that is shut. */
 enum pv_class pv_making_shut(struct pv_making *m, const char *local, const char *target,
 			     enum pv_reader_text why, struct pv_error *e);
+/* The same by an alias whose last day is over. */
+enum pv_class pv_making_shut_alias(struct pv_making *m, const char *local, const char *target,
+				   struct pv_error *e);
 /* Something about local is wrong: it keeps the key that it had, if it had one. */
 enum pv_class pv_making_keep(struct pv_making *m, const char *local, struct pv_error *e);
 /* What was added comes into d->keys, sorted. */
 enum pv_class pv_making_settle(struct pv_making *m, struct pv_error *e);
 /* The value of local@domain in d->keys, or NULL. */
 const char *pv_making_get(const struct pv_making *m, const char *local);
-/* Is it shut? */
+/* Is it shut? Where it is so twice, not by the alias. */
 const struct pv_shut *pv_making_find_shut(const struct pv_making *m, const char *local);
 /* Is the address the host's in this domain? Then nobody of that name gets its mail. */
 bool pv_making_is_hosts(const struct pv_making *m, const struct pv_user *u);

@@ -38,8 +38,10 @@ static enum pv_class settle_alias(struct pv_walk *w, const struct pv_step *at, c
 	(void)snprintf(text, sizeof text, "%.*s", (int)len, name);
 	if (fate == PV_ALIAS_LOOPS)
 		return pv_step_fail_loop(at, text, e);
-	if (fate == PV_ALIAS_EXPIRED)
+	if (fate == PV_ALIAS_EXPIRED) {
+		w->name_over = w->name_over || at->kind == PV_STEP_RECIPIENT;
 		pv_walk_skip(w, "5.2.1", PV_TEXT_EXPIRED);
+	}
 	return PV_OK;
 }
 

@@ -74,3 +74,35 @@ enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_
 
 	return pv_location_own(&rules, account, l, e);
 }
+
+/* Is the first part of path that folder? */
+static bool begins_with(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+enum pv_class pv_place_file(const struct pv_store *s, const struct pv_domain *d, uid_t uid,
+			    const char *account_home, const char *path, struct pv_location *l,
+			    struct pv_error *e)
+{
+	char plain[PATH_MAX], spool[PATH_MAX], mail[PATH_MAX] = "";
+	size_t len = strlen(path);
+
+	l->dirfd = -1;
+	l->path = NULL;
+	if (len >= sizeof plain)
+		return pv_fail(e, PV_TEMPORARY, "4.3.5", "the path %.100s... is too long", path);
+	(void)snprintf(plain, sizeof plain, "%.*s", (int)(len - (len > 1 && path[len - 1] == '/')), path);
+	(void)snprintf(spool, sizeof spool, "%s/%s", s->conf.spool_directory, d->s);
+	if (account_home != NULL)
+		(void)snprintf(mail, sizeof mail, "%s/Mail", account_home);
+	if (begins_with(plain, spool))
+		return pv_location_below(spool, plain, uid, l, e);
+	if (mail[0] != '\0' && begins_with(plain, mail))
+		return pv_location_below(mail, plain, uid, l, e);
+	return pv_fail(e, PV_TEMPORARY, "4.3.5",
+		       "%s lies neither in the domain's folder of the spool nor in %s/Mail", plain,
+		       account_home != NULL ? account_home : "~");
+}

@@ -33,6 +33,15 @@ enum pv_class pv_place_look(const struct pv_store *s, const struct pv_folder *f,
 enum pv_class pv_place_own_home(const struct pv_folder *f, const struct pv_user *u, const char *home,
 				const char *account_home, bool *own_r, struct pv_error *e);
 
+/*
+ * The file or, with a slash at the end of its path, the Maildir that an alias or a fallback of the domain d
+ * names: below the domain's folder of the spool, or Mail in the account's home (NULL: not known). Nothing is
+ * made. PV_OK: *l is to be freed. PV_TEMPORARY, 4.3.5: as pv_location_below().
+ */
+enum pv_class pv_place_file(const struct pv_store *s, const struct pv_domain *d, uid_t uid,
+			    const char *account_home, const char *path, struct pv_location *l,
+			    struct pv_error *e);
+
 /* The account's own mailbox, see pv_location_own(). */
 enum pv_class pv_place_own(const struct pv_store *s, uid_t uid, const struct pv_user *account,
 			   const char *account_home, struct pv_location *l, struct pv_error *e);

@@ -56,7 +56,8 @@ static enum pv_class follow_front(struct pv_walk *w, struct pv_step *at, size_t 
 }
 
 /* As Postfix does: the whole name first, then the name without its tag. An alias `user+tag` that has expired
- * is a tag as any other: Postfix, which has no key for it, takes it for one. */
+ * is a tag as any other: Postfix, which has no key for it, takes it for one. One that leads to somebody who
+ * has expired is that alias still. */
 static enum pv_class follow_recipient(struct pv_walk *w, struct pv_error *e)
 {
 	const struct pv_recipient *to = &w->q->to;
@@ -65,7 +66,7 @@ static enum pv_class follow_recipient(struct pv_walk *w, struct pv_error *e)
 	bool found, front_found = false;
 
 	enum pv_class c = pv_walk_name(w, &start, to->local, to->local_len, false, &found, e);
-	bool over = found && w->skipped && w->count == 0 && w->skip_text == PV_TEXT_EXPIRED;
+	bool over = w->name_over;
 	if (c != PV_OK || (found && !over))
 		return c;
 	if (front < to->local_len) {

@@ -67,6 +67,7 @@ struct pv_walk {
 	bool skipped;	  /* an address on the way takes no mail: why, where it was the first */
 	const char *skip_status;
 	enum pv_text skip_text;
+	bool name_over; /* the recipient's name is an alias whose last day is over, and no user */
 };
 
 /* --- steps.c: where we are, and what was said --- */
