@@ -15,7 +15,7 @@ enum fate { FATE_NONE, FATE_DONE, FATE_DROPPED };
 /* A program of the domain's stands between the message and his mailbox. */
 static bool has_program(const struct pv_action *a)
 {
-	return a->conf->mail.filter[0] != '\0' || a->conf->mail.deliver_with[0] != '\0';
+	return a->of->conf.mail.filter[0] != '\0' || a->of->conf.mail.deliver_with[0] != '\0';
 }
 
 bool act_is_plain(const struct delivery *d)
@@ -23,7 +23,7 @@ bool act_is_plain(const struct delivery *d)
 	const struct pv_action *a = d->route.actions;
 
 	return d->route.count == 1 && a->kind == PV_ACTION_MAILBOX && !has_program(a) &&
-	       a->conf->mail.after_storing[0] == '\0';
+	       a->of->conf.mail.after_storing[0] == '\0';
 }
 
 /* --- records --- */
@@ -50,14 +50,14 @@ static char key_of_action(const struct pv_action *a, struct pv_buf *key)
 /* What a program does that is started when his mail was stored. */
 static char key_of_after_storing(const struct pv_action *a, struct pv_buf *key)
 {
-	pv_buf_adds(key, a->user.s);
+	pv_buf_adds(key, a->of->user.s);
 	return 'A';
 }
 
 /* That his filter wanted nothing of it stored. */
 static char key_of_drop(const struct pv_action *a, struct pv_buf *key)
 {
-	pv_buf_adds(key, a->user.s);
+	pv_buf_adds(key, a->of != NULL ? a->of->user.s : "");
 	return 'X';
 }
 
@@ -250,7 +250,7 @@ static bool is_kept(const struct delivery *d, const enum fate *fates, const stru
 
 	for (size_t i = 0; i < d->route.count && actions[i].kind <= PV_ACTION_FORWARD; i++) {
 		if (u != NULL &&
-		    (actions[i].kind != PV_ACTION_MAILBOX || !pv_user_equal(&actions[i].user, u)))
+		    (actions[i].kind != PV_ACTION_MAILBOX || !pv_user_equal(&actions[i].of->user, u)))
 			continue;
 		any = true;
 		if (actions[i].kind == PV_ACTION_FORWARD || fates[i] == FATE_DONE)
@@ -311,8 +311,8 @@ static enum pv_class act_answers(struct delivery *d, const enum fate *fates, str
 		const struct pv_action *a = &d->route.actions[i];
 		bool vacation = a->kind == PV_ACTION_VACATION;
 		/* A responder may have a user's name. */
-		r.objection = objection_of(d, vacation ? &a->user : &d->route.name);
-		if (is_kept(d, fates, vacation ? &a->user : NULL))
+		r.objection = objection_of(d, vacation ? &a->of->user : &d->route.name);
+		if (is_kept(d, fates, vacation ? &a->of->user : NULL))
 			c = answer(d, &r, a, e);
 	}
 	pv_buf_free(&header);
@@ -332,7 +332,7 @@ static void run_after_storing(struct delivery *d, const struct pv_action *a)
 static void act_afterwards(struct delivery *d, const enum fate *fates)
 {
 	for (size_t i = 0; i < d->route.count && d->route.actions[i].kind == PV_ACTION_MAILBOX; i++)
-		if (fates[i] == FATE_DONE && d->route.actions[i].conf->mail.after_storing[0] != '\0')
+		if (fates[i] == FATE_DONE && d->route.actions[i].of->conf.mail.after_storing[0] != '\0')
 			run_after_storing(d, &d->route.actions[i]);
 }
 

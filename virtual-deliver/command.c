@@ -22,8 +22,8 @@ static enum pv_class take_output(void *ctx, int fd, const char *data, size_t len
 
 static void choose_words(struct delivery *d, const struct pv_action *a, struct environment_words *w)
 {
-	const char *home = a->home != NULL && a->home[0] == '/' ? a->home : delivery_home(d);
-	const char *name = a->user.len > 0 ? a->user.s : d->route.name.len > 0 ? d->route.name.s : NULL;
+	const char *home = a->of != NULL && a->of->home[0] == '/' ? a->of->home : delivery_home(d);
+	const char *name = a->of != NULL ? a->of->user.s : d->route.name.len > 0 ? d->route.name.s : NULL;
 
 	*w = (struct environment_words){ .recipient = d->recipient.address,
 					 .local = d->recipient.to.local,
@@ -75,7 +75,7 @@ enum pv_class command_split(struct delivery *d, const struct pv_action *a, const
 	char sender[1024];
 	const struct pv_command_tokens tokens = { .domain = d->route.folder.domain.s,
 						  .sender = sender,
-						  .user = a->user.s };
+						  .user = a->of->user.s };
 
 	(void)snprintf(sender, sizeof sender, "%.*s", (int)d->hop.sender.len,
 		       d->hop.sender.s != NULL ? d->hop.sender.s : "");
@@ -110,7 +110,7 @@ void command_after_storing(struct delivery *d, const struct pv_action *a)
 	struct said said;
 	int status;
 
-	enum pv_class c = command_split(d, a, "after_storing", a->conf->mail.after_storing, &line, &e);
+	enum pv_class c = command_split(d, a, "after_storing", a->of->conf.mail.after_storing, &line, &e);
 	if (c == PV_OK) {
 		command.argv = line.argv;
 		c = command_start(d, &command, &said, &status, &e);

@@ -23,7 +23,7 @@ static enum pv_class find_place(struct delivery *d, int *dirfd_r, struct pv_erro
 	if (d->recipient.own)
 		c = pv_place_own(&d->store, d->uid, &d->recipient.account, delivery_home(d), &d->location, e);
 	else if (first != NULL && first->kind == PV_ACTION_MAILBOX &&
-		 first->conf->mail.deliver_with[0] == '\0')
+		 first->of->conf.mail.deliver_with[0] == '\0')
 		c = user_find_mailbox(d, first, &d->location, e);
 	else if (!d->input_ended)
 		*dirfd_r = delivery_files_folder(d, NULL, 0, NULL); /* without it /var/tmp has to serve */

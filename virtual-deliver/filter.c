@@ -62,7 +62,7 @@ enum pv_class filter_run(struct delivery *d, const struct pv_action *a, int dirf
 	*dropped_r = false;
 	message_start(to, dirfd);
 	header_start(&f.header, &to->content, pass_delivered_to, NULL);
-	enum pv_class c = command_split(d, a, "filter", a->conf->mail.filter, &line, e);
+	enum pv_class c = command_split(d, a, "filter", a->of->conf.mail.filter, &line, e);
 	if (c != PV_OK)
 		return c;
 	f.program = line.argv[0];

@@ -93,7 +93,8 @@ static void collect(const struct pv_action *actions, size_t i, size_t count, con
 	k->sender = sender_of(&actions[i], own);
 	k->count = 0;
 	for (size_t j = i; j < count; j++) {
-		if (taken[j] || strcmp(k->sender, sender_of(&actions[j], own)) != 0)
+		const char *sender = sender_of(&actions[j], own);
+		if (taken[j] || (k->sender != sender && strcmp(k->sender, sender) != 0))
 			continue;
 		k->to[k->count++] = actions[j].text;
 		taken[j] = true;

@@ -106,8 +106,8 @@ static void look_up(struct delivery *d, struct address *a)
 	for (size_t i = 0; by_tag && i < old.count; i++)
 		if (old.actions[i].kind == PV_ACTION_MAILBOX &&
 		    pv_domain_equal(&old.folder.domain, &d->route.folder.domain) &&
-		    pv_route_mailbox_of(&d->route, &old.actions[i].user) != NULL)
-			note(d, &old.actions[i].user);
+		    pv_route_mailbox_of(&d->route, &old.actions[i].of->user) != NULL)
+			note(d, &old.actions[i].of->user);
 	pv_route_free(&old);
 }
 
@@ -127,7 +127,7 @@ static void look_for_users(struct delivery *d, struct address *a)
 	bool maybe = d->route.by_fallback; /* another name leads there too */
 
 	for (size_t i = 0; i < d->route.count && d->route.actions[i].kind == PV_ACTION_MAILBOX; i++) {
-		const struct pv_user *u = &d->route.actions[i].user;
+		const struct pv_user *u = &d->route.actions[i].of->user;
 		enum likeness like = compare(d, a->local, u->s, u->len);
 		if (is_meant(d, a, like)) {
 			note(d, u);
@@ -143,7 +143,8 @@ static void look_for_users(struct delivery *d, struct address *a)
 static bool all_had_it(const struct delivery *d)
 {
 	for (size_t i = 0; i < d->route.count; i++)
-		if (d->route.actions[i].kind != PV_ACTION_MAILBOX || !loop_had(d, &d->route.actions[i].user))
+		if (d->route.actions[i].kind != PV_ACTION_MAILBOX ||
+		    !loop_had(d, &d->route.actions[i].of->user))
 			return false;
 	return d->route.count > 0;
 }

@@ -54,7 +54,7 @@ static uint64_t sent_size(const struct delivery *d)
 
 enum pv_class quota_of(struct delivery *d, const struct pv_action *a, struct pv_quota *q, struct pv_error *e)
 {
-	const struct pv_mail_conf *conf = &a->conf->mail;
+	const struct pv_mail_conf *conf = &a->of->conf.mail;
 	static char folder[4096];
 
 	enum pv_class c =
@@ -68,14 +68,14 @@ enum pv_class quota_of(struct delivery *d, const struct pv_action *a, struct pv_
 
 static const char *language_of(const struct delivery *d, const struct pv_action *a)
 {
-	return pv_text_language(&d->store, a->conf->mail.language);
+	return pv_text_language(&d->store, a->of->conf.mail.language);
 }
 
 /* One of the domain's texts behind the address. */
 static enum pv_class say(struct delivery *d, const struct pv_action *a, enum pv_text text, const char *number,
 			 enum pv_class class, const char *code, struct pv_error *e)
 {
-	const struct pv_text_words words = { .user = a->user.s,
+	const struct pv_text_words words = { .user = a->of->user.s,
 					     .domain = d->route.folder.domain.s,
 					     .number = number };
 	char line[400];
@@ -86,7 +86,7 @@ static enum pv_class say(struct delivery *d, const struct pv_action *a, enum pv_
 
 enum pv_class quota_check_size(struct delivery *d, const struct pv_action *a, struct pv_error *e)
 {
-	uint64_t max = a->conf->mail.message_size;
+	uint64_t max = a->of->conf.mail.message_size;
 	char number[24];
 
 	if (max == 0 || d->header.size <= max)
@@ -133,7 +133,7 @@ static bool may_warn(struct delivery *d, const struct pv_user *u)
 /* Whoever stands in a header needs no quotes there: names of users and domains have none. */
 static void write_header(const struct delivery *d, const struct pv_action *a, bool danish, struct pv_buf *out)
 {
-	const char *domain = d->route.folder.domain.s, *user = a->user.s;
+	const char *domain = d->route.folder.domain.s, *user = a->of->user.s;
 	time_t now = time(NULL);
 	char date[64] = "";
 	struct tm t;
@@ -159,7 +159,7 @@ static enum pv_class compose_warning(struct delivery *d, const struct pv_action 
 	char number[16];
 
 	(void)snprintf(number, sizeof number, "%u", percent);
-	const struct pv_text_words words = { .user = a->user.s,
+	const struct pv_text_words words = { .user = a->of->user.s,
 					     .domain = d->route.folder.domain.s,
 					     .number = number };
 	write_header(d, a, strcmp(language, "da") == 0, &header);
@@ -197,13 +197,13 @@ static enum pv_class store_warning(struct delivery *d, const struct pv_action *a
 void quota_warn(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
 		const struct pv_quota *q, const struct pv_stored *stored)
 {
-	unsigned from = a->conf->mail.quota_warning;
+	unsigned from = a->of->conf.mail.quota_warning;
 	struct pv_error e = { .text = "" };
 
 	if (from == 0 || !pv_quota_asks(q))
 		return;
 	unsigned percent = pv_quota_percent(q, &stored->quota.after);
-	if (percent < from || !may_warn(d, &a->user))
+	if (percent < from || !may_warn(d, &a->of->user))
 		return;
 	if (store_warning(d, a, where, percent, &e) != PV_OK)
 		report_aside(d, "the warning that a mailbox is nearly full", &e);

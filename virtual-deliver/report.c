@@ -14,7 +14,7 @@ const char *report_target(const struct pv_action *a)
 	switch (a->kind) {
 	case PV_ACTION_MAILBOX:
 	case PV_ACTION_VACATION:
-		return a->user.s;
+		return a->of->user.s;
 	case PV_ACTION_COMMAND:
 		return a->argv[0];
 	case PV_ACTION_FILE:
@@ -36,7 +36,7 @@ void report_note(const char *path, const char *note)
 void report_dropped(const struct delivery *d, const struct pv_action *a)
 {
 	pv_log(PV_LOG_INFO, "%s: filter of %s@%s wrote nothing, to=<%.250s>, status=dropped",
-	       report_queue_id(d), a->user.s, d->route.folder.domain.s, d->recipient.address);
+	       report_queue_id(d), a->of->user.s, d->route.folder.domain.s, d->recipient.address);
 }
 
 void report_failed(const struct delivery *d, const struct pv_action *a, enum pv_class c,

@@ -71,7 +71,7 @@ static enum pv_class judge(struct attempt *t, struct pv_error *e)
 static enum pv_class load_frame(const struct attempt *t, struct pv_buf *text, struct pv_error *e)
 {
 	const struct pv_mail_conf *conf =
-		t->action->conf != NULL ? &t->action->conf->mail : &t->r->conf->mail;
+		t->action->of != NULL ? &t->action->of->conf.mail : &t->r->conf->mail;
 	const struct pv_text_words words = { .user = t->who.who.s, .domain = t->r->folder->domain.s };
 
 	(void)pv_text_load(t->r->store, t->r->folder, PV_TEXT_VACATION,
@@ -84,7 +84,7 @@ static enum pv_class compose_with(struct attempt *t, const struct pv_answer_text
 {
 	struct answer a = { .sender = t->r->sender,
 			    .address = t->who.address,
-			    .name = t->who.vacation ? t->action->name : NULL,
+			    .name = t->who.vacation ? t->action->of->name : NULL,
 			    .text = text,
 			    .facts = &t->facts };
 	struct pv_buf frame = PV_BUF_INIT(PV_TEXT_MAX);

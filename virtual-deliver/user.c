@@ -15,10 +15,10 @@ enum pv_class user_find_mailbox(struct delivery *d, const struct pv_action *a, s
 				struct pv_error *e)
 {
 	struct pv_passwd_entry entry;
-	const char *home = a->home != NULL && a->home[0] == '/' ? delivery_home(d) : NULL;
+	const char *home = a->of->home[0] == '/' ? delivery_home(d) : NULL;
 
-	entry.user = a->user;
-	entry.home = a->home;
+	entry.user = a->of->user;
+	entry.home = a->of->home;
 	return pv_place_find(&d->store, &d->route.folder, &entry, home, l, e);
 }
 
@@ -26,7 +26,7 @@ enum pv_class user_find_mailbox(struct delivery *d, const struct pv_action *a, s
 static enum pv_class store(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
 			   struct message *m, struct pv_error *e)
 {
-	bool maildir = a->conf->mail.mailbox_format == PV_FORMAT_MAILDIR;
+	bool maildir = a->of->conf.mail.mailbox_format == PV_FORMAT_MAILDIR;
 	struct pv_stored stored = { .note = "" };
 	struct pv_quota quota;
 
@@ -49,7 +49,7 @@ static enum pv_class hand_over(struct delivery *d, const struct pv_action *a, st
 	struct said said;
 	int status;
 
-	enum pv_class c = command_split(d, a, "deliver_with", a->conf->mail.deliver_with, &line, e);
+	enum pv_class c = command_split(d, a, "deliver_with", a->of->conf.mail.deliver_with, &line, e);
 	if (c != PV_OK)
 		return c;
 	command.argv = line.argv;
@@ -69,7 +69,7 @@ static enum pv_class hand_over(struct delivery *d, const struct pv_action *a, st
 static enum pv_class put(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
 			 struct message *m, struct pv_error *e)
 {
-	return a->conf->mail.deliver_with[0] != '\0' ? hand_over(d, a, m, e) : store(d, a, where, m, e);
+	return a->of->conf.mail.deliver_with[0] != '\0' ? hand_over(d, a, m, e) : store(d, a, where, m, e);
 }
 
 /* A filter may have found that it is spam: nobody answers that. */
@@ -81,7 +81,7 @@ static void look_at_filtered(struct delivery *d, const struct pv_action *a, cons
 
 	if (o == NULL)
 		return;
-	*o = (struct objection){ .user = a->user, .why = why, .next = d->objections };
+	*o = (struct objection){ .user = a->of->user, .why = why, .next = d->objections };
 	d->objections = o;
 }
 
@@ -108,11 +108,11 @@ static enum pv_class deliver_to(struct delivery *d, const struct pv_action *a,
 {
 	enum pv_class c;
 
-	if (loop_had(d, &a->user))
+	if (loop_had(d, &a->of->user))
 		return loop_fail(d, e);
 	if ((c = quota_check_size(d, a, e)) != PV_OK)
 		return c;
-	if (a->conf->mail.filter[0] != '\0')
+	if (a->of->conf.mail.filter[0] != '\0')
 		return filter_and_put(d, a, where, e);
 	return put(d, a, where, &d->message, e);
 }
@@ -125,7 +125,7 @@ enum pv_class user_deliver(struct delivery *d, const struct pv_action *a, struct
 	if (a == d->route.actions && d->location.path != NULL)
 		return deliver_to(d, a, &d->location, e);
 	enum pv_class c = PV_OK;
-	if (a->conf->mail.deliver_with[0] == '\0')
+	if (a->of->conf.mail.deliver_with[0] == '\0')
 		c = user_find_mailbox(d, a, &own, e);
 	if (c == PV_OK)
 		c = deliver_to(d, a, &own, e);

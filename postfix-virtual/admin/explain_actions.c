@@ -61,12 +61,12 @@ static void refuse(const struct explain_look *l, const struct pv_action *a, enum
 		   const char *status, enum pv_text text, const char *number, json_t *object,
 		   struct explain_verdict *v)
 {
-	const struct pv_text_words words = { .user = a->user.s,
+	const struct pv_text_words words = { .user = a->of->user.s,
 					     .domain = l->route->folder.domain.s,
 					     .number = number };
 	char line[400];
 
-	pv_text_line(l->store, &l->route->folder, text, pv_text_language(l->store, a->conf->mail.language),
+	pv_text_line(l->store, &l->route->folder, text, pv_text_language(l->store, a->of->conf.mail.language),
 		     &words, line, sizeof line);
 	put_text(object, "status", status);
 	put_text(object, "reason", line);
@@ -123,7 +123,7 @@ static enum pv_class put_quota(const struct explain_look *l, const struct pv_act
 
 static void put_programs(const struct pv_action *a, json_t *object)
 {
-	const struct pv_mail_conf *conf = &a->conf->mail;
+	const struct pv_mail_conf *conf = &a->of->conf.mail;
 
 	if (conf->filter[0] != '\0')
 		put_text(object, "filter", conf->filter);
@@ -137,11 +137,11 @@ static void put_programs(const struct pv_action *a, json_t *object)
 static enum pv_class look_at_place(const struct explain_look *l, const struct pv_action *a,
 				   struct pv_location *where, json_t *object, struct pv_error *e)
 {
-	const struct pv_mail_conf *conf = &a->conf->mail;
+	const struct pv_mail_conf *conf = &a->of->conf.mail;
 	struct pv_passwd_entry p;
 
-	p.user = a->user;
-	p.home = a->home;
+	p.user = a->of->user;
+	p.home = a->of->home;
 	enum pv_class c = pv_place_look(l->store, &l->route->folder, &p, l->q->account.home, where, e);
 	if (c != PV_OK) {
 		*where = (struct pv_location){ .dirfd = -1 };
@@ -155,11 +155,11 @@ static enum pv_class look_at_place(const struct explain_look *l, const struct pv
 enum pv_class explain_mailbox(const struct explain_look *l, const struct pv_action *a, json_t *object,
 			      struct explain_verdict *v, struct pv_error *e)
 {
-	const struct pv_mail_conf *conf = &a->conf->mail;
+	const struct pv_mail_conf *conf = &a->of->conf.mail;
 	struct pv_location where;
 	char number[24];
 
-	put_text(object, "user", a->user.s);
+	put_text(object, "user", a->of->user.s);
 	put_programs(a, object);
 	if (conf->message_size > 0)
 		put_number(object, "message_size", conf->message_size);

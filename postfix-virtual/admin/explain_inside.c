@@ -106,13 +106,13 @@ static void put_login(const struct pv_store *s, const struct pv_route *r, const 
 	const char *why = password_fault(s, p->hash);
 	char name[PV_USER_MAX + PV_DOMAIN_MAX + 2];
 
-	if (pv_user_conf_expired(a->conf, NULL))
+	if (pv_user_conf_expired(&a->of->conf, NULL))
 		why = "the user expired";
-	if (!a->conf->retrieve)
+	if (!a->of->conf.retrieve)
 		why = "the user has retrieve = no";
 	if (!r->conf.retrieve)
 		why = "the domain has retrieve = no";
-	(void)snprintf(name, sizeof name, "%s@%s", a->user.s, r->folder.domain.s);
+	(void)snprintf(name, sizeof name, "%s@%s", a->of->user.s, r->folder.domain.s);
 	put_text(report, "login", why == NULL ? name : "refused");
 	if (why != NULL)
 		put_text(report, "login_refused", why);
@@ -128,11 +128,11 @@ static enum pv_class put_first(const struct explain_look *l, json_t *report, str
 	struct pv_passwd_entry p;
 	bool found;
 
-	put_text(report, "user", a->user.s);
+	put_text(report, "user", a->of->user.s);
 	if (mailbox != NULL)
 		put_text(report, "mailbox", mailbox);
 	put_bool(report, "mailbox_exists", json_is_true(json_object_get(described, "exists")));
-	enum pv_class c = pv_passwd_find(&l->route->folder, &a->user, &p, &found, e);
+	enum pv_class c = pv_passwd_find(&l->route->folder, &a->of->user, &p, &found, e);
 	if (c == PV_OK && found)
 		put_login(l->store, l->route, a, &p, report);
 	return c;

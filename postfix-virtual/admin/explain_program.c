@@ -34,7 +34,7 @@ void explain_setting(const struct explain_look *l, const struct pv_action *a, co
 {
 	const struct pv_command_tokens tokens = { .domain = l->route->folder.domain.s,
 						  .sender = l->q->sender != NULL ? l->q->sender : "",
-						  .user = a->user.s };
+						  .user = a->of->user.s };
 	struct pv_command_line split;
 	struct pv_error why;
 

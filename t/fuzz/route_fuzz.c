@@ -158,7 +158,7 @@ static void write_route(const struct pv_route *r, struct pv_buf *out)
 		    r->by_fallback);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct pv_action *a = &r->actions[i];
-		pv_buf_addf(out, "%d %s %s %s %s:%u", (int)a->kind, a->user.len > 0 ? a->user.s : "",
+		pv_buf_addf(out, "%d %s %s %s %s:%u", (int)a->kind, a->of != NULL ? a->of->user.s : "",
 			    a->text != NULL ? a->text : "", a->owner != NULL ? a->owner : "", a->file,
 			    a->line);
 		for (size_t k = 0; a->argv != NULL && a->argv[k] != NULL; k++)
@@ -230,12 +230,14 @@ static void check_action(const struct pv_route *r, const struct pv_action *a, co
 	require(a->file != NULL && a->file[0] == '/' && strncmp(a->file, top, strlen(top)) == 0);
 	switch (a->kind) {
 	case PV_ACTION_MAILBOX:
-		require(commands || (*a->conf->mail.filter == '\0' && *a->conf->mail.deliver_with == '\0' &&
-				     *a->conf->mail.after_storing == '\0'));
+		require(commands ||
+			(*a->of->conf.mail.filter == '\0' && *a->of->conf.mail.deliver_with == '\0' &&
+			 *a->of->conf.mail.after_storing == '\0'));
 		/* fall through */
 	case PV_ACTION_VACATION:
-		require(is_user(&parts[FIRST_FILE], &a->user) && a->home != NULL && a->name != NULL);
-		require(a->conf != NULL && pv_user_conf_receives(a->conf, NULL));
+		require(is_user(&parts[FIRST_FILE], &a->of->user) && a->of->home != NULL &&
+			a->of->name != NULL);
+		require(pv_user_conf_receives(&a->of->conf, NULL));
 		break;
 	case PV_ACTION_FILE:
 		check_path(a->text);
@@ -260,7 +262,7 @@ static bool is_same(const struct pv_action *a, const struct pv_action *b)
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == PV_ACTION_MAILBOX || a->kind == PV_ACTION_VACATION)
-		return pv_user_equal(&a->user, &b->user);
+		return pv_user_equal(&a->of->user, &b->of->user);
 	return a->kind == PV_ACTION_DISCARD || strcmp(a->text, b->text) == 0;
 }
 

@@ -68,7 +68,7 @@ static void large_files_are_quick(void **state)
 	pv_route_free(&r);
 	double chain = time_of(&store, "chain0", &r);
 	assert_int_equal(r.count, 1);
-	assert_string_equal(r.actions[0].user.s, "abc");
+	assert_string_equal(r.actions[0].of->user.s, "abc");
 	pv_route_free(&r);
 	double list = time_of(&store, "list", &r);
 	assert_int_equal(r.count, MEMBERS);

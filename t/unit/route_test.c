@@ -141,7 +141,7 @@ static const char *ends_in(const struct pv_route *r)
 		return r->status;
 	assert_int_equal(r->count, 1);
 	assert_int_equal(r->actions[0].kind, PV_ACTION_MAILBOX);
-	(void)snprintf(text, sizeof text, "%s@%s", r->actions[0].user.s, r->folder.domain.s);
+	(void)snprintf(text, sizeof text, "%s@%s", r->actions[0].of->user.s, r->folder.domain.s);
 	return text;
 }
 

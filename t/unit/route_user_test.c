@@ -283,11 +283,11 @@ static void a_mailbox_has_its_settings(void **state)
 	assert_int_equal(world_resolve(&store, &row, NULL, &r, NULL), PV_OK);
 	assert_int_equal(r.count, 3);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(r.actions[i].conf->mail.quota, quotas[i]);
-		assert_string_equal(r.actions[i].conf->mail.language, "da");
+		assert_int_equal(r.actions[i].of->conf.mail.quota, quotas[i]);
+		assert_string_equal(r.actions[i].of->conf.mail.language, "da");
 	}
-	assert_string_equal(r.actions[2].name, "Joe Who");
-	assert_string_equal(r.actions[2].home, ".");
+	assert_string_equal(r.actions[2].of->name, "Joe Who");
+	assert_string_equal(r.actions[2].of->home, ".");
 	const struct pv_user joe = user("joe"), off = user("off");
 	assert_ptr_equal(pv_route_mailbox_of(&r, &joe), &r.actions[2]);
 	assert_null(pv_route_mailbox_of(&r, &off));

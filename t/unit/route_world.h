@@ -120,7 +120,7 @@ static inline void world_add(struct pv_buf *out, const struct pv_action *a)
 	pv_buf_adds(out, out->len > 0 ? ", " : "");
 	switch (a->kind) {
 	case PV_ACTION_MAILBOX:
-		pv_buf_adds(out, a->user.s);
+		pv_buf_adds(out, a->of->user.s);
 		break;
 	case PV_ACTION_FILE:
 		pv_buf_adds(out, a->text);
@@ -140,7 +140,7 @@ static inline void world_add(struct pv_buf *out, const struct pv_action *a)
 		pv_buf_addf(out, "auto:%s", a->text);
 		break;
 	case PV_ACTION_VACATION:
-		pv_buf_addf(out, "vacation:%s", a->user.s);
+		pv_buf_addf(out, "vacation:%s", a->of->user.s);
 		break;
 	}
 }
@@ -178,7 +178,7 @@ static inline void world_check_places(const struct pv_route *r)
 		if (a->file == NULL || a->file[0] != '/')
 			fail_msg("action %zu has no place", i);
 		if (a->kind == PV_ACTION_MAILBOX || a->kind == PV_ACTION_VACATION)
-			assert_true(a->user.len > 0 && a->home != NULL && a->name != NULL && a->conf != NULL);
+			assert_true(a->of != NULL && a->of->home != NULL && a->of->name != NULL);
 		if (i > 0)
 			assert_true(r->actions[i - 1].kind <= a->kind);
 	}

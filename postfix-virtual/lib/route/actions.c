@@ -5,25 +5,32 @@ char pv_walk_mark(enum pv_action_kind kind)
 	return (char)('0' + kind);
 }
 
+/* Room for one more: twice as much as there is. */
+static bool grow(struct pv_route *r)
+{
+	size_t room = r->room == 0 ? 4 : r->room * 2;
+	struct pv_action *more = realloc(r->actions, room * sizeof *more);
+
+	if (more == NULL)
+		return false;
+	r->actions = more;
+	r->room = room;
+	return true;
+}
+
 static enum pv_class add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
 			 struct pv_error *e)
 {
-	struct pv_arena *arena = &w->r->arena;
+	struct pv_route *r = w->r;
 
-	if (w->count == PV_ROUTE_ACTIONS_MAX)
+	if (r->count == PV_ROUTE_ACTIONS_MAX)
 		return pv_step_fail(at, e, "more than %d addresses", PV_ROUTE_ACTIONS_MAX);
-	struct pv_walk_node *node = pv_arena_zalloc(arena, sizeof *node);
-	if (node == NULL)
+	if (r->count == r->room && !grow(r))
 		return pv_walk_no_memory(e);
-	node->action = *a;
-	node->action.file = at->file;
-	node->action.line = at->line;
-	if (w->last[a->kind] != NULL)
-		w->last[a->kind]->next = node;
-	else
-		w->first[a->kind] = node;
-	w->last[a->kind] = node;
-	w->count++;
+	struct pv_action *added = &r->actions[r->count++];
+	*added = *a;
+	added->file = at->file;
+	added->line = at->line;
 	return PV_OK;
 }
 
@@ -49,10 +56,19 @@ enum pv_class pv_walk_add_word(struct pv_walk *w, const struct pv_step *at, cons
 
 bool pv_walk_delivers(const struct pv_walk *w)
 {
-	for (unsigned k = 0; k < PV_ACTION_KINDS; k++)
-		if (k != PV_ACTION_RESPOND && k != PV_ACTION_VACATION && w->first[k] != NULL)
+	for (size_t i = 0; i < w->r->count; i++)
+		if (w->r->actions[i].kind != PV_ACTION_RESPOND && w->r->actions[i].kind != PV_ACTION_VACATION)
 			return true;
 	return false;
+}
+
+static bool is_sorted(const struct pv_route *r)
+{
+	size_t i = 1;
+
+	while (i < r->count && r->actions[i - 1].kind <= r->actions[i].kind)
+		i++;
+	return i >= r->count;
 }
 
 enum pv_class pv_walk_finish(struct pv_walk *w, struct pv_error *e)
@@ -60,20 +76,25 @@ enum pv_class pv_walk_finish(struct pv_walk *w, struct pv_error *e)
 	struct pv_route *r = w->r;
 	size_t at = 0;
 
-	r->actions = pv_arena_zalloc(&r->arena, w->count * sizeof *r->actions);
-	if (r->actions == NULL)
+	if (is_sorted(r))
+		return PV_OK;
+	struct pv_action *sorted = calloc(r->count, sizeof *sorted);
+	if (sorted == NULL)
 		return pv_walk_no_memory(e);
 	for (unsigned k = 0; k < PV_ACTION_KINDS; k++)
-		for (const struct pv_walk_node *n = w->first[k]; n != NULL; n = n->next)
-			r->actions[at++] = n->action;
-	r->count = at;
+		for (size_t i = 0; i < r->count; i++)
+			if (r->actions[i].kind == k)
+				sorted[at++] = r->actions[i];
+	free(r->actions);
+	r->actions = sorted;
+	r->room = r->count;
 	return PV_OK;
 }
 
 const struct pv_action *pv_route_mailbox_of(const struct pv_route *r, const struct pv_user *u)
 {
 	for (size_t i = 0; i < r->count && r->actions[i].kind == PV_ACTION_MAILBOX; i++)
-		if (pv_user_equal(&r->actions[i].user, u))
+		if (pv_user_equal(&r->actions[i].of->user, u))
 			return &r->actions[i];
 	return NULL;
 }

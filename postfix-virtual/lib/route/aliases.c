@@ -147,7 +147,7 @@ static enum pv_class follow(struct pv_walk *w, struct pv_step *up, const struct 
 	pv_trail_add(w->q->trail, file, step.line, "alias %s: %.*s", name, len > 500 ? 500 : (int)len,
 		     entry->targets);
 	c = follow_targets(w, &step, entry->targets, len, e);
-	if (c == PV_OK && up->kind == PV_STEP_RECIPIENT && w->count == 0 && !w->skipped)
+	if (c == PV_OK && up->kind == PV_STEP_RECIPIENT && w->r->count == 0 && !w->skipped)
 		c = pv_step_fail(&step, e, "%s leads to nobody: write a target", name);
 	return c;
 }

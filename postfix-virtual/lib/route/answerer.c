@@ -20,7 +20,7 @@ static enum pv_class identify(const struct pv_folder *f, struct pv_answerer *w, 
 	const char *name = w->action->text;
 
 	if (w->vacation)
-		w->who = w->action->user;
+		w->who = w->action->of->user;
 	else if (pv_user_parse(name, strlen(name), &w->who, e) != PV_OK)
 		return pv_fail(e, PV_BUG, "4.3.0", "`%.80s` is no responder's name", name);
 	(void)snprintf(w->address, sizeof w->address, "%s@%s", w->who.s, f->domain.s);
@@ -108,7 +108,7 @@ enum pv_class pv_answerer_judge(const struct pv_store *s, const struct pv_folder
 				const char *recipient, const struct pv_reply_facts *facts, const char **why_r,
 				struct pv_error *e)
 {
-	const struct pv_user_conf *user = w->action->conf;
+	const struct pv_user_conf *user = w->action->of != NULL ? &w->action->of->conf : NULL;
 	struct own own = { .text = PV_BUF_INIT(OWN_MAX * (PV_USER_MAX + PV_DOMAIN_MAX + 2)) };
 	const struct pv_day today = pv_day_today();
 
@@ -140,7 +140,7 @@ struct pv_answered pv_answerer_index(const struct pv_answerer *w)
 
 struct pv_answered_rule pv_answerer_rule(const struct pv_answerer *w)
 {
-	const struct pv_user_conf *user = w->action->conf;
+	const struct pv_user_conf *user = w->action->of != NULL ? &w->action->of->conf : NULL;
 
 	return pv_answer_rule(w->vacation, user != NULL ? user->mail.vacation_interval : 0);
 }

@@ -78,11 +78,7 @@ enum pv_class pv_walk_respond(struct pv_walk *w, const struct pv_step *at, const
 static enum pv_class try_vacation(struct pv_walk *w, const struct pv_step *at, const struct pv_route_user *u,
 				  const char *dir, const char *name, bool *on_r, struct pv_error *e)
 {
-	struct pv_action a = { .kind = PV_ACTION_VACATION,
-			       .user = u->user,
-			       .home = u->home,
-			       .name = u->name,
-			       .conf = &u->conf };
+	struct pv_action a = { .kind = PV_ACTION_VACATION, .of = u };
 	enum presence index;
 
 	*on_r = false;

@@ -20,7 +20,6 @@ static enum pv_class refuse(struct pv_walk *w, const char *status, enum pv_text 
 		return pv_walk_no_memory(e);
 	const struct pv_text_words words = { .user = local, .domain = w->q->to.domain.s };
 	r->refused = true;
-	r->actions = NULL;
 	r->count = 0;
 	(void)snprintf(r->status, sizeof r->status, "%s", status);
 	pv_text_line(w->q->store, &r->folder, text, pv_text_language(w->q->store, r->conf.mail.language),
@@ -111,7 +110,7 @@ static enum pv_class settle(struct pv_walk *w, struct pv_error *e)
 	/* Whoever takes no mail answers none. */
 	if (w->skipped && !pv_walk_delivers(w))
 		return refuse(w, w->skip_status, w->skip_text, e);
-	if (w->count == 0)
+	if (w->r->count == 0)
 		return pv_fail(e, PV_TEMPORARY, "4.3.5", "%s: what %.*s stands for leads to nobody",
 			       r->folder.path, w->q->to.local_len > 100 ? 100 : (int)w->q->to.local_len,
 			       w->q->to.local);
@@ -158,6 +157,7 @@ void pv_route_free(struct pv_route *r)
 	pv_walk_users_free(r);
 	pv_domain_conf_free(&r->conf);
 	pv_arena_free(&r->arena);
+	free(r->actions);
 	r->actions = NULL;
-	r->count = 0;
+	r->count = r->room = 0;
 }

@@ -38,12 +38,18 @@ enum pv_action_kind {
 	PV_ACTION_VACATION, /* answer for `user`, if a vacation of his is on */
 };
 
+/* A user who was met on the way. */
+struct pv_route_user {
+	struct pv_user user;
+	const char *home, *name; /* what passwd says of him: his home, his full name */
+	struct pv_user_conf conf;
+	struct pv_route_user *next;
+};
+
 struct pv_action {
 	enum pv_action_kind kind;
-	struct pv_user user; /* len 0: none */
-	const char *home;    /* what passwd says of user */
-	const char *name;    /* likewise: his full name */
-	const struct pv_user_conf *conf;
+	unsigned line;			/* what said so: of file */
+	const struct pv_route_user *of; /* whose it is; NULL: nobody's */
 	/* An address (FORWARD; as in an SMTP command, or a local name of the host's), a path (FILE), NAME of
 	 * NAME.auto (RESPOND), the path of his text, which may be missing, and whose index is the same with
 	 * `.db` behind it (VACATION).
@@ -52,8 +58,7 @@ struct pv_action {
 	const char *const *argv; /* NULL at the end; tokens are replaced */
 	/* The envelope sender of this copy: owner-NAME of a list; NULL: the message's own. */
 	const char *owner;
-	const char *file; /* what said so, and where */
-	unsigned line;
+	const char *file;
 };
 
 struct pv_route {
@@ -63,7 +68,7 @@ struct pv_route {
 	char status[PV_ERROR_STATUS];
 	char text[400];
 	struct pv_action *actions; /* sorted by kind, else in the order of the files; one of each target */
-	size_t count;
+	size_t count, room;
 	bool by_fallback;
 	struct pv_user
 		name;	 /* the user or alias that the local part means, without its tag; len 0: neither */

@@ -62,29 +62,13 @@ const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, con
 
 /* --- actions --- */
 
-/* The mark of a forward, and local@domain behind it, in the arena; NULL: no memory. */
-static char *make_word(struct pv_walk *w, const char *local, size_t len, const char *domain)
+/* The mark of a forward, and local@domain behind it; NULL: no memory. */
+static const char *make_word(struct pv_walk *w, const char *local, size_t len, const char *domain)
 {
 	const char mark[] = { pv_walk_mark(PV_ACTION_FORWARD), '\0' };
+	const char *const parts[] = { mark, pv_walk_format(w, local, len, domain) };
 
-	if (domain != NULL && is_dot_string(local, len)) {
-		size_t rest = strlen(domain);
-		char *word = pv_arena_string(&w->r->arena, len + rest + 2);
-		if (word == NULL)
-			return NULL;
-		word[0] = mark[0];
-		memcpy(word + 1, local, len);
-		word[len + 1] = '@';
-		memcpy(word + len + 2, domain, rest);
-		return word;
-	}
-	const char *address = pv_walk_format(w, local, len, domain);
-	char *word = address != NULL ? pv_arena_string(&w->r->arena, strlen(address) + 1) : NULL;
-	if (word != NULL) {
-		word[0] = mark[0];
-		memcpy(word + 1, address, strlen(address));
-	}
-	return word;
+	return parts[1] != NULL ? pv_arena_join(&w->r->arena, parts, sizeof parts / sizeof *parts) : NULL;
 }
 
 /* Nobody tells `Joe@` from `joe@`: the word in lower case, which is a copy only where it was not. */
@@ -102,29 +86,46 @@ static const char *fold(struct pv_walk *w, const char *word)
 	return key;
 }
 
+/* Send it to the address behind the mark of word; key is that in lower case. */
+static enum pv_class add_forward(struct pv_walk *w, struct pv_step *at, const char *word, const char *key,
+				 struct pv_error *e)
+{
+	struct pv_action a = { .kind = PV_ACTION_FORWARD };
+
+	enum pv_class c = pv_walk_owner(w, at, &a.owner, e);
+	if (c != PV_OK)
+		return c;
+	a.text = word + 1;
+	a.of = at->kind == PV_STEP_USER ? at->user : NULL;
+	pv_trail_add(w->q->trail, at->file, at->line, "a copy goes to %s", a.text);
+	return pv_walk_add_word(w, at, &a, key, e);
+}
+
 enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char *local, size_t len,
 			      const char *domain, struct pv_error *e)
 {
-	struct pv_action a = { .kind = PV_ACTION_FORWARD };
-	enum pv_class c = PV_OK;
+	enum pv_class c = domain != NULL ? pv_walk_may_forward(w, at, domain, e) : PV_OK;
 
-	if (domain != NULL)
-		c = pv_walk_may_forward(w, at, domain, e);
-	if (c == PV_OK)
-		c = pv_walk_owner(w, at, &a.owner, e);
 	if (c != PV_OK)
 		return c;
 	const char *word = make_word(w, local, len, domain), *key = word != NULL ? fold(w, word) : NULL;
-	if (key == NULL)
+	return key != NULL ? add_forward(w, at, word, key, e) : pv_walk_no_memory(e);
+}
+
+/* The same for an address that is written as it will be sent to, which most are. */
+static enum pv_class forward_plain(struct pv_walk *w, struct pv_step *at, const struct pv_target *t,
+				   struct pv_error *e)
+{
+	enum pv_class c = pv_walk_may_forward(w, at, t->text + t->local_len + 1, e);
+
+	if (c != PV_OK)
+		return c;
+	char *word = pv_arena_string(&w->r->arena, t->len + 1);
+	if (word == NULL)
 		return pv_walk_no_memory(e);
-	a.text = word + 1;
-	const struct pv_step *of = at->kind == PV_STEP_USER ? at : NULL;
-	if (of != NULL) {
-		a.user = of->user->user;
-		a.conf = &of->user->conf;
-	}
-	pv_trail_add(w->q->trail, at->file, at->line, "a copy goes to %s", a.text);
-	return pv_walk_add_word(w, at, &a, key, e);
+	word[0] = pv_walk_mark(PV_ACTION_FORWARD);
+	memcpy(word + 1, t->text, t->len);
+	return add_forward(w, at, word, word, e);
 }
 
 /* The arguments with the arena's life. */
@@ -207,8 +208,7 @@ enum pv_class pv_walk_address(struct pv_walk *w, struct pv_step *at, const char 
 	struct pv_domain d;
 	bool own = false;
 
-	if (!pv_walk_is_foreign(w, sign + 1, strlen(sign + 1)) &&
-	    pv_domain_parse(sign + 1, strlen(sign + 1), &d, NULL) == PV_OK) {
+	if (pv_domain_parse(sign + 1, strlen(sign + 1), &d, NULL) == PV_OK) {
 		enum pv_class c = pv_walk_is_own(w, &d, &own, e);
 		if (c != PV_OK)
 			return c;
@@ -234,6 +234,9 @@ enum pv_class pv_walk_target(struct pv_walk *w, struct pv_step *at, const struct
 	case PV_TARGET_USER:
 		return pv_walk_local(w, at, t->text, t->len, true, e);
 	case PV_TARGET_ADDRESS:
+		if (t->is_plain &&
+		    pv_walk_is_foreign(w, t->text + t->local_len + 1, t->len - t->local_len - 1))
+			return forward_plain(w, at, t, e);
 		return pv_walk_address(w, at, t->text, e);
 	case PV_TARGET_INCLUDE:
 		return pv_walk_list(w, at, t->text, e);

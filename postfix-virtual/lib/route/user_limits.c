@@ -7,7 +7,7 @@ static bool is_for_postmaster(const struct pv_recipient *to, const struct pv_act
 	static const char postmaster[] = "postmaster";
 	const size_t len = sizeof postmaster - 1;
 
-	return strcmp(a->user.s, postmaster) == 0 ||
+	return strcmp(a->of->user.s, postmaster) == 0 ||
 	       (to->local_len >= len && strncasecmp(to->local, postmaster, len) == 0 &&
 		(to->local_len == len || to->local[len] == PV_DELIMITER));
 }
@@ -35,7 +35,7 @@ enum pv_class pv_user_limits_of(const struct pv_store *s, const struct pv_route 
 				const struct pv_recipient *to, const struct pv_action *a, char *folder,
 				size_t size, struct pv_quota *q, struct pv_error *e)
 {
-	const struct pv_mail_conf *conf = &a->conf->mail;
+	const struct pv_mail_conf *conf = &a->of->conf.mail;
 
 	*q = (struct pv_quota){ .bytes = conf->quota,
 				.messages = conf->quota_messages,

@@ -65,9 +65,7 @@ void pv_walk_users_free(struct pv_route *r)
 
 static struct pv_action action_for(enum pv_action_kind kind, const struct pv_route_user *u)
 {
-	return (struct pv_action){
-		.kind = kind, .user = u->user, .home = u->home, .name = u->name, .conf = &u->conf
-	};
+	return (struct pv_action){ .kind = kind, .of = u };
 }
 
 /* What root says of commands holds for every program of the domain's. */

@@ -31,19 +31,6 @@ struct pv_step {
 	const struct pv_route_user *user; /* of a user */
 };
 
-/* A user who was met. */
-struct pv_route_user {
-	struct pv_user user;
-	const char *home, *name;
-	struct pv_user_conf conf;
-	struct pv_route_user *next;
-};
-
-struct pv_walk_node {
-	struct pv_action action;
-	struct pv_walk_node *next;
-};
-
 struct pv_walk {
 	const struct pv_route_query *q;
 	struct pv_route *r;
@@ -54,8 +41,6 @@ struct pv_walk {
 		bool looked, exists;
 	} aliases[PV_ALIAS_SOURCES];
 	struct pv_seen seen;
-	struct pv_walk_node *first[PV_ACTION_KINDS], *last[PV_ACTION_KINDS];
-	size_t count;
 	bool registry_read;
 	struct pv_registry registry; /* the domain's own line and those of its aliases */
 	bool hosts_read;
@@ -107,7 +92,7 @@ enum pv_class pv_walk_add_word(struct pv_walk *w, const struct pv_step *at, cons
 char pv_walk_mark(enum pv_action_kind kind);
 /* Was anything added but answers? */
 bool pv_walk_delivers(const struct pv_walk *w);
-/* Put what was added into the route. */
+/* Sort what was added by kind. */
 enum pv_class pv_walk_finish(struct pv_walk *w, struct pv_error *e);
 
 /* --- names.c: names of the domain --- */

@@ -98,8 +98,10 @@ enum pv_target_kind {
 
 struct pv_target {
 	enum pv_target_kind kind;
+	bool is_plain; /* an address in lower case that needs no quotes, as it stands; others may be so too */
 	const char *text; /* without quotes, in out: good until that changes; NUL-terminated */
 	size_t len;
+	size_t local_len; /* of an address: what stands in front of its `@` */
 };
 
 /*

@@ -187,6 +187,7 @@ static const char *judge_plain(const struct pv_buf *out, struct pv_target *t)
 		return t->len <= PV_ALIAS_NAME_MAX ? NULL : "the name is too long";
 	}
 	t->kind = PV_TARGET_ADDRESS;
+	t->local_len = (size_t)(at - out->s);
 	if (!is_local(out->s, (size_t)(at - out->s)))
 		return "what stands in front of the `@` is no plain name";
 	if (!is_host(at + 1, (size_t)(out->s + out->len - at - 1)))
@@ -301,67 +302,81 @@ static const char *put(struct written *w, struct pv_buf *out, struct pv_target *
 
 /* --- what most targets are --- */
 
+enum { SMALL = 1, CAPITAL = 2, DIGIT = 4, HYPHEN = 8, SIGN = 16 };
+
+/* What names commonly have, besides dots. */
+static const unsigned char letters[256] = {
+	['0' ... '9'] = DIGIT, ['a' ... 'z'] = SMALL, ['A' ... 'Z'] = CAPITAL,
+	['-'] = HYPHEN,	       ['_'] = SIGN,	      ['+'] = SIGN,
+};
+
+/* A word, or several with single dots between. */
+struct words {
+	const char *last, *end; /* the last one; behind it */
+	unsigned count;
+	unsigned has; /* letters of all */
+};
+
+/* Those from s on. Returns false: it is something else. */
+static bool words_at(const char *s, const char *end, struct words *w)
+{
+	unsigned has = 0, count = 0;
+	unsigned char letter;
+
+	do {
+		w->last = s += count > 0;
+		for (; s < end && (letter = letters[(unsigned char)*s]) != 0; s++)
+			has |= letter;
+		if (s == w->last || *w->last == '-' || s[-1] == '-')
+			return false;
+		count++;
+	} while (s < end && *s == '.');
+	w->end = s;
+	w->count = count;
+	w->has = has;
+	return true;
+}
+
 static bool is_letter(char c)
 {
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-/* What names commonly have, besides dots. */
-static bool is_common(char c)
-{
-	return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '+';
-}
-
-/* Words with single dots between, none at an end, from s up to *end_r. Returns how many; 0: it is something
- * else. *last_r: where the last one begins. */
-static unsigned words_at(const char *s, const char *end, const char **last_r, const char **end_r)
-{
-	unsigned words = 0;
-
-	do {
-		const char *word = s += words > 0;
-		while (s < end && is_common(*s))
-			s++;
-		if (s == word || *word == '-' || s[-1] == '-')
-			return 0;
-		words++;
-		*last_r = word;
-	} while (s < end && *s == '.');
-	*end_r = s;
-	return words;
-}
-
 /* One that is surely a domain: two labels or more, the last of two or three letters. There are others. */
-static bool is_surely_host(const char *s, const char *last, const char *end, unsigned labels)
+static bool is_surely_host(const char *s, const struct words *w)
 {
-	size_t len = (size_t)(end - s), top = (size_t)(end - last);
+	size_t top = (size_t)(w->end - w->last);
 
-	if (labels < 2 || len > 63 || memchr(s, '_', len) != NULL || memchr(s, '+', len) != NULL)
+	if (w->count < 2 || w->end - s > 63 || (w->has & SIGN) != 0)
 		return false;
-	return (top == 2 || (top == 3 && is_letter(last[2]))) && is_letter(last[0]) && is_letter(last[1]);
+	return (top == 2 || (top == 3 && is_letter(w->last[2]))) && is_letter(w->last[0]) &&
+	       is_letter(w->last[1]);
 }
 
 /* A name or an address in which nothing has to be read twice. Returns false, with nothing done, for all else,
  * be it right or wrong: that is read at leisure. */
 static bool next_plain(const char **list, const char *end, struct pv_buf *out, struct pv_target *t)
 {
-	const char *s = *list, *at, *last, *to;
+	const char *s = *list;
+	struct words local, host;
 
-	if (words_at(s, end, &last, &at) == 0 || at - s > 64)
+	if (!words_at(s, end, &local) || local.end - s > 64)
 		return false;
-	to = at;
-	if (at < end && *at == '@') {
-		unsigned labels = words_at(at + 1, end, &last, &to);
-		if (labels == 0 || !is_surely_host(at + 1, last, to, labels))
-			return false;
-	}
-	if (to < end && *to != ',')
+	bool is_address = local.end < end && *local.end == '@';
+	if (!is_address)
+		host = (struct words){ .end = local.end };
+	else if (!words_at(local.end + 1, end, &host) || !is_surely_host(local.end + 1, &host))
 		return false;
-	pv_buf_add(out, s, (size_t)(to - s));
-	*t = (struct pv_target){ .kind = to > at ? PV_TARGET_ADDRESS : PV_TARGET_NAME,
+	if (host.end < end && *host.end != ',')
+		return false;
+	size_t len = (size_t)(host.end - s);
+	pv_buf_add(out, s, len);
+	*t = (struct pv_target){ .kind = is_address ? PV_TARGET_ADDRESS : PV_TARGET_NAME,
+				 .is_plain = is_address && ((local.has | host.has) & CAPITAL) == 0,
 				 .text = out->s,
-				 .len = (size_t)(to - s) };
-	*list = to;
+				 .len = len,
+				 .local_len = (size_t)(local.end - s) };
+	*list = host.end;
 	return true;
 }
 
@@ -371,6 +386,7 @@ bool pv_target_next(const char **list, const char *end, struct pv_buf *out, stru
 	struct written w;
 
 	*c = PV_OK;
+	t->is_plain = false;
 	pv_buf_reset(out);
 	while (*list < end && (is_blank(**list) || **list == ','))
 		++*list;
