@@ -163,6 +163,26 @@ def fallback_gets_none(host):
     equal("when he is deleted, his name too", session.asks("off@catch.dk"), OK)
 
 
+def told(host):
+    """What --check and doctor say about mail that is taken and given back."""
+    h, part = host.h, "setup --refuse-texts"
+    check_lines = run([f"{h.bin}/make-postfix-maps", "-c", h.etc, "--check"]).stdout.decode().splitlines()
+    doctor_lines = h.admin("doctor").stdout.decode().splitlines()
+    return [l for l in check_lines if part in l], [l for l in doctor_lines if part in l]
+
+
+def backscatter_is_told(host):
+    """Before the words are there: who takes no mail, in a domain that takes all other names, gets it and gives it back."""
+    h = host.h
+    equal("nobody is switched off: nothing is said", told(host), ([], []))
+    h.must_admin("user", "add", "away@catch.dk", "--random")
+    h.must_admin("user", "disable", "away@catch.dk")
+    equal("Postfix takes mail for a disabled user of a domain with a fallback", h.postfix.rcpt("away@catch.dk")[:3], "250")
+    lines, findings = told(host)
+    check("--check names domain, address and mend", len(lines) == 1 and lines[0].startswith(f"{h.etc}/catch.dk/domain.conf: ") and "away@catch.dk" in lines[0], lines)
+    check("so does doctor", len(findings) == 1 and "catch.dk" in findings[0] and "away@catch.dk" in findings[0], findings)
+
+
 def domain_closed(host):
     """A whole domain that takes no mail; one inside its name is not concerned."""
     h = host.h
@@ -192,7 +212,10 @@ def main():
     for what, restrictions in (("nothing there", None), ("restrictions there", "reject_unknown_sender_domain, check_client_access cidr:/dev/null, permit")):
         host = Host(restrictions)
         before, others = host.answers(INNER_ADDRESSES), short(host.answers(OTHERS))
+        if restrictions is None:
+            backscatter_is_told(host)
         put_in(host, what, restrictions)
+        equal(f"{what}: with them nothing is said of mail that comes back", told(host), ([], []))
         inner_addresses(host, what, before)
         equal(f"{what}: all others get the answer of before", short(host.answers(OTHERS)), others)
         check(f"{what}: Postfix does not warn", not host.h.postfix.log_lines("warning:"), host.h.postfix.log_lines("warning:"))

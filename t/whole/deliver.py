@@ -187,7 +187,7 @@ def recipients(s):
             ("an unknown user", 67, "5.1.1", ["nosuch@kvt.dk"], MESSAGE, {}, "nosuch@kvt.dk"),
             ("an unknown user in Delivered-To", 67, "5.1.1", [], top(via("nosuch--kvt.dk")) + MESSAGE, {}, ""),
             ("a user who gets no mail", 67, "5.2.1", ["off@kvt.dk"], MESSAGE, {}, "takes no mail"),
-            ("a catch-all without the address, and no fallback", 67, "5.1.1", [], top(via("--kvt.dk"), None) + MESSAGE, {}, ""),
+            ("a catch-all without the address, and no fallback", 75, "4.3.5", [], top(via("--kvt.dk"), None) + MESSAGE, {}, "enable_original_recipient"),
             ("another account's domain", 75, "4.3.5", ["abc@theirs.dk"], MESSAGE, {}, "no domain of the account"),
             ("no domain at all", 75, "4.3.5", ["abc@nowhere.dk"], MESSAGE, {}, "no domain of the account"),
             ("two readings", 75, "4.3.5", [], top(via("a--b--c.dk")) + MESSAGE, {}, "two addresses"),

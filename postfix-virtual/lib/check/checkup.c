@@ -21,6 +21,7 @@ static const struct {
 	{ "settings", pv_check_settings, NULL, 0, NULL },
 	{ "received", pv_check_received, NULL, ROOT, "header_checks" },
 	{ "in-front", pv_check_in_front, NULL, ROOT, "the tables beside ours" },
+	{ "refused", pv_check_caught, NULL, ROOT, "who takes no mail in domains with a fallback" },
 	{ "locks", pv_check_locks, NULL, 0, NULL },
 	{ "files", pv_check_files, pv_repair_files, ROOT, "owners and modes" },
 	{ "folders", pv_check_folders, NULL, 0, NULL },

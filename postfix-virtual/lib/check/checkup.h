@@ -66,6 +66,8 @@ void pv_table_place(const char *dir, const char *setting, const char *table, con
 pv_question pv_check_running, pv_check_setup, pv_check_claimed, pv_check_settings, pv_check_received;
 /* in_front.c */
 pv_question pv_check_in_front;
+/* caught.c */
+pv_question pv_check_caught;
 /* locks.c */
 pv_question pv_check_locks;
 /* tables.c, reload.c */

@@ -1,6 +1,7 @@
 #include "maps/update.h"
 
 #include "base/file.h"
+#include "maps/caught.h"
 #include "maps/collide.h"
 #include "maps/diff.h"
 #include "maps/dovecot.h"
@@ -120,7 +121,9 @@ static enum pv_class compute(struct pv_maps_work *w, const struct pv_domain *dom
 					  w->options->expression->out, e);
 	if (c == PV_OK)
 		c = pv_regexp_make(w, e);
-	return c == PV_OK ? pv_sent_on_check(w, e) : c;
+	if (c == PV_OK)
+		c = pv_sent_on_check(w, e);
+	return c == PV_OK ? pv_caught_check(w, e) : c;
 }
 
 static enum pv_class finish(struct pv_maps_work *w, struct pv_error *e)

@@ -12,6 +12,15 @@ enum pv_class pv_walk_local_text(struct pv_walk *w, const char **s_r, struct pv_
 	return *s_r == NULL ? pv_walk_no_memory(e) : PV_OK;
 }
 
+/* A key led here: who has it cannot be said, and so not that nobody has. */
+static enum pv_class fail_unknown(const struct pv_walk *w, struct pv_error *e)
+{
+	return pv_fail(e, PV_TEMPORARY, "4.3.5",
+		       "which address of %s it is for is not known, as there is no X-Original-To: set "
+		       "enable_original_recipient = yes in main.cf",
+		       w->r->folder.domain.s);
+}
+
 /* `@domain`: the same name there. */
 static enum pv_class send_to_domain(struct pv_walk *w, struct pv_step *at, const char *domain,
 				    struct pv_error *e)
@@ -28,6 +37,8 @@ static enum pv_class send_to_domain(struct pv_walk *w, struct pv_step *at, const
 	if (own)
 		return pv_step_fail(at, e, "fallback = @%s: that is this domain itself: write another",
 				    domain);
+	if (w->q->to.local_len == 0)
+		return fail_unknown(w, e);
 	if (local == NULL || local[0] == '\0') {
 		pv_walk_skip(w, "5.1.1", PV_TEXT_NO_USER);
 		return PV_OK;
@@ -92,12 +103,8 @@ enum pv_class pv_walk_fallback(struct pv_walk *w, struct pv_step *up, struct pv_
 	struct pv_step step;
 
 	if (conf->fallback[0] == '\0' && !pv_unknown_to_postmaster(w->q->store, conf)) {
-		/* A key led here: who has it cannot be said, and so not that nobody has. */
 		if (w->q->to.local_len == 0)
-			return pv_fail(e, PV_TEMPORARY, "4.3.5",
-				       "which address of %s it is for is not known, as there is no "
-				       "X-Original-To: set enable_original_recipient = yes in main.cf",
-				       w->r->folder.domain.s);
+			return fail_unknown(w, e);
 		pv_trail_add(w->q->trail, w->domain_conf, 0,
 			     "nobody has that name, and there is no fallback");
 		pv_walk_skip(w, "5.1.1", PV_TEXT_NO_USER);
