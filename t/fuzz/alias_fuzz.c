@@ -1,7 +1,7 @@
 /*
  * alias_fuzz.c: whatever stands in a file of aliases: going through it and asking for a name agree, with the
- * index and without; what is cut from it as a target is one; a change touches its entry alone.
- * A line of a list that is included says what it says alone.
+ * index and without; what is cut from it as a target is one; a change touches its entry alone, and swapped
+ * targets nothing else. A line of a list that is included says what it says alone.
  *
  * Input: a line, of which a change is made, then the file.
  * fuzz-max-len: 2000
@@ -255,6 +255,62 @@ static void change(const char *text, size_t len, const struct pv_alias_change *c
 	pv_alias_file_free(&before);
 }
 
+static enum pv_class swap_names(void *ctx, const struct pv_target *t, struct pv_buf *out)
+{
+	(void)ctx;
+	if (t->kind == PV_TARGET_NAME && strcmp(t->text, "swapped") != 0)
+		pv_buf_adds(out, "swapped");
+	return PV_OK;
+}
+
+/* What a file says, with each name among the targets as `swapped`. */
+static void put_meaning(struct pv_alias_file *f, struct pv_buf *out)
+{
+	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	struct pv_alias_entry entry;
+	struct pv_target t;
+	enum pv_class c;
+	size_t at = 0;
+
+	while ((c = pv_alias_next(f, &at, &entry, NULL)) != PV_OK || entry.name != NULL) {
+		if (c != PV_OK) {
+			pv_buf_adds(out, "wrong\n");
+			continue;
+		}
+		pv_buf_add(out, entry.name, entry.name_len);
+		pv_buf_addf(out, " %u-%u-%u ", entry.expires.year, entry.expires.month, entry.expires.day);
+		pv_buf_add(out, entry.comment, entry.comment_len);
+		const char *list = entry.targets, *end = list + entry.targets_len;
+		while (pv_target_next(&list, end, &memory, &t, &c, NULL))
+			pv_buf_addf(out, ", %d %s", c == PV_OK ? (int)t.kind : -1,
+				    c != PV_OK		       ? ""
+				    : t.kind == PV_TARGET_NAME ? "swapped"
+							       : t.text);
+		pv_buf_addc(out, '\n');
+	}
+	pv_buf_free(&memory);
+}
+
+static void swap(const char *text, size_t len)
+{
+	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX), left = PV_BUF_INIT(PV_ALIAS_FILE_MAX),
+		      right = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	struct pv_alias_file before, after;
+
+	start(&before, text, len);
+	if (pv_alias_file_swap(&before, swap_names, NULL, &out, NULL) == PV_OK) {
+		put_meaning(&before, &left);
+		pv_alias_file_start(&after, "fuzz", &out);
+		put_meaning(&after, &right);
+		require(left.len == right.len && memcmp(left.s, right.s, left.len) == 0);
+		pv_alias_file_free(&after);
+	}
+	pv_buf_free(&out);
+	pv_buf_free(&left);
+	pv_buf_free(&right);
+	pv_alias_file_free(&before);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *all = (const char *)data, *newline = size > 0 ? memchr(all, '\n', size) : NULL;
@@ -270,6 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	go_through(&f);
 	pv_alias_file_free(&f);
 	read_list(text, len);
+	swap(text, len);
 	read_targets(all, (size_t)(newline - all));
 	change(text, len,
 	       &(struct pv_alias_change){ .name = name, .targets = "\"a b\", c@d.ef", .comment = "" });

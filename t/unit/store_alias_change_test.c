@@ -251,15 +251,21 @@ static void targets_are_swapped_and_nothing_else(void **state)
 		  "\"a b\": xyz\n/^s-(.*)$/: xyz\n/^t$/: def\n" },
 		{ "x: |abc, /abc, :include:abc, \"|abc\"\n", "x: |abc, /abc, :include:abc, \"|abc\"\n" },
 		{ "bad abc\nx: \"abc\ny: abc\n", "bad abc\nx: \"abc\ny: xyz\n" },
+		{ "\"/a\": abc\n\"/b/\": def\n", "\"/a\": xyz\n\"/b/\": def\n" },
+		{ "w: def\nx: abc, y\\ \nz: w\n", NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct pv_buf out = PV_BUF_INIT(1000);
 		struct pv_alias_file f;
+		struct pv_error e;
 		start(&f, table[i].text, strlen(table[i].text));
-		assert_int_equal(pv_alias_file_swap(&f, swap_abc, NULL, &out, NULL), PV_OK);
-		if (strcmp(out.s, table[i].result) != 0)
+		enum pv_class c = pv_alias_file_swap(&f, swap_abc, NULL, &out, &e);
+		assert_int_equal(c, table[i].result != NULL ? PV_OK : PV_PERMANENT);
+		if (c != PV_OK)
+			assert_non_null(strstr(e.text, "F, line 2: a backslash"));
+		if (c == PV_OK && strcmp(out.s, table[i].result) != 0)
 			fail_msg("row %zu: `%s`", i, out.s);
 		pv_alias_file_free(&f);
 		pv_buf_free(&out);

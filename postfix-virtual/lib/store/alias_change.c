@@ -82,9 +82,10 @@ static bool needs_quotes(const char *name)
 	return false;
 }
 
-static void put_name(const char *name, struct pv_buf *out)
+static void put_name(const char *name, bool is_pattern, struct pv_buf *out)
 {
-	if (name[0] == '/' || !needs_quotes(name)) {
+	/* Without quotes one with a slash first is a pattern. */
+	if (is_pattern || (name[0] != '/' && !needs_quotes(name))) {
 		pv_buf_adds(out, name);
 		return;
 	}
@@ -112,7 +113,7 @@ static void put_comment(const char *comment, const struct pv_day *d, struct pv_b
 static void put_entry(const struct pv_alias_change *c, struct pv_buf *out)
 {
 	put_comment(c->comment, &c->expires, out);
-	put_name(c->name, out);
+	put_name(c->name, c->name[0] == '/', out);
 	pv_buf_addf(out, ": %s\n", c->targets);
 }
 
@@ -234,7 +235,7 @@ static void put_swapped(const struct pv_alias_entry *entry, const struct pv_buf 
 	put_comment(text.s, &entry->expires, out);
 	pv_buf_reset(&text);
 	pv_buf_add(&text, entry->name, entry->name_len);
-	put_name(text.s, out);
+	put_name(text.s, entry->pattern != NULL, out);
 	pv_buf_addf(out, ": %s\n", targets->s);
 	out->failed = out->failed || text.failed;
 	pv_buf_free(&text);
@@ -259,6 +260,11 @@ enum pv_class pv_alias_file_swap(struct pv_alias_file *f, pv_target_swap *swap, 
 		c = swap_targets(&entry, swap, ctx, &targets, &swapped, e);
 		if (c != PV_OK || !swapped)
 			continue;
+		if (targets.len > 0 && targets.s[targets.len - 1] == '\\')
+			c = pv_fail(e, PV_PERMANENT, "5.3.5",
+				    "%s, line %u: a backslash at its end would join the next line to it: "
+				    "change that entry by hand",
+				    f->file, entry.line);
 		pv_buf_add(out, f->text.s + copied, entry.from - copied);
 		put_swapped(&entry, &targets, out);
 		copied = entry.to;
