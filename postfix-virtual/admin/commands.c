@@ -4,6 +4,8 @@
 const struct option_row options[OPT_COUNT] = {
 	[OPT_ACCOUNT] = { "--account", "USER", "the Unix account that owns the domain" },
 	[OPT_CREATE_ACCOUNT] = { "--create-account", NULL, "make the account if it is missing" },
+	[OPT_FIRST_UID] = { "--first-uid", "UID",
+			    "the new account's uid is the first from there on that is free" },
 	[OPT_SUB_DOMAINS] = { "--sub-domains", NULL, "take mail for all sub-domains as well" },
 	[OPT_POSTFIX] = { "--postfix", NULL, "make a domain of Postfix's own kind, without mailboxes" },
 	[OPT_NAME] = { "--name", "TEXT", "the person's name" },
@@ -63,8 +65,9 @@ const struct command commands[] = {
 	{ "adopt", NULL, adopt_run, AS_ROOT, 1, OPT(OPT_ACCOUNT) | OPT(OPT_VIRTUALDOMAINS), "DOMAIN",
 	  "take over a domain that is there since 2002, as it stands" },
 	{ "domain", "add", domain_add, AS_ROOT, 1,
-	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_SUB_DOMAINS) | OPT(OPT_POSTFIX), "NAME",
-	  "make a domain" },
+	  OPT(OPT_ACCOUNT) | OPT(OPT_CREATE_ACCOUNT) | OPT(OPT_FIRST_UID) | OPT(OPT_SUB_DOMAINS) |
+		  OPT(OPT_POSTFIX),
+	  "NAME", "make a domain" },
 	{ "domain", "list", domain_list, NEED_STORE | NEED_TIDY, 0, 0, "",
 	  "print all domains and their accounts" },
 	{ "domain", "show", domain_show, AS_ROOT, 1, 0, "NAME", "print what is known of a domain" },

@@ -1,6 +1,7 @@
 #include "admin.h"
 
 #include "address/idn.h"
+#include "base/table.h"
 #include "change/account.h"
 #include "change/read.h"
 #include "settings.h"
@@ -42,6 +43,19 @@ static enum pv_class offer_account(struct admin *a, const struct pv_domain *d, s
 	return c;
 }
 
+/* --first-uid N */
+static enum pv_class take_first_uid(const struct admin *a, uid_t *uid_r, struct pv_error *e)
+{
+	const char *word = a->options[OPT_FIRST_UID];
+	unsigned long n = 0;
+
+	if (word != NULL && (!pv_parse_number(word, strlen(word), PV_UID_MAX, &n) || n == 0))
+		return pv_fail(e, PV_PERMANENT, NULL, "--first-uid %.40s: write a uid, 1 to %d", word,
+			       PV_UID_MAX);
+	*uid_r = (uid_t)n;
+	return PV_OK;
+}
+
 enum pv_class domain_add(struct admin *a, struct pv_error *e)
 {
 	struct pv_domain_add o = { .account = a->options[OPT_ACCOUNT],
@@ -51,6 +65,8 @@ enum pv_class domain_add(struct admin *a, struct pv_error *e)
 	struct pv_domain d;
 
 	enum pv_class c = domain_object(a, &d, e);
+	if (c == PV_OK)
+		c = take_first_uid(a, &o.first_uid, e);
 	if (c == PV_OK)
 		c = offer_account(a, &d, &o, e);
 	if (c == PV_OK)

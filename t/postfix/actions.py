@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import check, contains, done, equal  # noqa: E402
 from house import messages  # noqa: E402
 from mailsite import TEXT, Site, bounces  # noqa: E402
-from scratch import read, wait_for, write  # noqa: E402
+from scratch import read, run, wait_for, write  # noqa: E402
 
 LDA = "/usr/lib/dovecot/dovecot-lda"
 LOOP_TEXT = "mail forwarding loop for"
@@ -74,8 +74,13 @@ def fallbacks(s):
     equal("a name in quotes is the same name in the other domain, and a command gets it without them", read(f"{s.work}/words"), b'odd "one|')
     s.forget()
     s.settings("b.dk", "domain.conf", "")
-    s.settings("a.dk", "domain.conf", "", maps=True)
+    s.settings("a.dk", "domain.conf", "")
+    s.aliases("a.dk", "john.smith: def\n")
     contains("no fallback: refused at once", s.h.postfix.rcpt("uvw@a.dk"), "550 5.1.1")
+    contains("a dot is no colon, as in the names of qmail's files", s.h.postfix.rcpt("john:smith@a.dk"), "550 5.1.1")
+    s.send("John.Smith+tag@a.dk")
+    equal("an alias with a dot, in other letters, with a tag", s.counts("def@a.dk"), [1])
+    s.forget()
 
 
 def unknown_names(s):
@@ -98,6 +103,45 @@ def unknown_names(s):
     s.h.write_settings(unknown_to="refuse")
     s.settings("a.dk", "users/def", "")
     s.settings("a.dk", "domain.conf", "", maps=True)
+
+
+def limits_of_root_and_domain(s):
+    """max_users, commands = no, forward_outside = no: what was written by hand past them is not done, and waits where it is mail."""
+    h, owner = s.h, s.accounts["a.dk"]
+    domains, passwd = os.path.join(h.etc, "domains"), os.path.join(h.etc, "a.dk", "passwd")
+    before, users = read(domains), read(passwd)
+    write(domains, before.strip() + f" max_users={users.count(b':.:')}\n".encode())
+    r = h.admin("user", "add", "new@a.dk", "--random")
+    contains("max_users: no more are made", r.stderr.decode(), "max_users=")
+    write(passwd, users + f"new:*:{owner.pw_uid}:{owner.pw_gid}::.:\n".encode(), 0o600, owner)
+    r = run([f"{h.bin}/make-postfix-maps", "-c", h.etc])
+    contains("max_users: one who was written by hand is reported", r.stderr.decode(), "delete some, or let root raise max_users")
+    equal("max_users: his mail is not taken, that of others is", [h.postfix.rcpt(f"{u}@a.dk")[:9] for u in ("new", "abc")], ["550 5.1.1", "250 2.1.5"])
+    write(passwd, users, 0o600, owner)
+    write(domains, before.strip() + b" commands=no\n")
+    ran = os.path.join(s.work, "ran")
+    mark = s.script("mark", f"cat; touch {ran}\n")
+    s.settings("a.dk", "domain.conf", "forward_outside = no\n")
+    s.settings("a.dk", "users/def", f"filter = {mark}\n")
+    s.settings("a.dk", "users/ghi", f"after_storing = {mark}\n")
+    s.aliases("a.dk", f'cmd: "|{mark}"\nout: abc, someone@example.org\nin: xyz@b.dk\n')
+    for user in ("cmd", "def", "ghi", "out"):
+        s.send(f"{user}@a.dk", settled=False)
+    s.send("in@a.dk", settled=False)
+    check("mail for what is forbidden waits, no other", h.postfix.wait_deferred(4), h.postfix.waiting())
+    why = h.postfix.waiting()
+    for user, words in (("cmd", "has commands=no"), ("def", "has commands=no"), ("ghi", "has commands=no"), ("out", "has forward_outside = no")):
+        check(f"{user}@: the queue says what forbids it", [1 for a, r in why.items() if f"+{user}--" in a and words in r], why)
+    equal("nothing of it is stored or run, but what leads to a domain of this host", (s.counts("abc@a.dk", "def@a.dk", "ghi@a.dk", "xyz@b.dk"), os.path.exists(ran)), ([0, 0, 0, 1], False))
+    write(domains, before)
+    s.settings("a.dk", "domain.conf", "")
+    s.aliases("a.dk", f'cmd: "|{mark}"\nout: abc\n')
+    h.postfix.flush()
+    h.postfix.wait_empty()
+    equal("allowed, it is done, once", (s.counts("abc@a.dk", "def@a.dk", "ghi@a.dk"), os.path.exists(ran)), ([1, 1, 1], True))
+    for user in ("def", "ghi"):
+        s.settings("a.dk", f"users/{user}", "")
+    s.forget()
 
 
 def filters(s):
@@ -243,7 +287,7 @@ def killed_in_a_list(s):
 
 def main():
     s = Site({"a.dk": ["abc", "def", "ghi", "boss", "postmaster"], "b.dk": ["xyz", "uvw"], "client.dk": ["s"]}, "a.dk own=postmaster\n")
-    for part in (lists, forwards, fallbacks, unknown_names, filters, hostile_filters, full_mailboxes, agents, loops, killed_in_a_list):
+    for part in (lists, forwards, fallbacks, unknown_names, limits_of_root_and_domain, filters, hostile_filters, full_mailboxes, agents, loops, killed_in_a_list):
         part(s)
     done()
 

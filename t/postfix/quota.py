@@ -309,9 +309,29 @@ def danish_answers(t):
         t.forget()
 
 
+def nobody(t):
+    """A user whose line was taken out of passwd by hand, while the tables still have him: the domain is Danish."""
+    t.settings("a.dk", "domain.conf", "language = da\n")
+    t.settings("a.dk", "users/def", "")
+    t.settings("a.dk", "users/abc", "", maps=True)
+    path = os.path.join(t.h.etc, "a.dk", "passwd")
+    before = read(path)
+    write(path, re.sub(rb"(?m)^def:.*\n", b"", before), 0o600, t.accounts["a.dk"])
+    for sentence, files, want in (("built in", {}, "den bruger findes ikke her"),
+                                  ("vpopmail's text of the host", {"/.no-user.msg": "host: no %u\n"}, "host: no def"),
+                                  ("vpopmail's text of the domain", {"a.dk/.no-user.msg": "No %u at %d.\n"}, "No def at a.dk."),
+                                  ("the domain's Danish text", {"a.dk/messages/no-user.da": "%u er væk\n"}, "def er vaek")):
+        for name, content in files.items():
+            place(t, name, content)
+        contains(f"no such user, {sentence}: the log", t.send("def@a.dk", text(200)), f"dsn=5.1.1, status=bounced (def@a.dk: {want}")
+        equal(f"no such user, {sentence}: the bounce", [(field(m, "Status"), want in field(m, "Diagnostic-Code")) for m in bounces(t.mail("client.dk", "s"))], [("5.1.1", True)])
+        t.forget()
+    write(path, before, 0o600, t.accounts["a.dk"])
+
+
 def main():
     t = Test({"a.dk": ["abc", "def", "ghi", "postmaster"], "client.dk": ["s"]}, "a.dk own=postmaster\n")
-    for part in (users_quota, small_ones, count_of_messages, domains_quota, refused, for_some_days, warnings, warnings_in_words, danish_answers):
+    for part in (users_quota, small_ones, count_of_messages, domains_quota, refused, for_some_days, warnings, warnings_in_words, danish_answers, nobody):
         part(t)
     done()
 

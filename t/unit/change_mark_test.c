@@ -286,7 +286,7 @@ static void bad_account_names_are_not_made(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		assert_false(pv_account_name_is_good(names[i]));
-		assert_int_equal(pv_account_create(names[i], &a, &e), PV_PERMANENT);
+		assert_int_equal(pv_account_create(names[i], 0, &a, &e), PV_PERMANENT);
 	}
 	assert_int_equal(pv_account_by_name("root", &a, &found, &e), PV_PERMANENT);
 	assert_int_equal(pv_account_by_uid(0, &a, &found, &e), PV_PERMANENT);

@@ -487,6 +487,39 @@ def on_a_terminal(h):
             os.rmdir(f"/home/{account}")
 
 
+def first_uid(h):
+    """linuxconf's "Allocate UID from": the first uid from there on that no user and no group has; for one domain, or for the host."""
+    base = next(u for u in range(73000 + os.getpid() % 1000 * 10, 90000) if all(run(["/usr/bin/getent", d, str(n)]).returncode for d in ("passwd", "group") for n in range(u, u + 5)))
+    made = []
+
+    def ids(name, *args):
+        made.append(name)
+        got = admin(h, "domain", "add", name, "--create-account", *args)
+        entry = run(["/usr/bin/getent", "passwd", name.replace(".", "_")]).stdout.decode().split(":")
+        return got[0], [int(n) - base for n in entry[2:4]]
+
+    try:
+        group = f"pvtg{os.getpid()}"
+        must(["/usr/sbin/groupadd", "--gid", str(base + 1), group])
+        equal("--first-uid: the first that is free, for user and group", ids(f"pvu1-{os.getpid()}.dk", "--first-uid", str(base)), (0, [0, 0]))
+        equal("the next one passes over what a group has", ids(f"pvu2-{os.getpid()}.dk", "--first-uid", str(base)), (0, [2, 2]))
+        h.write_settings(first_uid=str(base + 1))
+        equal("first_uid in virtual.conf", ids(f"pvu3-{os.getpid()}.dk"), (0, [3, 3]))
+        equal("--first-uid goes before it", ids(f"pvu4-{os.getpid()}.dk", "--first-uid", str(base + 4)), (0, [4, 4]))
+        for word in ("0", "x", "-1", "2147483648", ""):
+            equal(f"--first-uid={word}", admin(h, "domain", "add", "pvu.dk", "--create-account", f"--first-uid={word}"),
+                  (1, "", said(f"--first-uid {word}: write a uid, 1 to 2147483647")))
+    finally:
+        h.write_settings(first_uid="0")
+        for name in made:
+            h.admin("domain", "delete", name, "--yes")
+            account = name.replace(".", "_")
+            run(["/usr/sbin/userdel", account])
+            if os.path.isdir(f"/home/{account}"):
+                os.rmdir(f"/home/{account}")
+        run(["/usr/sbin/groupdel", group])
+
+
 def create_account(h):
     """--create-account makes a real account of this host; it is removed again."""
     name = f"pvt-{os.getpid()}.example"
@@ -542,6 +575,7 @@ def main():
     in_the_way(h)
     on_a_terminal(h)
     create_account(h)
+    first_uid(h)
     children_ignored(h)
     own_mailbox(h)
     help_has_every_row(h)

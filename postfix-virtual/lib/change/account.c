@@ -5,13 +5,14 @@
 #include "base/program.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define USERADD "/usr/sbin/useradd"
 
-enum { PASSWD_ROOM = 16384, USERADD_SECONDS = 60 };
+enum { PASSWD_ROOM = 16384, USERADD_SECONDS = 60, UIDS_TRIED = 10000 };
 
 /* Delivery puts the name in front of `+user--domain`, and into maps without quotes. */
 static bool can_stand_in_a_key(const char *name)
@@ -111,27 +112,74 @@ static enum pv_class useradd_failed(const char *name, struct pv_buf *words, int 
 		       words->s);
 }
 
-enum pv_class pv_account_create(const char *name, struct pv_account *a, struct pv_error *e)
+static enum pv_class is_uid_taken(uid_t uid, bool *taken_r, struct pv_error *e)
 {
-	char home[64];
-	const char *argv[] = { USERADD,
-			       "--system",
-			       "--user-group",
-			       "--shell",
-			       "/usr/sbin/nologin",
-			       "--home-dir",
-			       home,
-			       "--create-home",
-			       "--key",
-			       "HOME_MODE=0700",
-			       "--skel",
-			       "/nonexistent",
-			       "--",
-			       name,
-			       NULL };
+	struct passwd pw, *user = NULL;
+	struct group gr, *group = NULL;
+	char room[PASSWD_ROOM];
+
+	int err = getpwuid_r(uid, &pw, room, sizeof room, &user);
+	if (err == 0 && user == NULL)
+		err = getgrgid_r((gid_t)uid, &gr, room, sizeof room, &group);
+	/* A group with too many members for `room` is there, too. */
+	*taken_r = user != NULL || group != NULL || err == ERANGE;
+	return err == 0 || err == ERANGE
+		       ? PV_OK
+		       : pv_fail_errno(e, PV_TEMPORARY, "4.3.0", err, "look for uid %lu", (unsigned long)uid);
+}
+
+/* 65534 and 65535 are nobody's to have. */
+static enum pv_class find_uid(uid_t first, uid_t *uid_r, struct pv_error *e)
+{
+	bool taken = true;
+
+	for (uid_t uid = first; uid - first < UIDS_TRIED && uid <= PV_UID_MAX; uid++) {
+		enum pv_class c = PV_OK;
+		if (uid != 65534 && uid != 65535)
+			c = is_uid_taken(uid, &taken, e);
+		if (c != PV_OK)
+			return c;
+		*uid_r = uid;
+		if (!taken)
+			return PV_OK;
+	}
+	return pv_fail(e, PV_PERMANENT, "5.3.5", "no uid from %lu on is free", (unsigned long)first);
+}
+
+/* uid 0: useradd's choice. */
+static enum pv_class run_useradd(const char *name, uid_t uid, struct pv_error *e)
+{
+	char home[64], number[24], gid_min[40], gid_max[40];
+	const char *argv[24] = { USERADD,      "--system",    "--user-group",  "--shell", "/usr/sbin/nologin",
+				 "--home-dir", home,	      "--create-home", "--key",	  "HOME_MODE=0700",
+				 "--skel",     "/nonexistent" };
+	size_t n = 12;
 	struct pv_buf words = PV_BUF_INIT(4096);
-	bool found = false;
 	int status = 0;
+
+	(void)snprintf(home, sizeof home, "/home/%s", name);
+	(void)snprintf(number, sizeof number, "%lu", (unsigned long)uid);
+	(void)snprintf(gid_min, sizeof gid_min, "SYS_GID_MIN=%s", number);
+	(void)snprintf(gid_max, sizeof gid_max, "SYS_GID_MAX=%s", number);
+	if (uid != 0) {
+		const char *const more[] = { "--uid", number, "--key", gid_min, "--key", gid_max };
+		memcpy(argv + n, more, sizeof more);
+		n += sizeof more / sizeof *more;
+	}
+	argv[n++] = "--";
+	argv[n] = name;
+	enum pv_class c = pv_program_run(argv, NULL, USERADD_SECONDS, NULL, &words, &status, e);
+	if (c == PV_OK && status != 0)
+		c = useradd_failed(name, &words, status, e);
+	pv_buf_free(&words);
+	return c;
+}
+
+enum pv_class pv_account_create(const char *name, uid_t first_uid, struct pv_account *a, struct pv_error *e)
+{
+	enum pv_class c = PV_OK;
+	bool found = false;
+	uid_t uid = 0;
 
 	if (!pv_account_name_is_good(name))
 		return pv_fail(
@@ -139,11 +187,10 @@ enum pv_class pv_account_create(const char *name, struct pv_account *a, struct p
 			"`%.40s` is no name for an account: a-z, 0-9, `_` and `-`, at most 32, not beginning "
 			"with a digit",
 			name);
-	(void)snprintf(home, sizeof home, "/home/%s", name);
-	enum pv_class c = pv_program_run(argv, NULL, USERADD_SECONDS, NULL, &words, &status, e);
-	if (c == PV_OK && status != 0)
-		c = useradd_failed(name, &words, status, e);
-	pv_buf_free(&words);
+	if (first_uid != 0)
+		c = find_uid(first_uid, &uid, e);
+	if (c == PV_OK)
+		c = run_useradd(name, uid, e);
 	if (c == PV_OK)
 		c = pv_account_by_name(name, a, &found, e);
 	if (c == PV_OK && !found)

@@ -30,8 +30,9 @@ void pv_account_derive(const struct pv_domain *d, char name[PV_ACCOUNT_MAX + 1])
 /* Is `name` one that we would give to an account: [a-z_][a-z0-9_-]*, at most 32 bytes? */
 bool pv_account_name_is_good(const char *name);
 
-/* Make a system account `name` without login, with a home of mode 0700 below /home, by useradd(8).
- * PV_PERMANENT: the name is not good. PV_TEMPORARY: useradd failed; the sentence is its own. */
-enum pv_class pv_account_create(const char *name, struct pv_account *a, struct pv_error *e);
+/* Make a system account `name` without login, with a home of mode 0700 below /home, by useradd(8). first_uid:
+ * its uid is the first from there on that no user and no group has; 0: as useradd chooses. PV_PERMANENT: the
+ * name is not good, or no uid is free. PV_TEMPORARY: useradd failed; the sentence is its own. */
+enum pv_class pv_account_create(const char *name, uid_t first_uid, struct pv_account *a, struct pv_error *e);
 
 #endif

@@ -50,6 +50,7 @@ void pv_change_finish_all(struct pv_change *c);
 struct pv_domain_add {
 	const char *account; /* who shall own it; NULL: the account whose name is derived from the domain's */
 	bool create_account; /* make that account, if there is none */
+	uid_t first_uid;     /* from which on it gets the first that is free; 0: as virtual.conf says */
 	bool sub_domains;    /* also mail for every sub-domain */
 	bool standard;	     /* a domain of Postfix's own kind, without mailboxes */
 };

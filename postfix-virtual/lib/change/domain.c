@@ -115,10 +115,12 @@ static enum pv_class compare_with(struct pv_work *w, const struct pv_domain_add 
 	return c;
 }
 
-static enum pv_class make_account(struct pv_work *w, const char *name, struct pv_error *e)
+static enum pv_class make_account(struct pv_work *w, const char *name, uid_t first_uid, struct pv_error *e)
 {
+	if (first_uid == 0)
+		first_uid = (uid_t)strtoul(w->c->store->conf.first_uid, NULL, 10);
 	if (!w->c->dry)
-		return pv_account_create(name, &w->account, e);
+		return pv_account_create(name, first_uid, &w->account, e);
 	if (!pv_account_name_is_good(name))
 		return pv_fail(e, PV_PERMANENT, "5.3.5", "`%.40s` is no name for an account", name);
 	pv_buf_addf(&w->c->notes, "account %s would be made, with the home /home/%s\n", name, name);
@@ -141,7 +143,7 @@ static enum pv_class choose_account(struct pv_work *w, const struct pv_domain_ad
 			    "--create-account",
 			    name);
 	else if (c == PV_OK && !found)
-		c = make_account(w, name, e);
+		c = make_account(w, name, o->first_uid, e);
 	w->has_account = c == PV_OK;
 	if (c == PV_OK && o->account != NULL)
 		(void)snprintf(w->mark.account, sizeof w->mark.account, "%s", name);

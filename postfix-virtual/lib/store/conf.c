@@ -28,6 +28,7 @@ enum kind {
 	UNKNOWN,    /* refuse or postmaster */
 	NUMBER,	    /* of sessions, 1 or more */
 	SECONDS,    /* 0 or more */
+	UID,	    /* 0: none */
 	SHORT_TIME, /* seconds, as many as a delivery can give away */
 	IDLE,	    /* seconds, as many as RFC 1939 wants or more */
 	LISTEN,	    /* ADDRESS:PORT, a list, or nothing */
@@ -42,6 +43,7 @@ static const struct pv_conf_item items[] = {
 	{ "delivery_program", PV_BINDIR "/virtual-deliver", "What the .forward files of users start." },
 	{ "dovecot_group", "dovecot", "Who reads the files for Dovecot; empty: none are written." },
 	{ "fcntl_only", "no", "Append to a mailbox also where no NAME.lock can be made beside it." },
+	{ "first_uid", "0", "Where --create-account begins to look for a free uid; 0: as useradd does." },
 	{ "history_days", "400", "How long a line of the history is kept." },
 	{ "language", "en", "The language of what is said to users: en or da." },
 	{ "log_socket", "/dev/log", "Where log lines go." },
@@ -87,6 +89,7 @@ static const struct place {
 	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
 	{ GROUP, offsetof(struct pv_conf, dovecot_group) },
 	{ SWITCH, offsetof(struct pv_conf, fcntl_only) },
+	{ UID, offsetof(struct pv_conf, first_uid) },
 	{ DAYS, offsetof(struct pv_conf, history_days) },
 	{ LANGUAGE, offsetof(struct pv_conf, language) },
 	{ FOLDER, offsetof(struct pv_conf, log_socket) },
@@ -351,6 +354,8 @@ static const char *fault(enum kind kind, const char *value)
 		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
 	case SECONDS:
 		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
+	case UID:
+		return is_in(value, 0, PV_UID_MAX) ? NULL : "write a uid, or 0";
 	case SHORT_TIME:
 		return is_in(value, 1, 400) ? NULL : "write a number of seconds, 1 to 400";
 	case IDLE:

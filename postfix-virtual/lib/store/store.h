@@ -15,6 +15,9 @@
 #define PV_DEFAULT_DIRECTORY "/etc/virtual"
 
 /* The settings of virtual.conf (store/conf.h has the table of names, defaults and checks). */
+/* The largest uid that a setting may name: 2^31 - 1. */
+#define PV_UID_MAX 2147483647
+
 struct pv_conf {
 	const char *spool_directory;	      /* /var/spool/virtual */
 	const char *map_directory;	      /* /etc/virtual/maps */
@@ -32,6 +35,7 @@ struct pv_conf {
 	const char *myhostname; /* of this host's Postfix, as in its Received lines; empty: found out */
 	const char *recipient_delimiter;       /* +; one character or more, each of them one */
 	const char *log_socket;		       /* /dev/log */
+	const char *first_uid;		       /* 0; digits, at most PV_UID_MAX */
 	const char *history_days;	       /* 400; digits */
 	const char *language;		       /* en; or da */
 	const char *login_delay;	       /* 0; seconds, digits */
