@@ -247,6 +247,15 @@ def needed(p):
         equal(f"{command}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 1 leads to def, {line}")))
         got = p.admin(command.replace("def", "abc"))
         equal(f"{command.replace('def', 'abc')}: refused", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 3 leads to abc, {line}")))
+    for text in ("tagged: \\def+tag\n", "tagged: DEF+tag\n", "tagged: x@example.org, def+a+b@kvt.net\n", "def+own: x@example.org\ntagged: def+own, def+other\n"):
+        p.put("aliases", text)
+        got = p.admin("user delete def@kvt.dk --yes")
+        equal(f"what leads to a user with a tag counts: {text!r}", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line {text.count(chr(10))} leads to def, {line}")))
+    p.put("aliases", "base: def\nupper: base+x\n")
+    p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
+    p.put("aliases", "def+own: x@example.org\ntagged: def+own, def+own@kvt.net\ndefg: x@example.org\nother: defg\n")
+    equal("an alias of such a name is none of the user's", p.admin("user delete def@kvt.dk --yes")[0], 0)
+    p.h.must_admin("user", "add", "def@kvt.dk", "--hash", HASH)
     p.put("aliases", "def: x@example.org\nother: def\n")
     equal("a user whose name is an alias's may go", p.admin("user delete def@kvt.dk --yes")[0], 0)
     p.h.must_admin("user", "add", "def@kvt.dk", "--hash", HASH)
@@ -255,7 +264,15 @@ def needed(p):
     p.h.must_admin("domain", "set", "kvt.dk", "fallback=base")
     p.refused("delete base@kvt.dk", "base is the fallback of kvt.dk (TOP/etc/kvt.dk/domain.conf, line 1): give that to somebody else first, with "
                                     "postfix-virtual domain set kvt.dk fallback=NAME")
+    p.h.must_admin("domain", "set", "kvt.dk", "fallback=abc+all")
+    contains("a fallback with a tag is the user's too", p.admin("user delete abc@kvt.dk --yes")[2], "abc is the fallback of kvt.dk")
     p.h.must_admin("domain", "set", "kvt.dk", "fallback=")
+    p.h.must_admin("responder", "set", "info@kvt.dk", data=b"Subject: info\n\nx\n")
+    p.put("aliases", "list: abc, info\n")
+    got = p.admin("responder delete info@kvt.dk")
+    equal("a responder that an alias leads to stays", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 1 leads to info, {line}")))
+    p.put("aliases", "list: abc\n")
+    equal("and may go then", p.admin("responder delete info@kvt.dk")[0], 0)
     p.put("aliases", "")
 
 

@@ -28,34 +28,62 @@ struct search {
 	char paths[FILES][PATH_MAX * 2];
 };
 
-/* Is it name@ of this domain, by whatever name it goes? */
-static bool is_address(const struct search *s, const struct pv_target *t)
+/* Is text the name, as it stands or with a tag behind it? */
+static bool is_name(const struct pv_store *store, const char *name, const char *text, size_t len)
 {
-	size_t n = strlen(s->name);
+	size_t n = strlen(name);
+
+	if (len < n || strncasecmp(text, name, n) != 0)
+		return false;
+	return len == n || (text[n] != '\0' && strchr(store->conf.recipient_delimiter, text[n]) != NULL);
+}
+
+bool pv_depend_is_address(const struct pv_store *store, const struct pv_domain *domain, const char *name,
+			  const char *text, size_t len)
+{
+	const char *at = memrchr(text, '@', len);
 	struct pv_domain d;
 	struct pv_folder f;
 
-	if (t->len < n + 2 || t->text[n] != '@' || strncasecmp(t->text, s->name, n) != 0 ||
-	    pv_domain_parse(t->text + n + 1, t->len - n - 1, &d, NULL) != PV_OK)
+	if (at == NULL || !is_name(store, name, text, (size_t)(at - text)) ||
+	    pv_domain_parse(at + 1, len - (size_t)(at + 1 - text), &d, NULL) != PV_OK)
 		return false;
-	if (pv_domain_equal(&d, &s->w->domain))
+	if (pv_domain_equal(&d, domain))
 		return true;
-	if (pv_folder_behind(&s->in.store, &d, &f, NULL) != PV_OK || f.fd < 0)
+	if (pv_folder_behind(store, &d, &f, NULL) != PV_OK || f.fd < 0)
 		return false;
-	bool own = pv_domain_equal(&f.domain, &s->w->domain);
+	bool own = pv_domain_equal(&f.domain, domain);
 	pv_folder_close(&f);
 	return own;
 }
 
-static bool leads_there(const struct search *s, const struct pv_target *t)
+/* `name+tag` may be an alias of its own. */
+static bool is_own_alias(struct search *s, const char *text, size_t len)
 {
+	struct pv_alias_entry entry;
+	bool found = false;
+
+	for (size_t i = 0; len > strlen(s->name) && !found && i < FILES; i++)
+		if (pv_alias_find(&s->files[i], text, len, &entry, &found, NULL) != PV_OK)
+			found = true;
+	return found;
+}
+
+static bool leads_there(struct search *s, const struct pv_target *t)
+{
+	const char *at;
+
 	switch (t->kind) {
 	case PV_TARGET_NAME:
-		return !s->is_alias && strcasecmp(t->text, s->name) == 0;
+		return !s->is_alias && is_name(&s->in.store, s->name, t->text, t->len) &&
+		       !is_own_alias(s, t->text, t->len);
 	case PV_TARGET_USER:
-		return s->as_user && strcasecmp(t->text, s->name) == 0;
+		return s->as_user && is_name(&s->in.store, s->name, t->text, t->len);
 	case PV_TARGET_ADDRESS:
-		return !s->is_alias && is_address(s, t);
+		at = memrchr(t->text, '@', t->len);
+		return !s->is_alias &&
+		       pv_depend_is_address(&s->in.store, &s->w->domain, s->name, t->text, t->len) &&
+		       !is_own_alias(s, t->text, at != NULL ? (size_t)(at - t->text) : 0);
 	case PV_TARGET_INCLUDE:
 	case PV_TARGET_COMMAND:
 	case PV_TARGET_FILE:
@@ -72,7 +100,7 @@ static enum pv_class refuse(const struct search *s, const char *file, unsigned l
 }
 
 /* The members of include/FILE. What is wrong with the list is found by who reads it for a delivery. */
-static enum pv_class search_list(const struct search *s, const char *name, struct pv_error *e)
+static enum pv_class search_list(struct search *s, const char *name, struct pv_error *e)
 {
 	char file[sizeof s->in.folder.path + PATH_MAX], path[PATH_MAX];
 	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX), memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
@@ -95,8 +123,8 @@ static enum pv_class search_list(const struct search *s, const char *name, struc
 	return found_class;
 }
 
-static enum pv_class search_entry(const struct search *s, const char *file,
-				  const struct pv_alias_entry *entry, struct pv_error *e)
+static enum pv_class search_entry(struct search *s, const char *file, const struct pv_alias_entry *entry,
+				  struct pv_error *e)
 {
 	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
 	const char *at = entry->targets, *end = at + entry->targets_len;
@@ -163,8 +191,7 @@ static enum pv_class load_files(struct search *s, const struct pv_domain_conf *c
 	return c;
 }
 
-static enum pv_class search_fallback(const struct search *s, const struct pv_domain_conf *conf,
-				     struct pv_error *e)
+static enum pv_class search_fallback(struct search *s, const struct pv_domain_conf *conf, struct pv_error *e)
 {
 	const struct pv_target as_name = { .kind = strchr(conf->fallback, '@') != NULL ? PV_TARGET_ADDRESS
 										       : PV_TARGET_NAME,

@@ -13,6 +13,10 @@
  */
 enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool as_user, struct pv_error *e);
 
+/* Is text the address of `name` in the domain, also with a tag, by an alias of the domain or below it? */
+bool pv_depend_is_address(const struct pv_store *store, const struct pv_domain *domain, const char *name,
+			  const char *text, size_t len);
+
 #define PV_LEADERS_MAX 200
 
 /*

@@ -4,6 +4,7 @@
 #include "change/forward.h"
 #include "change/full_names.h"
 #include "change/user_view.h"
+#include "store/alias_file.h"
 #include "store/passwd_write.h"
 #include "store/standard.h"
 
@@ -143,19 +144,20 @@ static enum pv_class refuse_full_name(const struct pv_user_view *v, const char *
 					       : PV_OK;
 }
 
-/* Does a list of addresses with commas between have the user's? */
-static bool has_address(const char *list, const char *address)
+/* Does a list of addresses lead to the user? */
+static bool has_address(const struct pv_user_view *v, const char *list)
 {
-	size_t n = strlen(address);
+	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	const char *end = list + strlen(list);
+	enum pv_class c = PV_OK;
+	bool has = false;
+	struct pv_target t;
 
-	while (*list != '\0') {
-		list += strspn(list, ", \t");
-		size_t len = strcspn(list, ", \t");
-		if (len == n && strncasecmp(list, address, n) == 0)
-			return true;
-		list += len;
-	}
-	return false;
+	while (!has && pv_target_next(&list, end, &memory, &t, &c, NULL))
+		has = c == PV_OK && t.kind == PV_TARGET_ADDRESS &&
+		      pv_depend_is_address(v->work.c->store, &v->a->domain, v->a->user.s, t.text, t.len);
+	pv_buf_free(&memory);
+	return has;
 }
 
 /* What leads to a user who goes must lead somewhere else first. */
@@ -163,7 +165,7 @@ static enum pv_class refuse_needed(const struct pv_user_view *v, struct pv_error
 {
 	for (size_t i = 0; i < v->users.count; i++) {
 		const struct pv_user_info *u = &v->users.list[i];
-		if (has_address(u->conf.forward, v->text) && !pv_user_equal(&u->user, &v->a->user))
+		if (!pv_user_equal(&u->user, &v->a->user) && has_address(v, u->conf.forward))
 			return pv_fail(e, PV_PERMANENT, "5.3.5",
 				       "%s/users/%s, line %u: mail for %s@%s is sent on to %s, which would "
 				       "lead nowhere "
