@@ -276,6 +276,28 @@ def needed(p):
     p.put("aliases", "")
 
 
+def users_names(p):
+    """A user whose mailbox would be an alias's file, or whose name is an alias's."""
+    spool = f"{p.h.spool}/kvt.dk"
+    for name, text in (("archive", f"base: abc\narch: {spool}/archive\n"), ("box", f"x: abc\ny: {spool}/box/\n")):
+        p.put("aliases", text)
+        for command in (f"user add {name}@kvt.dk --hash '{HASH}'", f"user rename def@kvt.dk {name}"):
+            got = p.admin(command)
+            equal(f"{command.split(' --')[0]}: refused", (got[0], got[2].replace(p.h.top, "TOP")),
+                  (1, said(f"TOP/etc/kvt.dk/aliases, line 2 writes to what would be the mailbox of {name}: let it write to another file first, and move that one away")))
+        equal("another name may be had", p.admin(f"user add {name}2@kvt.dk --hash '{HASH}'")[::2], (0, ""))
+        p.h.must_admin("user", "delete", f"{name}2@kvt.dk", "--yes")
+    p.put("aliases", "")
+    p.h.must_admin("domain", "set", "kvt.dk", f"fallback={spool}/rest")
+    contains("nor the fallback's file", p.admin(f"user add rest@kvt.dk --hash '{HASH}'")[2], "the fallback of kvt.dk is what would be the mailbox of rest")
+    p.h.must_admin("domain", "set", "kvt.dk", "fallback=")
+    p.put("aliases", "base: abc\n")
+    got = p.admin(f"user add base@kvt.dk --hash '{HASH}'")
+    equal("an alias of that name is said", (got[0], got[2]), (0, said(f"there is an alias base@kvt.dk as well ({p.aliases}, line 1): it goes before the user, who gets only what it sends on to him")))
+    p.put("aliases", "")
+    p.h.must_admin("user", "delete", "base@kvt.dk", "--yes")
+
+
 def other_files(p):
     p.put("more", "mm: abc\n")
     p.put("most", "")
@@ -387,6 +409,7 @@ def main():
     collisions(p)
     loops(p)
     needed(p)
+    users_names(p)
     other_files(p)
     patterns(p)
     listing(p)

@@ -229,10 +229,14 @@ static enum pv_class search_all(void *ctx, int out_fd, struct pv_error *e)
 	return c;
 }
 
-/* Most domains have neither of the files. */
 static bool has(const struct pv_work *w, const char *name)
 {
 	return faccessat(w->folder.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+bool pv_depend_is_possible(const struct pv_work *w)
+{
+	return has(w, "aliases") || has(w, "domain.conf");
 }
 
 enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool as_user, struct pv_error *e)
@@ -242,7 +246,7 @@ enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool a
 	struct pv_error why;
 
 	s = (struct search){ .w = w, .name = name, .as_user = as_user };
-	if (!has(w, "aliases") && !has(w, "domain.conf"))
+	if (!pv_depend_is_possible(w))
 		return PV_OK;
 	enum pv_class c = pv_child_run(w->account.uid, w->account.gid, &limits, search_all, &s, &out, &why);
 	pv_buf_free(&out);
@@ -325,7 +329,7 @@ enum pv_class pv_depend_leaders(const struct pv_work *w, const char *name, struc
 	static struct search s;
 
 	s = (struct search){ .w = w, .name = name };
-	return has(w, "aliases") || has(w, "domain.conf")
+	return pv_depend_is_possible(w)
 		       ? pv_child_run(w->account.uid, w->account.gid, &limits, send_leaders, &s, names, e)
 		       : PV_OK;
 }

@@ -3,6 +3,7 @@
 #include "change/depend.h"
 #include "change/forward.h"
 #include "change/full_names.h"
+#include "change/user_aliases.h"
 #include "change/user_view.h"
 #include "store/alias_file.h"
 #include "store/passwd_write.h"
@@ -77,7 +78,9 @@ static enum pv_class refuse_name(struct pv_user_view *v, const struct pv_user *u
 	if (pv_users_find(&v->users, u) != NULL)
 		return pv_fail(e, PV_PERMANENT, "5.1.3", "%s@%s is there already", u->s, v->a->domain.s);
 	enum pv_class c = pv_refuse_reserved(v->work.c->store, &v->entry, u, e);
-	return c == PV_OK ? pv_refuse_collision(&v->work, u, e) : c;
+	if (c == PV_OK)
+		c = pv_refuse_collision(&v->work, u, e);
+	return c == PV_OK ? pv_user_aliases_refuse(&v->work, u, e) : c;
 }
 
 static bool is_below(const char *path, const char *folder)
