@@ -226,6 +226,15 @@ static void put_refused(struct admin *a, const char *reason, const char *status)
 	a->outcome = EXIT_NO_USER;
 }
 
+static bool has_sub_domains(const struct admin *a, const struct question *q)
+{
+	struct pv_registry_entry entry;
+	bool found = false;
+
+	return pv_registry_find(&a->store, &q->ours, &entry, &found, NULL) == PV_OK && found &&
+	       entry.sub_domains;
+}
+
 /* Why has no table what virtual-deliver would take? */
 static void say_why(const struct admin *a, const struct question *q, const json_t *report, char *out,
 		    size_t size)
@@ -239,6 +248,9 @@ static void say_why(const struct admin *a, const struct question *q, const json_
 	if (json_integer_value(json_object_get(report, "class")) == PV_TEMPORARY)
 		(void)snprintf(out, size, "and its mail could not be delivered: %s",
 			       text_of(report, "reason"));
+	else if (q->is_below && !has_sub_domains(a, q))
+		(void)snprintf(out, size, "postfix-virtual domain set %s sub_domains=yes wants such mail",
+			       q->ours.s);
 	else if (q->is_below && strstr(text_of(report, "result"), "fallback") != NULL)
 		(void)snprintf(out, size, "a fallback takes no mail for sub-domains");
 	else if (k.kind == PV_ALIAS_INNER)

@@ -16,9 +16,12 @@ json_t *json_text(const char *s)
 	/* Bytes that are no UTF-8 become `?`, and what was cut off in the middle of a letter. */
 	char *copy = strdup(s);
 	size_t len = copy != NULL ? strlen(copy) : 0;
-	for (size_t i = 0, n; i < len; i += n > 0 ? n : 1)
-		if ((n = pv_utf8_next(copy + i, len - i)) == 0)
+	for (size_t i = 0; i < len;) {
+		size_t n = pv_utf8_next(copy + i, len - i);
+		if (n == 0)
 			copy[i] = '?';
+		i += n == 0 ? 1 : n;
+	}
 	text = copy != NULL ? json_string(copy) : NULL;
 	free(copy);
 	return text;

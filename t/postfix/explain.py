@@ -188,7 +188,7 @@ put("aliases", '"a b": abc\nlost: nobody\nnew: abc\nbad: nobody\n', why)
 put("domain.conf", "fallback = abc\n", why)
 for address, reason in (('"a b"@why.dk', "only other aliases can lead to it: it holds a character"), ("x@sub.why.dk", "a fallback takes no mail for sub-domains"),
                         ("x+tag@sub.why.dk", "a fallback takes no mail for sub-domains"), ("new@why.dk", "make-postfix-maps brings its tables up to date"),
-                        ("bad@why.dk", "aliases, line 4: `nobody` leads nowhere")):
+                        ("bad@why.dk", "aliases, line 4: `nobody` leads nowhere"), ("abc@sub.plain.dk", "postfix-virtual domain set plain.dk sub_domains=yes")):
     code, answer = explained(address)
     check(f"{address}: refused by Postfix, and why", code == 67 and answer["reason"].startswith("no such address for Postfix; ") and reason in answer["reason"], answer)
 h.maps()

@@ -206,7 +206,8 @@ static const struct world worlds[] = {
 	      "list: x@example.org, abc, inner, sub\nowner-list: bob\ninner: y@example.org\n"
 	      "sub: z@example.org\nowner-sub: bob\nplain: x@example.org\n"
 	      "inc: :include:l\nowner-inc: bob\nabc: abc, w@example.org\n\"odd name\": x@example.org\n"
-	      "\"owner-odd name\": bob\nfwd: joe\nowner-joe: bob\n" },
+	      "\"owner-odd name\": bob\nfwd: joe\nowner-joe: bob\n"
+	      "#: expires=2020-01-31\nowner-past: bob\npast: x@example.org\n" },
 	    { "kvt.dk/users/joe", "forward = u@example.org\n" },
 	    { "kvt.dk/include/l", "v@example.org\n" } },
 	  { { "list",
@@ -217,6 +218,7 @@ static const struct world worlds[] = {
 	    { "list", .ends = "abc, >x@example.org, >w@example.org, >y@example.org, >z@example.org",
 	      .sender = "" },
 	    { "owner-list", .ends = "bob" },
+	    { "past", .ends = ">x@example.org" },
 	    { "odd name", .ends = ">x@example.org by \"owner-odd name\"@kvt.dk" },
 	    { "fwd", .ends = "joe, >u@example.org" } } },
 	{ "names that only an alias can have; patterns are none",

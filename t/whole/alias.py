@@ -251,6 +251,15 @@ def needed(p):
     p.put("aliases", "kvt+x: def\ntag: kvt+x\n")
     p.h.maps("--force", "kvt.dk")
     equal("a tagged name that is an alias leads to no user", p.admin("user delete kvt@kvt.dk --yes")[0], 0)
+    for text in ("tagged: \\def+tag\n", "tagged: DEF+tag\n", "tagged: x@example.org, def+a+b@kvt.net\n", "def+own: x@example.org\ntagged: def+own, def+other\n"):
+        p.put("aliases", text)
+        got = p.admin("user delete def@kvt.dk --yes")
+        equal(f"what leads to a user with a tag counts: {text!r}", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line {text.count(chr(10))} leads to def, {line}")))
+    p.put("aliases", "base: def\nupper: base+x\n")
+    p.refused("delete base@kvt.dk", f"{file}, line 2 leads to base, {line}")
+    p.put("aliases", "def+own: x@example.org\ntagged: def+own, def+own@kvt.net\ndefg: x@example.org\nother: defg\n")
+    equal("an alias of such a name is none of the user's", p.admin("user delete def@kvt.dk --yes")[0], 0)
+    p.h.must_admin("user", "add", "def@kvt.dk", "--hash", HASH)
     p.put("aliases", "def: x@example.org\nother: def\n")
     equal("a user whose name is an alias's may go", p.admin("user delete def@kvt.dk --yes")[0], 0)
     p.h.must_admin("user", "add", "def@kvt.dk", "--hash", HASH)
@@ -259,7 +268,15 @@ def needed(p):
     p.h.must_admin("domain", "set", "kvt.dk", "fallback=base")
     p.refused("delete base@kvt.dk", "base is the fallback of kvt.dk (TOP/etc/kvt.dk/domain.conf, line 1): give that to somebody else first, with "
                                     "postfix-virtual domain set kvt.dk fallback=NAME")
+    p.h.must_admin("domain", "set", "kvt.dk", "fallback=abc+all")
+    contains("a fallback with a tag is the user's too", p.admin("user delete abc@kvt.dk --yes")[2], "abc is the fallback of kvt.dk")
     p.h.must_admin("domain", "set", "kvt.dk", "fallback=")
+    p.h.must_admin("responder", "set", "info@kvt.dk", data=b"Subject: info\n\nx\n")
+    p.put("aliases", "list: abc, info\n")
+    got = p.admin("responder delete info@kvt.dk")
+    equal("a responder that an alias leads to stays", (got[0], got[2].replace(p.h.top, "TOP")), (1, said(f"{file}, line 1 leads to info, {line}")))
+    p.put("aliases", "list: abc\n")
+    equal("and may go then", p.admin("responder delete info@kvt.dk")[0], 0)
     p.put("aliases", "")
 
 
@@ -319,6 +336,28 @@ def renamed(p):
         p.put("more", "")
         p.h.must_admin("user", "delete", user, "--yes")
     p.h.must_admin("domain", "set", "kvt.dk", "extra_aliases=")
+
+
+def users_names(p):
+    """A user whose mailbox would be an alias's file, or whose name is an alias's."""
+    spool = f"{p.h.spool}/kvt.dk"
+    for name, text in (("archive", f"base: abc\narch: {spool}/archive\n"), ("box", f"x: abc\ny: {spool}/box/\n")):
+        p.put("aliases", text)
+        for command in (f"user add {name}@kvt.dk --hash '{HASH}'", f"user rename def@kvt.dk {name}"):
+            got = p.admin(command)
+            equal(f"{command.split(' --')[0]}: refused", (got[0], got[2].replace(p.h.top, "TOP")),
+                  (1, said(f"TOP/etc/kvt.dk/aliases, line 2 writes to what would be the mailbox of {name}: let it write to another file first, and move that one away")))
+        equal("another name may be had", p.admin(f"user add {name}2@kvt.dk --hash '{HASH}'")[::2], (0, ""))
+        p.h.must_admin("user", "delete", f"{name}2@kvt.dk", "--yes")
+    p.put("aliases", "")
+    p.h.must_admin("domain", "set", "kvt.dk", f"fallback={spool}/rest")
+    contains("nor the fallback's file", p.admin(f"user add rest@kvt.dk --hash '{HASH}'")[2], "the fallback of kvt.dk is what would be the mailbox of rest")
+    p.h.must_admin("domain", "set", "kvt.dk", "fallback=")
+    p.put("aliases", "base: abc\n")
+    got = p.admin(f"user add base@kvt.dk --hash '{HASH}'")
+    equal("an alias of that name is said", (got[0], got[2]), (0, said(f"there is an alias base@kvt.dk as well ({p.aliases}, line 1): it goes before the user, who gets only what it sends on to him")))
+    p.put("aliases", "")
+    p.h.must_admin("user", "delete", "base@kvt.dk", "--yes")
 
 
 def other_files(p):
@@ -433,6 +472,7 @@ def main():
     loops(p)
     needed(p)
     renamed(p)
+    users_names(p)
     other_files(p)
     patterns(p)
     listing(p)

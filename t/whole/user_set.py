@@ -151,6 +151,9 @@ def bad_users(p):
         check(f"{line}: so is a word without =", got[:2] == (2, "") and f"`{line.split()[-1]}` has no `=`: write {line.split()[-1]}=VALUE, or {line.split()[-1]}= for its default" in got[2] and p.text("users/abc") == "forward = def@kvt.dk\n", got)
     p.refused("user delete def@kvt.dk --yes", f"{users_file}/abc, line 1: mail for abc@kvt.dk is sent on to def@kvt.dk, which would lead nowhere then: "
                                               "postfix-virtual user set abc@kvt.dk forward= first")
+    p.put("users/abc", "forward = x@example.org, Def+tag@KVT.dk\n")
+    contains("one with a tag too", p.admin("user rename def@kvt.dk new")[2], "mail for abc@kvt.dk is sent on to def@kvt.dk, which would lead nowhere then")
+    p.put("users/abc", "forward = def@kvt.dk\n")
     p.h.must_admin("domain", "set", "kvt.dk", "forward_outside=no")
     got = p.admin("user set def@kvt.dk forward=x@example.org")
     check("forward_outside=no forbids other hosts", got[0] == 1 and "users/def, line 1" in got[2] and "forward_outside" in got[2], got)

@@ -4,6 +4,7 @@
 #include "change/alias_read.h"
 #include "change/answer_read.h"
 #include "change/conf_words.h"
+#include "change/depend.h"
 #include "change/user_view.h"
 #include "store/answer_text.h"
 
@@ -124,6 +125,8 @@ static enum pv_class delete (struct pv_user_view *v, struct pv_error *e) {
 						    "%s has no responder: postfix-virtual responder list %s",
 						    v->text, v->a->domain.s);
 	if (c == PV_OK) c = is_alone(v, &v->work.mark.no_key, e);
+	/* Whatever leads to the name must still lead somewhere. */
+	if (c == PV_OK && v->work.mark.no_key) c = pv_depend_refuse(&v->work, v->a->user.s, false, e);
 	if (c != PV_OK) return c;
 	v->work.mark.kind = PV_MARK_RESPONDER_DELETE;
 	v->work.mark.user = v->a->user;

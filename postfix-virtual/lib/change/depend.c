@@ -29,40 +29,46 @@ struct search {
 	char paths[FILES][PATH_MAX * 2];
 };
 
-/* Is `domain` one of d's names? */
-static bool is_domain(const struct pv_store *s, const struct pv_domain *d, const char *domain, size_t len)
+/* Is text the name, as it stands or with a tag behind it? */
+static bool is_name(const struct pv_store *store, const char *name, const char *text, size_t len)
 {
-	struct pv_domain other;
+	size_t n = strlen(name);
+
+	if (len < n || strncasecmp(text, name, n) != 0)
+		return false;
+	return len == n || (text[n] != '\0' && strchr(store->conf.recipient_delimiter, text[n]) != NULL);
+}
+
+bool pv_depend_is_address(const struct pv_store *store, const struct pv_domain *domain, const char *name,
+			  const char *text, size_t len)
+{
+	const char *at = memrchr(text, '@', len);
+	struct pv_domain d;
 	struct pv_folder f;
 
-	if (pv_domain_parse(domain, len, &other, NULL) != PV_OK)
+	if (at == NULL || !is_name(store, name, text, (size_t)(at - text)) ||
+	    pv_domain_parse(at + 1, len - (size_t)(at + 1 - text), &d, NULL) != PV_OK)
 		return false;
-	if (pv_domain_equal(&other, d))
+	if (pv_domain_equal(&d, domain))
 		return true;
-	if (pv_folder_behind(s, &other, &f, NULL) != PV_OK || f.fd < 0)
+	if (pv_folder_behind(store, &d, &f, NULL) != PV_OK || f.fd < 0)
 		return false;
-	bool own = pv_domain_equal(&f.domain, d);
+	bool own = pv_domain_equal(&f.domain, domain);
 	pv_folder_close(&f);
 	return own;
 }
 
-bool pv_depend_is_name(const struct pv_store *s, const struct pv_domain *d, const char *name, bool as_user,
-		       const struct pv_target *t, const char **rest_r)
+bool pv_depend_is_name(const struct pv_store *store, const struct pv_domain *domain, const char *name,
+		       bool as_user, const struct pv_target *t, const char **rest_r)
 {
-	const char *rest = t->text + strlen(name), *at;
-
-	if (strncasecmp(t->text, name, strlen(name)) != 0)
-		return false;
-	bool has_tag = *rest != '\0' && strchr(s->conf.recipient_delimiter, *rest) != NULL;
-	*rest_r = rest;
+	*rest_r = t->text + strlen(name);
 	switch (t->kind) {
 	case PV_TARGET_NAME:
-		return *rest == '\0' || has_tag;
+		return is_name(store, name, t->text, t->len);
 	case PV_TARGET_USER:
-		return as_user && (*rest == '\0' || has_tag);
+		return as_user && is_name(store, name, t->text, t->len);
 	case PV_TARGET_ADDRESS:
-		at = strrchr(rest, '@');
-		return at != NULL && (at == rest || has_tag) && is_domain(s, d, at + 1, strlen(at + 1));
+		return pv_depend_is_address(store, domain, name, t->text, t->len);
 	case PV_TARGET_INCLUDE:
 	case PV_TARGET_COMMAND:
 	case PV_TARGET_FILE:
@@ -80,7 +86,7 @@ static bool is_tagged_alias(struct search *s, const struct pv_target *t, const c
 
 	for (size_t i = 0; *rest != '\0' && *rest != '@' && !found && i < FILES; i++)
 		if (pv_alias_find(&s->files[i], t->text, len, &entry, &found, NULL) != PV_OK)
-			found = false;
+			found = true; /* one that is wrong */
 	return found;
 }
 
@@ -236,10 +242,14 @@ static enum pv_class search_all(void *ctx, int out_fd, struct pv_error *e)
 	return c;
 }
 
-/* Most domains have neither of the files. */
 static bool has(const struct pv_work *w, const char *name)
 {
 	return faccessat(w->folder.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+bool pv_depend_is_possible(const struct pv_work *w)
+{
+	return has(w, "aliases") || has(w, "domain.conf");
 }
 
 enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool as_user, struct pv_error *e)
@@ -249,7 +259,7 @@ enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool a
 	struct pv_error why;
 
 	s = (struct search){ .w = w, .name = name, .as_user = as_user };
-	if (!has(w, "aliases") && !has(w, "domain.conf"))
+	if (!pv_depend_is_possible(w))
 		return PV_OK;
 	enum pv_class c = pv_child_run(w->account.uid, w->account.gid, &limits, search_all, &s, &out, &why);
 	pv_buf_free(&out);
@@ -332,7 +342,7 @@ enum pv_class pv_depend_leaders(const struct pv_work *w, const char *name, struc
 	static struct search s;
 
 	s = (struct search){ .w = w, .name = name };
-	return has(w, "aliases") || has(w, "domain.conf")
+	return pv_depend_is_possible(w)
 		       ? pv_child_run(w->account.uid, w->account.gid, &limits, send_leaders, &s, names, e)
 		       : PV_OK;
 }

@@ -20,6 +20,13 @@ enum pv_class pv_depend_refuse(const struct pv_work *w, const char *name, bool a
 bool pv_depend_is_name(const struct pv_store *s, const struct pv_domain *d, const char *name, bool as_user,
 		       const struct pv_target *t, const char **rest_r);
 
+/* Is there a file in w's domain that leads anywhere? Most domains have none; so no child need be asked. */
+bool pv_depend_is_possible(const struct pv_work *w);
+
+/* Is text the address of `name` in the domain, also with a tag, by an alias of the domain or below it? */
+bool pv_depend_is_address(const struct pv_store *store, const struct pv_domain *domain, const char *name,
+			  const char *text, size_t len);
+
 #define PV_LEADERS_MAX 200
 
 /*

@@ -4,7 +4,9 @@
 #include "change/depend.h"
 #include "change/forward.h"
 #include "change/full_names.h"
+#include "change/user_aliases.h"
 #include "change/user_view.h"
+#include "store/alias_file.h"
 #include "store/passwd_write.h"
 #include "store/standard.h"
 
@@ -77,7 +79,9 @@ static enum pv_class refuse_name(struct pv_user_view *v, const struct pv_user *u
 	if (pv_users_find(&v->users, u) != NULL)
 		return pv_fail(e, PV_PERMANENT, "5.1.3", "%s@%s is there already", u->s, v->a->domain.s);
 	enum pv_class c = pv_refuse_reserved(v->work.c->store, &v->entry, u, e);
-	return c == PV_OK ? pv_refuse_collision(&v->work, u, e) : c;
+	if (c == PV_OK)
+		c = pv_refuse_collision(&v->work, u, e);
+	return c == PV_OK ? pv_user_aliases_refuse(&v->work, u, e) : c;
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -144,19 +148,20 @@ static enum pv_class refuse_full_name(const struct pv_user_view *v, const char *
 					       : PV_OK;
 }
 
-/* Does a list of addresses with commas between have the user's? */
-static bool has_address(const char *list, const char *address)
+/* Does a list of addresses lead to the user? */
+static bool has_address(const struct pv_user_view *v, const char *list)
 {
-	size_t n = strlen(address);
+	struct pv_buf memory = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	const char *end = list + strlen(list);
+	enum pv_class c = PV_OK;
+	bool has = false;
+	struct pv_target t;
 
-	while (*list != '\0') {
-		list += strspn(list, ", \t");
-		size_t len = strcspn(list, ", \t");
-		if (len == n && strncasecmp(list, address, n) == 0)
-			return true;
-		list += len;
-	}
-	return false;
+	while (!has && pv_target_next(&list, end, &memory, &t, &c, NULL))
+		has = c == PV_OK && t.kind == PV_TARGET_ADDRESS &&
+		      pv_depend_is_address(v->work.c->store, &v->a->domain, v->a->user.s, t.text, t.len);
+	pv_buf_free(&memory);
+	return has;
 }
 
 /* What leads to a user who goes must lead somewhere else first. */
@@ -164,7 +169,7 @@ static enum pv_class refuse_needed(const struct pv_user_view *v, struct pv_error
 {
 	for (size_t i = 0; i < v->users.count; i++) {
 		const struct pv_user_info *u = &v->users.list[i];
-		if (has_address(u->conf.forward, v->text) && !pv_user_equal(&u->user, &v->a->user))
+		if (!pv_user_equal(&u->user, &v->a->user) && has_address(v, u->conf.forward))
 			return pv_fail(e, PV_PERMANENT, "5.3.5",
 				       "%s/users/%s, line %u: mail for %s@%s is sent on to %s, which would "
 				       "lead nowhere "
@@ -268,10 +273,10 @@ enum pv_class pv_user_rename(struct pv_change *c, const struct pv_address *a, co
 	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
 		r = pv_user_take(&v, NULL, e);
-	if (r == PV_OK)
-		r = refuse_name(&v, to, e);
 	v.work.mark.to = *to;
 	v.work.mark.aliases = aliases;
+	if (r == PV_OK)
+		r = refuse_name(&v, to, e);
 	if (r == PV_OK && aliases)
 		r = pv_alias_rename_refuse(&v.work, e);
 	if (r == PV_OK)

@@ -211,7 +211,8 @@ static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_
 	if (owner == NULL)
 		return pv_walk_no_memory(e);
 	enum pv_class c = find(w, owner, strlen(owner), &entry, &file, &found, e);
-	if (c != PV_OK || !found)
+	/* What comes back to one whose last day is over would be lost. */
+	if (c != PV_OK || !found || has_expired(&entry))
 		return c;
 	if ((s->owner = pv_walk_format(w, owner, strlen(owner), w->r->folder.domain.s)) == NULL)
 		return pv_walk_no_memory(e);
