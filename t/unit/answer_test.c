@@ -277,6 +277,7 @@ static void full(void **state)
 	assert_int_equal(pv_answer_text_read("Subject: s\n\nx\n", 14, "x", &text, &e), PV_OK);
 	const struct answer a = { .sender = "s@x.y", .address = "i@x.y", .text = &text, .facts = &no_facts };
 	assert_int_equal(answer_compose(&a, &b, &e), PV_OK);
+	pv_buf_free(&b);
 	b = (struct pv_buf)PV_BUF_INIT(100);
 	assert_int_equal(answer_compose(&a, &b, &e), PV_TEMPORARY);
 	pv_buf_free(&b);

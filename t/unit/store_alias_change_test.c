@@ -79,6 +79,7 @@ static void changes_touch_their_entry_alone(void **state)
 		{ "", "joe who", "x", "", "", "\"joe who\": x\n", false },
 		{ "", "#a", "x", "", "", "\"#a\": x\n", false },
 		{ "\"Joe Who\": y\n", "joe who", "x", "", "", "\"joe who\": x\n", true },
+		{ "abc : x\n", "abc ", "y", "", "", "abc : x\n\"abc \": y\n", false },
 		/* What is wrong with an entry is no obstacle to mending it. */
 		{ "abc:\n", "abc", "x", "", "", "abc: x\n", true },
 		{ "abc\nd: e\n", "abc", "x", "", "", "abc: x\nd: e\n", true },

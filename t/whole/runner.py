@@ -23,6 +23,7 @@ CASES = [
     ("no_plan", "echo 'ok 1 - a'", "1 passed, 1 failed", "planned 0 tests, ran 1"),
     ("stopped_early", "echo 1..3; echo 'ok 1 - a'", "1 passed, 1 failed", "planned 3 tests, ran 1"),
     ("skipped", "echo 'ok 1 - a'; echo 'ok 2 - b # SKIP no such thing'; echo 1..2", "1 passed, 0 failed, 1 skipped", "1 skipped"),
+    ("skipped_by_cmocka", "echo 'ok 1 - a'; echo 'not ok 2 # SKIP b'; echo 1..2", "1 passed, 0 failed, 1 skipped", "1 skipped"),
     ("slow", GOOD + "; exec sleep 60", "2 passed, 1 failed", "took longer than 2 s"),
     ("process", "setsid sleep 60 >/dev/null 2>&1 & " + GOOD, "2 passed, 1 failed", "left behind: process"),
     ("daemon", "(setsid sh -c 'sleep 60 & exit 0' >/dev/null 2>&1 &); sleep 0.3; " + GOOD, "2 passed, 1 failed", "left behind: process"),

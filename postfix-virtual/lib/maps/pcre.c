@@ -91,10 +91,13 @@ enum pv_match pv_pcre_match(struct pv_pcre *r, const char *s, size_t len)
 void pv_pcre_group(const struct pv_pcre *r, const char *s, unsigned n, const char **start_r, size_t *len_r)
 {
 	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
+	uint32_t groups = 0;
 
 	*start_r = s;
 	*len_r = 0;
-	if (n >= pcre2_get_ovector_count(r->data) || v[2 * n] == PCRE2_UNSET)
+	/* Room that is shared may have places for more groups, which nobody filled. */
+	(void)pcre2_pattern_info(r->code, PCRE2_INFO_CAPTURECOUNT, &groups);
+	if (n > groups || n >= pcre2_get_ovector_count(r->data) || v[2 * n] == PCRE2_UNSET)
 		return;
 	*start_r = s + v[2 * n];
 	*len_r = v[2 * n + 1] - v[2 * n];

@@ -113,6 +113,36 @@ static enum pv_class open_responders(struct pv_sender *s, int dirfd, const char 
 	return c;
 }
 
+static bool holds_anything(int fd)
+{
+	int to_list = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = to_list >= 0 ? fdopendir(to_list) : NULL;
+	const struct dirent *d;
+	bool holds = false;
+
+	if (dir == NULL && to_list >= 0)
+		(void)close(to_list);
+	/* Who cannot tell has to look. */
+	if (dir == NULL)
+		return true;
+	while (!holds && (errno = 0, d = readdir(dir)) != NULL)
+		holds = strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+	holds = holds || errno != 0;
+	(void)closedir(dir);
+	return holds;
+}
+
+/* Where all mail lies in homes the spool is empty, and needs no look for each domain. */
+static int open_spool(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || holds_anything(fd))
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
 /* One call tells most domains that nobody in them answers by himself. */
 static enum pv_class find_responders(struct pv_sender *s, const struct pv_folder *f, struct pv_error *e)
 {
@@ -122,7 +152,7 @@ static enum pv_class find_responders(struct pv_sender *s, const struct pv_folder
 	int dirfd = -1;
 
 	if (s->spool == -2)
-		s->spool = open(spool, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		s->spool = open_spool(spool);
 	(void)snprintf(below, sizeof below, "%s/" FILES, f->domain.s);
 	if (s->spool < 0 || fstatat(s->spool, below, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 		if (s->spool < 0 || errno == ENOENT || errno == ENOTDIR)

@@ -170,7 +170,9 @@ bool pv_alias_raw_is(const struct pv_buf *text, const struct pv_alias_raw *raw, 
 
 	if (*s == '/' || raw->stray)
 		return false;
-	if (memchr(name, ':', len) == NULL && memchr(name, '"', len) == NULL &&
+	/* A blank in front of the colon is part of a name in quotes alone. */
+	bool quoted = len > 0 && is_blank(name[len - 1]);
+	if (!quoted && memchr(name, ':', len) == NULL && memchr(name, '"', len) == NULL &&
 	    memchr(name, '\\', len) == NULL) {
 		bool is = is_plainly(s, eol, name, len, &unsure);
 		if (!unsure)
