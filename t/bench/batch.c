@@ -23,7 +23,14 @@
 #include <unistd.h>
 
 static const char mark[] = "@COUNTER@";
-enum { MARK = sizeof mark - 1, SLOTS_MAX = 64, MARKS_MAX = 8, ARGS_MAX = 8192, MARKED_MAX = 8, ARG_SIZE = 4096 };
+enum {
+	MARK = sizeof mark - 1,
+	SLOTS_MAX = 64,
+	MARKS_MAX = 8,
+	ARGS_MAX = 8192,
+	MARKED_MAX = 8,
+	ARG_SIZE = 4096
+};
 
 struct slot {
 	pid_t pid; /* 0: free */
