@@ -43,7 +43,7 @@ DELIVER_LIB_SRC = $(filter-out $L/address/idn.c $L/mailbox/maildrop%, $(filter $
 	mail_conf.c mail_settings.c mail_values.c mail_day.c alias_file.c alias_lines.c alias_scan.c alias_sift.c alias_index.c alias_target.c command_line.c texts.c \
 	encoded_word.c answer_text.c answer_files.c answered.c)
 # What takes the place of functions of musl's is for the static program alone.
-DELIVER_STATIC_SRC = virtual-deliver/known.c virtual-deliver/memory.c
+DELIVER_STATIC_SRC = virtual-deliver/known.c virtual-deliver/memory.c virtual-deliver/search.c
 DELIVER_SRC = $(filter-out $(DELIVER_STATIC_SRC), $(sort $(wildcard virtual-deliver/*.c)))
 MAPS_SRC = $(sort $(wildcard postfix-virtual/make-postfix-maps/*.c))
 ADMIN_SRC = $(sort $(wildcard postfix-virtual/admin/*.c))
@@ -94,6 +94,7 @@ $B/libpostfix_virtual.a: $(LIB_SRC:%.c=$B/obj/%.o)
 ifeq ($(MUSL)-$(VARIANT),yes-plain)
 # Else the compiler makes a call of calloc() out of the malloc() and memset() in calloc().
 $B/musl/virtual-deliver/memory.o: MUSL_CFLAGS += -fno-builtin -fcommon
+$B/musl/virtual-deliver/search.o: MUSL_CFLAGS += -fno-builtin
 $B/musl/virtual-deliver/deliver.o: MUSL_CFLAGS += -fcommon
 $B/virtual-deliver: $(DELIVER_SRC:%.c=$B/musl/%.o) $(DELIVER_STATIC_SRC:%.c=$B/musl/%.o) $(DELIVER_LIB_SRC:%.c=$B/musl/%.o)
 	$(call say,LINK,$@)

@@ -12,6 +12,18 @@ void pv_close_from(int first)
 			(void)close(fd);
 }
 
+void pv_close_both(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+
+	if (low >= 0 && high == low + 1 && syscall(SYS_close_range, (unsigned)low, (unsigned)high, 0U) == 0)
+		return;
+	if (low >= 0)
+		(void)close(low);
+	if (high >= 0 && high != low)
+		(void)close(high);
+}
+
 int pv_keep_standard(const int fds[3])
 {
 	/* Above 2 first, so that none is overwritten before it was copied. */

@@ -1,5 +1,6 @@
 #include "mailbox/mailbox.h"
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "mailbox/done.h"
 #include "mailbox/find.h"
@@ -173,7 +174,7 @@ enum pv_class pv_mailbox_open(const struct pv_location *where, const struct pv_m
 					    .to_read = o->use == PV_TO_READ };
 	struct pv_lock k;
 
-	*m = (struct pv_mailbox){ .where = where, .uid = o->uid, .fd = -1, .journal_fd = -1 };
+	*m = (struct pv_mailbox){ .where = where, .uid = o->uid, .fd = -1, .journal_fd = -1, .done_fd = -1 };
 	enum pv_class c = pv_lock_take(where, &lo, &k, e);
 	m->is_folder = k.is_folder;
 	if (c != PV_OK)
@@ -318,7 +319,8 @@ enum pv_class pv_mailbox_append_if(struct pv_mailbox *m, const struct pv_content
 		c = may(ctx, m, e);
 	if (c == PV_OK && !before)
 		c = write_message(m, content, id, &done, e);
-	pv_done_close(&done);
+	pv_close_both(m->done_fd, -1);
+	m->done_fd = done.fd;
 	return c;
 }
 
@@ -335,8 +337,7 @@ enum pv_class pv_mailbox_close(struct pv_mailbox *m, struct pv_error *e)
 		.fd = m->fd, .st = m->st, .created = m->created, .dotlock = m->locked_by_dotlock
 	};
 
-	if (m->journal_fd >= 0)
-		(void)close(m->journal_fd);
-	m->journal_fd = m->fd = -1;
+	pv_close_both(m->journal_fd, m->done_fd);
+	m->journal_fd = m->done_fd = m->fd = -1;
 	return pv_lock_release(&k, m->where, e);
 }

@@ -32,6 +32,7 @@ struct pv_mailbox {
 	bool is_folder; /* what stands at the path; then it could not be opened */
 	bool locked_by_dotlock;
 	int journal_fd; /* -1: none (a shared folder) */
+	int done_fd;	/* of the last append; -1: none */
 	int64_t doubt;	/* ids that done.h has from before this time prove nothing */
 	char note[200]; /* something that an administrator should read in the log; "" if not */
 };
