@@ -1,6 +1,7 @@
 WRAP_arena = malloc
 WRAP_buffer = realloc
 WRAP_clock = nanosleep
+WRAP_descriptor = syscall
 WRAP_file = openat fstat fstatat readlinkat read write fsync close renameat unlinkat fchown fchmod fcntl
 READ_CALLS = open openat fstat fstatat readlinkat read pread close malloc calloc realloc reallocarray getcwd
 WRAP_store_open = $(READ_CALLS)
