@@ -208,6 +208,34 @@ static void what_cannot_be_read_is_temporary(void **unused)
 	pv_alias_file_free(&f);
 }
 
+/* Half of a file that is written anew must not pass for all of it. */
+static void what_became_shorter_is_temporary(void **unused)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	struct pv_alias_entry entry;
+	struct pv_alias_file f;
+	struct pv_error e;
+	bool found;
+
+	(void)unused;
+	for (unsigned i = 0; i < 20000; i++)
+		pv_buf_addf(&text, "name%u: a\n", i);
+	for (size_t keep = 0; keep < text.len; keep += text.len / 7)
+		for (int by_names = 0; by_names < 2; by_names++) {
+			int fd = file_of(&text);
+			pv_alias_file_start_large(&f, "F", fd, (off_t)text.len);
+			assert_int_equal(ftruncate(fd, (off_t)keep), 0);
+			if (by_names)
+				assert_int_equal(pv_alias_file_check_names(&f, &e), PV_TEMPORARY);
+			else
+				assert_int_equal(pv_alias_find(&f, "absent", 6, &entry, &found, &e),
+						 PV_TEMPORARY);
+			assert_string_equal(e.text, "F became shorter while it was read");
+			pv_alias_file_free(&f);
+		}
+	pv_buf_free(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +243,7 @@ int main(void)
 		cmocka_unit_test(no_entry_is_lost_at_a_border),
 		cmocka_unit_test(large_entries_are_no_obstacle),
 		cmocka_unit_test(what_cannot_be_read_is_temporary),
+		cmocka_unit_test(what_became_shorter_is_temporary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,14 @@ struct sift {
 	char *window;
 };
 
+/* What somebody writes anew in place says nothing of what will be in it. */
+static enum pv_class check_length(const struct pv_alias_file *f, off_t seen, struct pv_error *e)
+{
+	return seen >= f->size
+		       ? PV_OK
+		       : pv_fail(e, PV_TEMPORARY, "4.3.0", "%s became shorter while it was read", f->file);
+}
+
 /* Read on. A NUL is somebody else's to judge. */
 static enum pv_class fill(struct sift *s, struct pv_error *e)
 {
@@ -37,7 +45,7 @@ static enum pv_class fill(struct sift *s, struct pv_error *e)
 	s->unsure = s->unsure || memchr(s->window + s->used, '\0', (size_t)n) != NULL;
 	s->used += (size_t)n;
 	s->window[s->used] = '\0';
-	return PV_OK;
+	return s->ended ? check_length(s->f, s->at + (off_t)s->used, e) : PV_OK;
 }
 
 /* The last beginning of a line in front of `before` at which an entry surely begins; 0: there is none, or the
@@ -143,6 +151,8 @@ enum pv_class pv_alias_hold(struct pv_alias_file *f, struct pv_error *e)
 	if (f->size >= 0 && (size_t)f->size < PV_ALIAS_FILE_MAX)
 		(void)pv_buf_reserve(&f->text, (size_t)f->size + 4096);
 	enum pv_class c = pv_file_read(f->fd, f->file, &f->text, e);
+	if (c == PV_OK)
+		c = check_length(f, (off_t)f->text.len, e);
 	if (c != PV_OK)
 		return c;
 	(void)close(f->fd);
