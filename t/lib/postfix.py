@@ -190,8 +190,9 @@ class Postfix:
     # --- the queue ---
 
     def queued(self):
-        """Queue ids of the messages in the queue."""
-        return {n for q in QUEUES for n in self.in_queue(q)}
+        """Queue ids of the messages in the queue. Looked at twice: a delivery that sends a message on may do so, and end, between a look
+        at maildrop, into which that goes, and one at active, where its own was."""
+        return {n for q in QUEUES * 2 for n in self.in_queue(q)}
 
     def in_queue(self, name):
         return [n for _, _, names in os.walk(os.path.join(self.queue, name)) for n in names]
