@@ -37,11 +37,15 @@ static bool is_last(const struct head *h)
 	return h->mapped == 0 && (const char *)(h + 1) + h->size == block + used;
 }
 
-static void *map_piece(size_t size)
+/* The bytes of a mapping for a piece and its head. */
+static size_t whole_pages(size_t size)
 {
-	size_t bytes = (size + sizeof(struct head) + 4095) & ~(size_t)4095;
-	struct head *h = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return (size + sizeof(struct head) + 4095) & ~(size_t)4095;
+}
 
+/* What mmap() or mremap() made, as a piece. */
+static void *piece_of(struct head *h, size_t bytes)
+{
 	if (h == MAP_FAILED) {
 		errno = ENOMEM;
 		return NULL;
@@ -49,6 +53,13 @@ static void *map_piece(size_t size)
 	h->size = bytes - sizeof *h;
 	h->mapped = bytes;
 	return h + 1;
+}
+
+static void *map_piece(size_t size)
+{
+	size_t bytes = whole_pages(size);
+
+	return piece_of(mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), bytes);
 }
 
 void *malloc(size_t n)
@@ -95,16 +106,9 @@ void *calloc(size_t n, size_t each)
 /* Its pages move with it, and are not copied. */
 static void *map_again(struct head *h, size_t size)
 {
-	size_t bytes = (size + sizeof(struct head) + 4095) & ~(size_t)4095;
+	size_t bytes = whole_pages(size);
 
-	h = mremap(h, h->mapped, bytes, MREMAP_MAYMOVE);
-	if (h == MAP_FAILED) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	h->size = bytes - sizeof *h;
-	h->mapped = bytes;
-	return h + 1;
+	return piece_of(mremap(h, h->mapped, bytes, MREMAP_MAYMOVE), bytes);
 }
 
 void *realloc(void *p, size_t n)

@@ -3,6 +3,7 @@
  * noted, and may not be again. An index that cannot be read is left as it is. fuzz-max-len: 8192
  */
 #include "store/answered.h"
+#include "t/fuzz/folder.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,19 +20,10 @@ static void require(bool holds)
 static int folder = -1;
 static char path[64];
 
-static void remove_all(void)
-{
-	(void)unlinkat(folder, "x.db", 0);
-	(void)unlinkat(folder, ".answered.lock", 0);
-	(void)rmdir(path);
-}
-
 static void prepare(void)
 {
 	(void)snprintf(path, sizeof path, "/dev/shm/pv-answered-fuzz-XXXXXX");
-	require(mkdtemp(path) != NULL);
-	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)atexit(remove_all);
+	folder = folder_make(path);
 }
 
 static void put(const uint8_t *data, size_t size)

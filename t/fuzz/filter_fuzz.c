@@ -20,12 +20,12 @@
 #include "mailbox/maildrop.h"
 #include "mailbox/store_message.h"
 #include "store/conf.h"
+#include "t/fuzz/folder.h"
 #include "t/fuzz/message.h"
 #include "virtual-deliver/compose.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <unistd.h>
 
 enum { ENDS_KILLED = 0x80, FEW_ALLOWED = 0x40, STATUS = 0x3f, FEW = 100, SAID_SHARE = 8 };
@@ -98,25 +98,13 @@ enum pv_class __wrap_pv_program_do(const struct pv_program *p, int *status_r, st
 /* --- the delivery --- */
 
 static struct delivery d;
-static struct pv_user_conf conf;
-static struct pv_action action;
-
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st, (void)type, (void)where;
-	return remove(name);
-}
-
-static void clean(void)
-{
-	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
+static struct pv_route_user user = { .home = ".", .name = "" };
+static struct pv_action action = { .kind = PV_ACTION_MAILBOX, .of = &user };
 
 static void prepare(void)
 {
-	require(mkdtemp(path) != NULL && setenv("HOME", path, 1) == 0);
-	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	require(folder >= 0 && atexit(clean) == 0);
+	folder = folder_make(path);
+	require(setenv("HOME", path, 1) == 0);
 	d.uid = geteuid();
 	pv_conf_defaults(&d.store.conf);
 	d.hop.sender = (struct slice){ "s@example.org", 13 };
@@ -124,10 +112,9 @@ static void prepare(void)
 	d.input = (struct pv_buf)PV_BUF_INIT(1 << 20);
 	pv_buf_adds(&d.input, came);
 	d.input_ended = true;
-	pv_user_conf_defaults(NULL, &conf);
-	conf.mail.filter = "/bin/filter %d";
-	action = (struct pv_action){ .kind = PV_ACTION_MAILBOX, .conf = &conf, .home = "." };
-	require(pv_user_parse("u", 1, &action.user, NULL) == PV_OK);
+	pv_user_conf_defaults(NULL, &user.conf);
+	user.conf.mail.filter = "/bin/filter %d";
+	require(pv_user_parse("u", 1, &user.user, NULL) == PV_OK);
 	require(compose_message(&d, -1, NULL) == PV_OK);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "mailbox/maildrop_index.c"
 #include "mailbox/maildrop_maildir.h"
+#include "t/fuzz/folder.h"
 
 static void require(bool holds)
 {
@@ -24,19 +25,6 @@ static void put(const char *name, const void *data, size_t len)
 	(void)close(fd);
 }
 
-static void remove_all(void)
-{
-	static const char *const names[] = { "box",	    ".box.index",  ".box.lock", ".box.journal",
-					     "dir/cur/1.b", "dir/new/2.c", ".dir.index" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		(void)unlinkat(folder, names[i], 0);
-	(void)unlinkat(folder, "dir/cur", AT_REMOVEDIR);
-	(void)unlinkat(folder, "dir/new", AT_REMOVEDIR);
-	(void)unlinkat(folder, "dir", AT_REMOVEDIR);
-	(void)rmdir(path);
-}
-
 static void prepare(void)
 {
 	static const char one[] = "From a@b Fri\nSubject: x\n\nbody\n\n";
@@ -44,9 +32,7 @@ static void prepare(void)
 	size_t len = 0;
 
 	(void)snprintf(path, sizeof path, "/dev/shm/pv-index-fuzz-XXXXXX");
-	require(mkdtemp(path) != NULL);
-	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)atexit(remove_all);
+	folder = folder_make(path);
 	for (int i = 0; i < 10; i++, len += sizeof one - 1)
 		memcpy(box + len, one, sizeof one - 1);
 	put("box", box, len);

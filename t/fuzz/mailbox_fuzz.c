@@ -10,9 +10,9 @@
 #include "mailbox/maildrop_verify.h"
 #include "mailbox/mboxrd.h"
 #include "mailbox/plain.h"
+#include "t/fuzz/folder.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,22 +25,9 @@ static void require(bool holds)
 		abort();
 }
 
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st, (void)type, (void)where;
-	return remove(name);
-}
-
-static void clean(void)
-{
-	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 static void prepare(void)
 {
-	require(mkdtemp(path) != NULL);
-	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	require(folder >= 0 && atexit(clean) == 0);
+	folder = folder_make(path);
 }
 
 static struct pv_location box(void)
@@ -64,7 +51,7 @@ static void trash(const char *name)
 	char full[NAME_MAX + 80];
 
 	(void)snprintf(full, sizeof full, "%s/%s", path, name);
-	require(nftw(full, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
+	require(folder_remove(full) == 0);
 }
 
 static enum pv_class take(void *ctx, const char *data, size_t len, struct pv_error *e)

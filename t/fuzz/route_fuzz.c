@@ -16,9 +16,9 @@
 #include "maps/report.h"
 #include "route/route.h"
 #include "store/store.h"
+#include "t/fuzz/folder.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -47,17 +47,6 @@ static void require(bool holds)
 
 /* --- the files --- */
 
-static int remove_one(const char *name, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st, (void)type, (void)where;
-	return remove(name);
-}
-
-static void clean(void)
-{
-	(void)nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 static void put(const char *name, const char *s, size_t len)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -79,9 +68,8 @@ static void prepare(void)
 						"home",	  "spool/kvt.dk",   "spool/kvt.dk/.files" };
 	char text[200];
 
-	require(mkdtemp(top) != NULL && chmod(top, 0755) == 0 && atexit(clean) == 0);
-	folder = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	require(folder >= 0);
+	folder = folder_make(top);
+	require(chmod(top, 0755) == 0);
 	(void)snprintf(home, sizeof home, "%s/home", top);
 	(void)snprintf(spool, sizeof spool, "%s/spool/kvt.dk", top);
 	make_folder("spool", false);
