@@ -3,14 +3,9 @@
  * the grammar, which is written down here a second time, independent of the library's words.
  */
 #include "address/address.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool one_of(char c, const char *more)
 {

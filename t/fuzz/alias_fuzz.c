@@ -7,16 +7,11 @@
  * fuzz-max-len: 2000
  */
 #include "store/alias_file.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void start(struct pv_alias_file *f, const char *text, size_t len)
 {

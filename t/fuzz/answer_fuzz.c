@@ -10,15 +10,10 @@
 #include "virtual-deliver/answer.h"
 
 #include "base/utf8.h"
+#include "t/fuzz/require.h"
 
 #include <ctype.h>
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Cut a line; a NUL ends it too. */
 static char *cut(const uint8_t **data, const uint8_t *end)

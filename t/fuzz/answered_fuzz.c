@@ -4,18 +4,13 @@
  */
 #include "store/answered.h"
 #include "t/fuzz/folder.h"
+#include "t/fuzz/require.h"
 
 #include <fcntl.h>
 #include <stdint.h>
 #include <unistd.h>
 
 #define NOW ((time_t)1795000000)
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static int folder = -1;
 static char path[64];

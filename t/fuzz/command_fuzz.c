@@ -6,16 +6,11 @@
  * fuzz-max-len: 600
  */
 #include "store/command_line.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Is `word` what `marked` is with value in place of each mark? */
 static void compare(const char *word, const char *marked, const char *value)

@@ -5,14 +5,9 @@
 #include "base/table.h"
 #include "store/conf.h"
 #include "store/mail_conf.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void require_sentence(enum pv_class c, const struct pv_error *e)
 {

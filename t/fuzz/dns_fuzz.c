@@ -6,14 +6,9 @@
  */
 #include "check/dns.h"
 #include "check/zones.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void require_printable(const char *s, size_t size)
 {

@@ -11,18 +11,13 @@
 #include "maps/reader_send.h"
 #include "maps/report.h"
 #include "store/conf.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
 
 enum { PARTS = 8, LIMIT = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void divide(const char *s, size_t len, struct pv_slice parts[PARTS])
 {

@@ -3,14 +3,9 @@
  * search ends, and what a reading says can be written and found again.
  */
 #include "address/extension.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Written as an extension, a reading must be found again among the readings of that. */
 static void found_again(const struct pv_extension_reading *r)

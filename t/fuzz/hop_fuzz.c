@@ -4,16 +4,11 @@
  *
  * fuzz-sources: virtual-deliver/hop.c
  */
+#include "t/fuzz/require.h"
 #include "virtual-deliver/hop.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* A line of the top: it stands at *at or nowhere. */
 static void require_line(const char *s, struct slice line, struct slice value, size_t length, size_t *at)

@@ -7,12 +7,7 @@
 #include "mailbox/maildrop_index.c"
 #include "mailbox/maildrop_maildir.h"
 #include "t/fuzz/folder.h"
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "t/fuzz/require.h"
 
 static int folder = -1;
 static char path[64];

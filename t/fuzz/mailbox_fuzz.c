@@ -11,6 +11,7 @@
 #include "mailbox/mboxrd.h"
 #include "mailbox/plain.h"
 #include "t/fuzz/folder.h"
+#include "t/fuzz/require.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -18,12 +19,6 @@
 
 static char path[] = "/dev/shm/pv-fuzz-mailbox-XXXXXX";
 static int folder = -1;
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void prepare(void)
 {

@@ -9,18 +9,13 @@
 #include "maps/diff.h"
 #include "maps/reader.h"
 #include "maps/text.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
 
 enum { LIMIT = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* With the right checksum in front, so that the lines are what is tried. */
 static void try_lines(const char *s, size_t len)

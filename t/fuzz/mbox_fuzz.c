@@ -4,15 +4,10 @@
  * fuzz-max-len: 65536
  */
 #include "mailbox/maildrop_digest.h"
+#include "t/fuzz/require.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static int file_of(const void *data, size_t len)
 {

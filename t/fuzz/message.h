@@ -5,15 +5,10 @@
 #define PV_FUZZ_MESSAGE_H
 
 #include "base/buffer.h"
+#include "t/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static inline void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* How long is the next line, its newline included? */
 static inline size_t line_length(const char *p, const char *stop)

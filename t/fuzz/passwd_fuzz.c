@@ -6,6 +6,7 @@
  * fuzz-max-len: 16384
  */
 #include "store/passwd.h"
+#include "t/fuzz/require.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -15,12 +16,6 @@
 enum { ACCOUNT = 60001, LARGE = 40 * 1024 };
 
 static int memory = -1; /* holds the file */
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* In place of the C library's: every file that is opened is the one in memory. */
 int openat(int fd, const char *name, int flags, ...)

@@ -9,14 +9,9 @@
 #include "maps/pattern_judge.h"
 #include "maps/pcre_table.h"
 #include "maps/proof.h"
+#include "t/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Whatever comes out is one plain address of the domain. */
 static void check_result(const struct pv_buf *got, const char *target)

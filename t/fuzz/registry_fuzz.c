@@ -3,6 +3,7 @@
  * one domain up agrees with reading the whole file.
  */
 #include "store/registry.h"
+#include "t/fuzz/require.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -10,12 +11,6 @@
 #include <unistd.h>
 
 static int memory = -1; /* holds the file */
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* In place of the C library's: every file that is opened is the one in memory. */
 int openat(int fd, const char *name, int flags, ...)

@@ -17,6 +17,7 @@
 #include "route/route.h"
 #include "store/store.h"
 #include "t/fuzz/folder.h"
+#include "t/fuzz/require.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -38,12 +39,6 @@ struct part {
 	const char *s;
 	size_t len;
 };
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* --- the files --- */
 

@@ -5,16 +5,11 @@
  * fuzz-max-len: 16384
  */
 #include "store/standard.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static bool is_plain(char c)
 {

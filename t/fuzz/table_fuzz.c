@@ -3,14 +3,9 @@
  * empty, hold no NUL and no newline, do not overlap, and their line numbers grow.
  */
 #include "base/table.h"
+#include "t/fuzz/require.h"
 
 #include <stdint.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void take_apart(const struct pv_lines *it, struct pv_line *l)
 {

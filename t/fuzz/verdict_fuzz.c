@@ -6,17 +6,12 @@
  * fuzz-sources: virtual-deliver/verdict.c
  * fuzz-max-len: 4096
  */
+#include "t/fuzz/require.h"
 #include "virtual-deliver/verdict.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check(enum pv_class c, const struct pv_error *e)
 {
