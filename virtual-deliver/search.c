@@ -6,10 +6,11 @@
 #include <emmintrin.h>
 #include <stdint.h>
 
-/* The aligned 16 bytes around a byte that may be read lie in one page with it. */
-static unsigned look(const char *at, __m128i wanted)
+/* The aligned 16 bytes around a byte that may be read lie in one page with it: no fault, whatever the address
+ * sanitizer says of those that are not the text's. */
+__attribute__((no_sanitize_address)) static unsigned look(const char *at, __m128i wanted)
 {
-	__m128i here = _mm_load_si128((const __m128i *)(const void *)at);
+	__m128i here = *(const __m128i *)(const void *)at;
 
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(here, wanted));
 }

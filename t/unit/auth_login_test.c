@@ -352,7 +352,9 @@ static void a_hash_that_asks_for_too_much_is_given_up(void **state)
 	const char *const pairs[][2] = { { "abc", greedy }, { "kvt", hashed("$1$", "secret") } };
 	put_users(pairs, 2);
 	assert_int_equal(check("kvt@kvt.dk", "secret").verdict, PV_LOGIN_RIGHT);
+#ifndef __SANITIZE_ADDRESS__ /* there is no limit of memory with it, so this would take the five seconds */
 	assert_int_equal(check("nosuch@kvt.dk", "secret").verdict, PV_LOGIN_WRONG);
+#endif
 	pv_store_close(&store);
 }
 
