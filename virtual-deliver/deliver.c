@@ -121,6 +121,8 @@ static void name_message(struct delivery *d)
 	if (d->queue_id[0] != '\0' || d->input.len <= d->hop.length)
 		return;
 	if (d->header.message_id.len == 0) {
+		header_free(&d->header);
+		message_free(&d->message);
 		message_start(&d->message, -1);
 		header_start(&d->header, &d->message.content, no_loop, NULL);
 		(void)header_add(&d->header, d->input.s + d->hop.length, d->input.len - d->hop.length, NULL);
