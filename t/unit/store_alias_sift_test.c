@@ -236,6 +236,25 @@ static void what_became_shorter_is_temporary(void **unused)
 	pv_buf_free(&text);
 }
 
+static void what_is_too_large_is_temporary(void **unused)
+{
+	struct pv_alias_entry entry;
+	struct pv_alias_file f;
+	struct pv_error e;
+	bool found;
+
+	(void)unused;
+	int fd = memfd_create("aliases", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	for (off_t at = 0; at <= (off_t)PV_ALIAS_FILE_MAX; at += 9)
+		assert_int_equal(pwrite(fd, "abc: def\n", 9, at), 9);
+	pv_alias_file_start_large(&f, "F", fd, lseek(fd, 0, SEEK_END));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(pv_alias_find(&f, "absent", 6, &entry, &found, &e), PV_TEMPORARY);
+	assert_non_null(strstr(e.text, "F is larger than"));
+	pv_alias_file_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +263,7 @@ int main(void)
 		cmocka_unit_test(large_entries_are_no_obstacle),
 		cmocka_unit_test(what_cannot_be_read_is_temporary),
 		cmocka_unit_test(what_became_shorter_is_temporary),
+		cmocka_unit_test(what_is_too_large_is_temporary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ enum pv_class pv_alias_sift(struct pv_alias_file *f, const char *name, size_t le
 	char window[WINDOW + 1];
 	struct sift s = { .f = f, .name = name, .len = len, .window = window };
 
-	if (++f->looks > LOOKS_MAX)
+	if (++f->looks > LOOKS_MAX || f->size > (off_t)PV_ALIAS_FILE_MAX)
 		return pv_alias_hold(f, e);
 	forget(f);
 	enum pv_class c = look_through(&s, e);
