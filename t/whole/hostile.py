@@ -202,7 +202,7 @@ def asked(h, enemies):
     for e in stoppers:  # enough to look at for the child to be met
         for n in range(3000):
             e.own(write(f"{e.account.pw_dir}/.forward+x{n}--{e.domain}", "x\n"))
-    for _ in range(5):  # a child may be through before it is met
+    for _ in range(15):  # a child may be through before it is met
         begin = time.monotonic()
         out = h.admin("doctor").stdout.decode()
         took = time.monotonic() - begin

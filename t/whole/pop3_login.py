@@ -216,7 +216,7 @@ def system_users(pool):
         equal("and what he deleted is gone", read(os.path.join(h.spool, h.host_user.pw_name)).count(b"\nSubject: "), 1)
     alike(pool, s.at, kinds, (3, 3, 4), "system_users = yes")
     answer, seconds = job.result()
-    check("root is refused with the right password, like everybody", answer == WRONG and 3 <= seconds < 3.2, (answer, seconds))
+    check("root is refused with the right password, like everybody", answer == WRONG and 2.99 <= seconds < 4, (answer, seconds))
     s.stop()
 
 
