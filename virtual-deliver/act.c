@@ -365,25 +365,37 @@ enum pv_class act(struct delivery *d, struct pv_error *e)
 	return c;
 }
 
+static void say_mailbox(struct delivery *d, const struct pv_action *a)
+{
+	const struct pv_mail_conf *m = &a->of->conf.mail;
+	struct pv_location l = { .path = NULL };
+	struct pv_error e;
+
+	if (m->deliver_with[0] != '\0')
+		(void)printf("hand over for %s to %s", a->of->user.s, m->deliver_with);
+	else if (user_find_mailbox(d, a, &l, &e) == PV_OK)
+		(void)printf("store for %s in %s", a->of->user.s, l.path);
+	else
+		(void)printf("store for %s", a->of->user.s);
+	if (m->filter[0] != '\0')
+		(void)printf(", filtered by %s", m->filter);
+	pv_location_free(&l);
+}
+
 static void say_one(struct delivery *d, const struct pv_action *a)
 {
 	static const char *const words[] = {
-		[PV_ACTION_MAILBOX] = "store for",  [PV_ACTION_FILE] = "append to",
+		[PV_ACTION_MAILBOX] = "",	    [PV_ACTION_FILE] = "append to",
 		[PV_ACTION_COMMAND] = "run",	    [PV_ACTION_DISCARD] = "throw it away",
 		[PV_ACTION_FORWARD] = "forward to", [PV_ACTION_RESPOND] = "answer with",
 		[PV_ACTION_VACATION] = "answer for"
 	};
-	struct pv_location l = { .path = NULL };
-	struct pv_error e;
 
 	(void)printf("%s: would %s", d->recipient.address, words[a->kind]);
-	if (a->kind != PV_ACTION_DISCARD)
+	if (a->kind == PV_ACTION_MAILBOX)
+		say_mailbox(d, a);
+	else if (a->kind != PV_ACTION_DISCARD)
 		(void)printf(" %s", report_target(a));
-	if (a->kind == PV_ACTION_MAILBOX) {
-		if (user_find_mailbox(d, a, &l, &e) == PV_OK)
-			(void)printf(" in %s", l.path);
-		pv_location_free(&l);
-	}
 	(void)puts("");
 }
 

@@ -21,7 +21,7 @@ static const struct option_row {
 	const char *argument, *help;
 } option_rows[] = {
 	{ "config", 'c', ACT_CONFIG, "DIR", "the configuration folder (/etc/virtual)" },
-	{ "dry-run", 'n', ACT_DRY_RUN, NULL, "say where the message would go; write nothing" },
+	{ "dry-run", 'n', ACT_DRY_RUN, NULL, "say what would be done with the message; do none of it" },
 	{ "help", 'h', ACT_HELP, NULL, "print this" },
 	{ "version", 'V', ACT_VERSION, NULL, "print the version" },
 };
@@ -31,10 +31,11 @@ static int print_help(void)
 {
 	(void)printf(
 		"usage: virtual-deliver [-c DIR] [-n] [USER@DOMAIN] < MESSAGE\n\n"
-		"Append the message on standard input to the mailbox of a virtual user. Without an address,\n"
-		"the recipient is in the Delivered-To line that Postfix put on top. Runs as the account "
-		"that\n"
-		"owns the domain's folder. virtual-deliver(8) has the exit statuses.\n\n");
+		"Do with the message on standard input what a virtual domain says of its recipient: store "
+		"it,\n"
+		"send it on, give it to a program. Without an address, the recipient is in the Delivered-To\n"
+		"line that Postfix put on top. Runs as the account that owns the domain's folder.\n"
+		"virtual-deliver(8) has the exit statuses.\n\n");
 	for (size_t i = 0; i < OPTIONS; i++)
 		(void)printf("  -%c, --%s%s%-*s%s\n", option_rows[i].letter, option_rows[i].name,
 			     option_rows[i].argument != NULL ? " " : "",

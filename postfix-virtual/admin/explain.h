@@ -15,6 +15,7 @@
 
 #include "admin.h"
 #include "change/account.h"
+#include "mailbox/location.h"
 #include "route/route.h"
 
 enum { EXPLAIN_LOCAL_MAX = 2048, EXPLAIN_SIZE = 10000 };
@@ -63,10 +64,13 @@ enum pv_class explain_mailbox(const struct explain_look *l, const struct pv_acti
 
 /* explain_program.c: status and reason in object where the delivery could not begin: a program that is
  * missing or cannot be executed; a setting of a's user that is no command line for this sender (`line` empty,
- * or object failed before: nothing is asked); a file in a folder that is not to be trusted. */
+ * or object failed before: nothing is asked); a file in a folder that is not to be trusted; a mailbox, or
+ * such a file, that is there and no delivery would touch. */
 void explain_program(const char *path, json_t *object, struct explain_verdict *v);
 void explain_setting(const struct explain_look *l, const struct pv_action *a, const char *setting,
 		     const char *line, json_t *object, struct explain_verdict *v);
+void explain_place(const struct explain_look *l, const struct pv_location *where, json_t *object,
+		   struct explain_verdict *v);
 void explain_file(const struct explain_look *l, const char *path, json_t *object, struct explain_verdict *v);
 
 /* Would he answer, and why not? */

@@ -171,6 +171,8 @@ enum pv_class explain_mailbox(const struct explain_look *l, const struct pv_acti
 		refuse(l, a, PV_PERMANENT, "5.3.4", PV_TEXT_TOO_LARGE, number, object, v);
 	explain_setting(l, a, "filter", conf->filter, object, v);
 	explain_setting(l, a, "deliver_with", conf->deliver_with, object, v);
+	if (conf->deliver_with[0] == '\0')
+		explain_place(l, &where, object, v);
 	if (conf->deliver_with[0] == '\0' && !explain_has_failed(object))
 		c = put_quota(l, a, &where, object, v, e);
 	pv_location_free(&where);

@@ -1,10 +1,13 @@
 /* The programs and files that a delivery would use: what is wrong with them before it begins. */
 #include "explain.h"
 
+#include "mailbox/lock.h"
+#include "mailbox/maildir.h"
 #include "route/place.h"
 #include "store/command_line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +53,26 @@ void explain_setting(const struct explain_look *l, const struct pv_action *a, co
 	note(&why, object, v);
 }
 
+void explain_place(const struct explain_look *l, const struct pv_location *where, json_t *object,
+		   struct explain_verdict *v)
+{
+	const uid_t uid = l->q->account.uid;
+	struct pv_error why;
+	struct stat st;
+
+	if (explain_has_failed(object) || where->dirfd < 0 ||
+	    fstatat(where->dirfd, where->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	const bool maildir = S_ISDIR(st.st_mode);
+	const char *fault = maildir ? pv_maildir_fault(where->dirfd, where->name, uid)
+				    : pv_mailbox_fault(&st, uid, where->shared);
+	if (fault == NULL)
+		return;
+	(void)pv_fail(&why, PV_TEMPORARY, "4.3.5", "%s %s %s", maildir ? "Maildir" : "mailbox", where->path,
+		      fault);
+	note(&why, object, v);
+}
+
 void explain_file(const struct explain_look *l, const char *path, json_t *object, struct explain_verdict *v)
 {
 	const struct pv_account *account = &l->q->account;
@@ -57,8 +80,10 @@ void explain_file(const struct explain_look *l, const char *path, json_t *object
 	struct pv_error why;
 
 	if (pv_place_file(l->store, &l->route->folder.domain, account->uid, account->home, path, &where,
-			  &why) == PV_OK)
-		pv_location_free(&where);
-	else
+			  &why) != PV_OK) {
 		note(&why, object, v);
+		return;
+	}
+	explain_place(l, &where, object, v);
+	pv_location_free(&where);
 }

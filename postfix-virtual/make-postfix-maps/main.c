@@ -26,9 +26,9 @@ static const char usage_text[] =
 
 static const char help_text[] =
 	"\n"
-	"Write the tables `virtual`, `virtual_domains` and `virtual_regexp` of Postfix from the files of "
-	"all\n"
-	"domains, or of those named (and of the domains that are aliases of them).\n"
+	"Write the tables of Postfix (`virtual` and its like, make-postfix-maps(8) has all) from the files "
+	"of\n"
+	"all domains, or of those named (and of the domains that are aliases of them).\n"
 	"What cannot be read keeps the addresses that it had.\n"
 	"\n"
 	"  -c DIR      configuration folder (default " PV_DEFAULT_DIRECTORY ")\n"

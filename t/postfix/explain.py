@@ -110,6 +110,10 @@ h.must_admin("nightly")
 h.maps()
 
 
+def remove(path):
+    (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.remove)(path)
+
+
 def explained(address, *options):
     r = h.admin("explain", address, "--json", *options)
     return r.returncode, json.loads(r.stdout) if r.stdout else r.stderr.decode()
@@ -177,6 +181,29 @@ for number, (address, size, status, result, reason, actions) in enumerate(CASES)
     r = h.hand_over(a, address, message[:size - 1] + b"\n", sender="s@plain.dk", queue_id=f"4ABCDE{number:05}")
     equal(f"{address}, {size} bytes: so does virtual-deliver", r.returncode, status)
     check(f"{address}: with the same words", reason in r.stdout.decode(), r.stdout)
+
+# A mailbox, or a file of an alias, that a delivery would not touch.
+put("aliases", ALIASES + f"filed: {home}/filed\n")
+h.maps()
+rich = os.path.join(h.spool, "full.dk", "rich")
+os.rename(rich, rich + "-kept")
+for address, path in (("rich@full.dk", rich), ("filed@full.dk", f"{home}/filed")):
+    for title, mode, make, fault in (("open to all", 0o606, lambda p: write(p, "", 0o600, a), "is writable by others"),
+                                     ("root's", 0o600, lambda p: write(p, ""), "belongs to another user"),
+                                     ("executable", 0o700, lambda p: write(p, "", 0o600, a), "is executable"),
+                                     ("a Maildir of root's", 0o700, os.mkdir, "belongs to another user"),
+                                     ("a symlink", None, lambda p: os.symlink(f"{home}/archive", p), "")):
+        make(path)
+        if mode is not None:
+            os.chmod(path, mode)
+        code, answer = explained(address)
+        r = h.hand_over(a, address, b"Subject: test\n\nx\n", sender="s@plain.dk", queue_id="4ABCDE88888")
+        equal(f"{address}, {title}: explain and virtual-deliver defer", (code, answer["result"], r.returncode), (75, "deferred", 75))
+        check(f"{address}, {title}: and say why", f"{path} {fault}" in answer.get("reason", "") and (title == "root's" or f"{path} {fault}" in r.stdout.decode()), (answer, r))
+        remove(path)
+os.rename(rich + "-kept", rich)
+put("aliases", ALIASES)
+h.maps()
 
 # No table has it, though virtual-deliver would take it: why.
 h.domain("why.dk", a, {"abc": ""})

@@ -165,7 +165,7 @@ static void a_word_is_set_and_unset(void **state)
 		{ "sender_transport", "", "kvt.dk sub_domains=yes", NULL },
 		{ "max_quota", "1G", "kvt.dk sub_domains=yes max_quota=1G", NULL },
 		{ "Max_quota", "1G", "kvt.dk sub_domains=yes max_quota=1G",
-		  "there is no setting `Max_quota`; possible are: account, alias_of, sub_domains" },
+		  "there is no setting `Max_quota`; possible are: account, sub_domains" },
 		{ "", "1G", "kvt.dk sub_domains=yes max_quota=1G", "there is no setting ``" },
 	};
 	struct pv_buf out = PV_BUF_INIT(1000);

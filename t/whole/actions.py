@@ -719,6 +719,11 @@ def dry_run(a):
     r = a.deliver("all@kvt.dk", words=["-n"])
     equal("-n: status, and a line for each action", (r.returncode, r.stdout.decode()),
           (0, f"all@kvt.dk: would store for abc in {os.path.join(a.folder, 'abc')}\nall@kvt.dk: would run {cmd}\nall@kvt.dk: would forward to out@example.org\n"))
+    a.settings("users/abc", "filter = /bin/cat -u\n")
+    a.settings("users/def", "filter = /bin/cat\ndeliver_with = /bin/dd of=/dev/null\n")
+    for user, said in ("abc", f"store for abc in {os.path.join(a.folder, 'abc')}, filtered by /bin/cat -u"), ("def", "hand over for def to /bin/dd of=/dev/null, filtered by /bin/cat"):
+        equal(f"-n: the programs of {user}", a.deliver(f"{user}@kvt.dk", words=["-n"]).stdout.decode(), f"{user}@kvt.dk: would {said}\n")
+        a.settings(f"users/{user}", None)
     a.settings("domain.conf", "fallback = delete\n")
     r = a.deliver("nosuch@kvt.dk", words=["-n"])
     equal("-n: what would be thrown away", (r.returncode, r.stdout), (0, b"nosuch@kvt.dk: would throw it away\n"))

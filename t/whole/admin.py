@@ -225,8 +225,8 @@ def refusals(h):
         (f"user|add|a@full.dk|{add}", (0, "user a@full.dk added\n", "")),
         (f"user|add|b@full.dk|{add}", (1, "", said(f"full.dk has 1 users, and max_users=1 stands in {h.etc}/domains: root can raise it with "
                                                           "postfix-virtual domain set full.dk max_users=2"))),
-        (f"user|add|postmaster@one.dk|{add}", (1, "", said(f"postmaster@one.dk goes to the host's postmaster: to give it to the domain, write `one.dk own=postmaster` into {h.etc}/domains"))),
-        (f"user|rename|a@full.dk|abuse", (1, "", said(f"abuse@full.dk goes to the host's postmaster: to give it to the domain, write `full.dk own=abuse` into {h.etc}/domains"))),
+        (f"user|add|postmaster@one.dk|{add}", (1, "", said(f"postmaster@one.dk goes to the host's postmaster: to give it to the domain: postfix-virtual domain set one.dk own=postmaster"))),
+        (f"user|rename|a@full.dk|abuse", (1, "", said(f"abuse@full.dk goes to the host's postmaster: to give it to the domain: postfix-virtual domain set full.dk own=abuse"))),
         (f"user|add|postmaster@own.dk|{add}", (0, "user postmaster@own.dk added\n", "")),
         (f"user|add|{'u' * 64}@{long_domain}|{add}", (1, "", lambda e: "is too long: user and domain together may have 244 bytes" in e)),
         (f"user|add|x@nosuch.dk|{add}", (1, "", said("nosuch.dk is no domain here: postfix-virtual domain add nosuch.dk"))),

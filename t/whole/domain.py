@@ -80,6 +80,8 @@ def setting(h, a, b):
         ("user add x@kvt.dk --random", (1, "", said(f"kvt.dk has 2 users, and max_users=2 stands in {h.etc}/domains: root can raise it "
                                                     "with postfix-virtual domain set kvt.dk max_users=3"))),
         ("domain set KVT.dk max_users= commands=no own=abuse", (0, "domain kvt.dk changed\n", "")),
+        ("user add postmaster@kvt.dk --random", (1, "", said("postmaster@kvt.dk goes to the host's postmaster: to give it to the domain: "
+                                                             "postfix-virtual domain set kvt.dk own=postmaster,abuse"))),
         ("domain show kvt.dk", (0, f"domain: kvt.dk\nsettings: {h.etc}/kvt.dk\naccount: {name}\nhome: {a.pw_dir}\nusers: 2\n"
                                    "sub_domains: no\ncommands: no\nown: abuse\nmax_quota: 500000000\n", "")),
     ])
@@ -96,11 +98,11 @@ def setting(h, a, b):
            "domain set kvt.dk own= commands= max_quota=NOQUOTA account="])
     refused(h, [
         ("domain set nosuch.dk max_users=1", "nosuch.dk is no domain here: postfix-virtual domain add nosuch.dk"),
-        ("domain set kvt.dk max_users=1", "kvt.dk has 2 users: max_users can be no less, or delete some first"),
+        ("domain set kvt.dk max_users=1", "kvt.dk has 2 users: max_users can be no less than that, or delete some first"),
         ("domain set kvt.dk max_users=many", "max_users=many: write a number"),
         ("domain set kvt.dk max_users=5 max_quota=x", "max_quota=x: write a size like 500M"),
         ("domain set kvt.dk max_users=5 max_users=6", "max_users is given twice: name it once"),
-        ("domain set kvt.dk colour=red", "there is no setting `colour`; possible are: account, alias_of, sub_domains, max_users, "
+        ("domain set kvt.dk colour=red", "there is no setting `colour`; possible are: account, sub_domains, max_users, "
                                          "max_quota, commands, own, sender_transport, postfix, after_storing, change_password, deliver_with, domain_quota, extra_aliases, "
                                          "fallback, filter, forward_outside, language, mailbox_format, match_full_name, message_size, over_quota, over_quota_days, quota, "
                                          "quota_messages, quota_warning, receive, retrieve, unknown_to, vacation_interval, vacation_to_all"),

@@ -121,6 +121,7 @@ def converted(s):
     equal("a mailbox that is not there yet will be one", (os.path.exists(f"{s.folder}/def"), read(f"{s.h.etc}/kvt.dk/users/def")), (False, b"mailbox_format = maildir\n"))
     r = s.h.hand_over(s.a, "def@kvt.dk", b"Subject: 4\n\nz\n")
     equal("with the first message", (r.returncode, len(s.maildir("def"))), (0, 1))
+    s.is_so("mailbox convert def@kvt.dk mbox", "the mailbox of def@kvt.dk is an mbox now\n", f"the Maildir of before is in {OLD}", "TOP/spool/kvt.dk/def has 1 message now")
 
 
 def in_use(s):

@@ -167,7 +167,7 @@ def bad_users(p):
                                                    "postfix-virtual domain set kvt.dk max_quota=SIZE")
     p.refused("user set abc@kvt.dk filter=/bin/cat", "filter: commands=no in TOP/etc/domains forbids the domain kvt.dk to start programs")
     p.taken("user set abc@kvt.dk quota=40M", "quota = 40M\n")
-    p.refused("domain set kvt.dk max_quota=30M", "abc@kvt.dk has quota=40M: max_quota can be no less, or give him less first, with postfix-virtual user set")
+    p.refused("domain set kvt.dk max_quota=30M", "abc@kvt.dk has quota=40M: max_quota can be no less than that, or give him less first, with postfix-virtual user set")
     p.h.must_admin("user", "set", "abc@kvt.dk", "quota=")
     p.h.must_admin("domain", "set", "kvt.dk", "max_quota=", "commands=")
 
@@ -223,7 +223,7 @@ def domains(p):
             ("fallback=/etc/hostname", f"{file}, line 1: /etc/hostname lies neither below TOP/home/{p.a.pw_name}/Mail nor below TOP/spool/kvt.dk: write such a one"),
             ("extra_aliases=nosuch", f"{file}: extra_aliases: there is no file nosuch: make one, or take it out"),
             ("max_users=5 language=xx", "language=xx: write en or da"),
-            ("language=da max_users=1", "kvt.dk has 2 users: max_users can be no less, or delete some first"),
+            ("language=da max_users=1", "kvt.dk has 2 users: max_users can be no less than that, or delete some first"),
             ("language=da language=en", "language is given twice: name it once"),
             ("max_users=9 max_users=8", "max_users is given twice: name it once"),
             ("max_quota=1M quota=2M", "quota=2M is more than max_quota=1M, which stands in TOP/etc/domains: root can raise that with postfix-virtual domain set kvt.dk max_quota=SIZE"),

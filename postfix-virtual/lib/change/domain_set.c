@@ -126,7 +126,8 @@ static enum pv_class refuse_quotas(const struct view *v, const struct pv_users *
 			continue;
 		pv_quota_format(users->list[i].conf.mail.quota, &quota);
 		return pv_fail(e, PV_PERMANENT, "5.2.2",
-			       "%s@%s has quota=%s: max_quota can be no less, or give him less first, with "
+			       "%s@%s has quota=%s: max_quota can be no less than that, or give him less "
+			       "first, with "
 			       "postfix-virtual user set",
 			       users->list[i].user.s, v->w->domain.s, quota.s);
 	}
@@ -149,7 +150,7 @@ static enum pv_class refuse_users(const struct view *v, struct pv_error *e)
 		c = refuse_quotas(v, &users, e);
 	if (c == PV_OK && fewer && users.count > max)
 		c = pv_fail(e, PV_PERMANENT, "5.2.2",
-			    "%s has %zu users: max_users can be no less, or delete some first",
+			    "%s has %zu users: max_users can be no less than that, or delete some first",
 			    v->w->domain.s, users.count);
 	else if (c == PV_OK && other_kind && users.count > 0)
 		c = pv_fail(

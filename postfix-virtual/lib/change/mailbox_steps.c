@@ -224,7 +224,8 @@ static enum pv_class convert(struct pv_step *s, const struct pv_location *l, str
 		}
 	}
 	if (c == PV_OK && r.messages > 0)
-		pv_edit_note(&s->edit, "%s has %zu messages now", l->path, r.messages);
+		pv_edit_note(&s->edit, "%s has %zu message%s now", l->path, r.messages,
+			     r.messages == 1 ? "" : "s");
 	if (c == PV_OK && r.left > 0)
 		pv_edit_note(&s->edit, "%zu files that are no messages stay with the old one", r.left);
 	return c;

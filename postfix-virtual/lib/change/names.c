@@ -6,6 +6,25 @@
 #include "maps/map.h"
 #include "store/hosts.h"
 
+/* The command gives the domain this name, too, beside those that it has. */
+static enum pv_class fail_unless_own(const struct pv_registry_entry *entry, const struct pv_user *u,
+				     const struct pv_host_address *h, struct pv_error *e)
+{
+	struct pv_buf words = PV_BUF_INIT(PV_ERROR_TEXT);
+	struct pv_registry_entry own;
+
+	pv_registry_default(&entry->domain, &own);
+	own.own = entry->own | h->own;
+	pv_registry_format(&own, &words);
+	enum pv_class c =
+		pv_fail(e, PV_PERMANENT, "5.1.3",
+			"%s@%s goes to the host's %s: to give it to the domain: postfix-virtual "
+			"domain set %s",
+			u->s, entry->domain.s, h->targets, words.s != NULL ? words.s : entry->domain.s);
+	pv_buf_free(&words);
+	return c;
+}
+
 enum pv_class pv_refuse_reserved(const struct pv_store *s, const struct pv_registry_entry *entry,
 				 const struct pv_user *u, struct pv_error *e)
 {
@@ -16,18 +35,11 @@ enum pv_class pv_refuse_reserved(const struct pv_store *s, const struct pv_regis
 	if ((c = pv_hosts_load(s, &hosts, e)) != PV_OK)
 		return c;
 	const struct pv_host_address *h = pv_hosts_get(&hosts, u);
-	if (h != NULL && (entry->own & h->own) == 0) {
-		if (h->own != 0)
-			c = pv_fail(e, PV_PERMANENT, "5.1.3",
-				    "%s@%s goes to the host's %s: to give it to the domain, write `%s "
-				    "own=%s` into "
-				    "%s/domains",
-				    u->s, domain, h->targets, domain, u->s, s->dir);
-		else
-			c = pv_fail(e, PV_PERMANENT, "5.1.3",
-				    "%s@%s goes to the host's %s: see %s/host-addresses", u->s, domain,
-				    h->targets, s->dir);
-	}
+	if (h != NULL && h->own == 0)
+		c = pv_fail(e, PV_PERMANENT, "5.1.3", "%s@%s goes to the host's %s: see %s/host-addresses",
+			    u->s, domain, h->targets, s->dir);
+	else if (h != NULL && (entry->own & h->own) == 0)
+		c = fail_unless_own(entry, u, h, e);
 	pv_hosts_free(&hosts);
 	return c;
 }

@@ -156,8 +156,10 @@ enum pv_class pv_walk_command(struct pv_walk *w, struct pv_step *at, const char 
 	if (c != PV_OK || tokens.user == NULL)
 		return c;
 	if (!may)
-		return pv_step_fail(at, e, "|%.100s: %s/domains has commands=no for %s", text,
-				    w->q->store->dir, w->r->folder.domain.s);
+		return pv_step_fail(
+			at, e,
+			"|%.100s: %s/domains has commands=no for %s: take it out, or let root allow commands",
+			text, w->q->store->dir, w->r->folder.domain.s);
 	if (pv_command_line_parse(text, len, &tokens, &line, e) != PV_OK)
 		return pv_step_place(at, e);
 	a.argv = keep_argv(w, &line);

@@ -137,7 +137,8 @@ enum pv_class pv_registry_set(struct pv_registry_entry *r, const char *name, con
 
 	int word = pv_registry_word(name);
 	for (size_t i = 0; i < WORDS; i++)
-		pv_buf_addf(&known, "%s%s", i > 0 ? ", " : "", words[i].name);
+		if (words[i].set != set_alias_of) /* is no setting of a domain that has a folder */
+			pv_buf_addf(&known, "%s%s", i > 0 ? ", " : "", words[i].name);
 	if (word < 0)
 		(void)pv_fail(e, PV_PERMANENT, "5.3.5", "there is no setting `%.60s`; possible are: %s", name,
 			      known.s);
