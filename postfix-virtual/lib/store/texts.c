@@ -21,12 +21,13 @@ static const struct {
 	[PV_TEXT_WARNING] = { "warning", NULL,
 			      "Your mailbox %u@%d is %p percent full.\n"
 			      "\n"
-			      "When it is full, it takes no more mail, and who writes to you gets an error.\n"
+			      "When it is full, it takes no more mail: what is sent to you waits then,\n"
+			      "and goes back to the sender in the end.\n"
 			      "Please delete or fetch what you do not need there.\n",
 			      "Din postkasse %u@%d er %p procent fuld.\n"
 			      "\n"
-			      "Når den er helt fuld, modtager den ikke mere post, og de, der skriver til "
-			      "dig, får en fejl.\n"
+			      "Når den er helt fuld, modtager den ikke mere post: det, der sendes til dig,\n"
+			      "venter så og går til sidst tilbage til afsenderen.\n"
 			      "Slet eller hent det, som du ikke har brug for dér.\n" },
 	[PV_TEXT_VACATION] = { "vacation", NULL,
 			       "Subject: I am away\n"
