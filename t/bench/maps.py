@@ -56,7 +56,9 @@ class Host:
         os.makedirs(folder, 0o700, exist_ok=True)
         self.write("passwd", "".join(f"user{u}:*:{a.pw_uid}:{a.pw_gid}::.:\n" for u in range(users)), folder)
         os.chmod(os.path.join(folder, "passwd"), 0o600)
-        for path in (os.path.join(folder, "passwd"), folder):
+        spool = self.at("spool", name_of(i))  # which `domain add` makes
+        os.makedirs(spool, 0o700, exist_ok=True)
+        for path in (os.path.join(folder, "passwd"), folder, spool):
             os.chown(path, a.pw_uid, a.pw_gid)
 
     def build(self, *args):
@@ -128,10 +130,6 @@ def changes(host, count):
     figures = {}
     for i in range(count):
         domain = name_of(i * (host.domains // count) + 11)
-        spool = host.at("spool", domain)
-        if not os.path.exists(spool):
-            os.mkdir(spool, 0o700)
-            os.chown(spool, host.account.pw_uid, host.account.pw_gid)
         for kind, args in (("add", ["new@" + domain, "--hash", HASH]), ("disable", ["new@" + domain]),
                            ("enable", ["new@" + domain]), ("rename", ["new@" + domain, "newer"]),
                            ("delete", ["newer@" + domain, "--yes"])):

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "maps/diff.h"
+#include "maps/entries.h"
 #include "maps/keys.h"
 #include "maps/text.h"
 
@@ -37,6 +38,54 @@ static void a_sorted_set_finds_every_key_and_no_other(void **state)
 	assert_null(pv_keys_find(&k, ""));
 	pv_keys_free(&k);
 	assert_null(pv_keys_find(&k, "k1"));
+}
+
+/* Domains with keys that differ early, late, in their length alone, and above 0x7f. */
+static void fill_plan(struct pv_maps_work *w, size_t domains, uint64_t *random)
+{
+	static const char *const fronts[] = { "", "a", "user", "a.name.of.some.length", "\xc3\xa6" };
+	char name[32], key[64];
+	struct pv_domain d;
+
+	for (size_t i = 0; i < domains; i++) {
+		int len = snprintf(name, sizeof name, "d%zu.dk", i);
+		assert_int_equal(pv_domain_parse(name, (size_t)len, &d, NULL), PV_OK);
+		assert_int_equal(pv_plan_add(&w->plan, &d, NULL), PV_OK);
+		struct pv_plan_domain *of = &w->plan.domains[i];
+		of->state = PV_PLAN_READ;
+		for (size_t n = next_random(random) % 9; n > 0; n--) {
+			len = snprintf(key, sizeof key, "%s%u@%s", fronts[next_random(random) % 5],
+				       next_random(random) % 4000, name);
+			const char *copy = pv_arena_add(&w->arena, key, (size_t)len);
+			assert_int_equal(pv_keys_add(&of->keys, copy, copy, NULL), PV_OK);
+		}
+		pv_keys_sort(&of->keys);
+	}
+}
+
+static void all_keys_of_a_table_come_in_order_each_with_its_value_and_domain(void **state)
+{
+	uint64_t random = 1;
+
+	(void)state;
+	for (size_t domains = 0; domains < 200; domains++) {
+		struct pv_maps_work w = { 0 };
+		struct pv_entries all;
+		size_t count = 0;
+		fill_plan(&w, domains, &random);
+		for (size_t i = 0; i < domains; i++)
+			count += w.plan.domains[i].keys.count;
+		assert_int_equal(pv_entries_take(&w, PV_MAP_ADDRESSES, &all, NULL), PV_OK);
+		assert_int_equal(all.count, count);
+		for (size_t i = 0; i < all.count; i++) {
+			assert_ptr_equal(all.v[i].key, all.v[i].value);
+			assert_string_equal(pv_key_domain(all.v[i].key), all.v[i].domain->domain.s);
+			assert_true(i == 0 || strcmp(all.v[i - 1].key, all.v[i].key) <= 0);
+		}
+		pv_entries_free(&all);
+		pv_plan_free(&w.plan);
+		pv_arena_free(&w.arena);
+	}
 }
 
 static void squeeze_takes_out_what_has_no_value_and_keeps_the_order(void **state)
@@ -338,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sorted_set_finds_every_key_and_no_other),
+		cmocka_unit_test(all_keys_of_a_table_come_in_order_each_with_its_value_and_domain),
 		cmocka_unit_test(squeeze_takes_out_what_has_no_value_and_keeps_the_order),
 		cmocka_unit_test(the_domain_of_a_key_stands_behind_its_last_at),
 		cmocka_unit_test(a_sorted_list_of_differences_finds_every_key_and_no_other),

@@ -136,6 +136,7 @@ static void all_instances_are_asked(void **state)
 	struct pv_buf got = PV_BUF_INIT(1 << 20), unlisted = PV_BUF_INIT(1 << 20);
 	struct pv_postfix_domains found;
 	struct pv_domain asked[2];
+	const struct pv_domain *const list[] = { &asked[0], &asked[1] };
 	const struct scratch *s = *state;
 	struct pv_error e;
 
@@ -146,7 +147,7 @@ static void all_instances_are_asked(void **state)
 	assert_string_equal(got.s, "=a.dk mydestination0\n=b.dk mydestination1\n=.c.dk relay_domains1\n");
 	assert_int_equal(pv_domain_parse("c.dk", 4, &asked[0], NULL), PV_OK);
 	assert_int_equal(pv_domain_parse("d.dk", 4, &asked[1], NULL), PV_OK);
-	assert_int_equal(pv_postfix_domains_find(&store, asked, 2, &found, &e), PV_OK);
+	assert_int_equal(pv_postfix_domains_find(&store, list, 2, &found, &e), PV_OK);
 	assert_int_equal(found.count, 1);
 	assert_null(pv_postfix_domains_get(&found, &asked[1]));
 	assert_int_equal(pv_postfix_domains_get(&found, &asked[0])->instance, 1);

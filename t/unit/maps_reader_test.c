@@ -248,6 +248,25 @@ static void what_is_named_and_cannot_be_read_is_a_doubt(void **state)
 	assert_non_null(strstr(got[1].doubts, ".files"));
 }
 
+/* The link count of the folder around it tells nothing of either. */
+static void files_that_are_no_folder_are_a_doubt(void **state)
+{
+	(void)state;
+	put_spool();
+	assert_int_equal(rmdir(in(0, ".files")), 0);
+	read_both();
+	assert_string_equal(got[1].doubts, "");
+	assert_int_equal(symlink("elsewhere", in(0, ".files")), 0);
+	read_both();
+	assert_true(got[1].ok);
+	assert_non_null(strstr(got[1].doubts, "b.dk/.files"));
+	assert_int_equal(unlink(in(0, ".files")), 0);
+	put(0, ".files", "joe\n");
+	read_both();
+	assert_true(got[1].ok);
+	assert_non_null(strstr(got[1].doubts, "b.dk/.files"));
+}
+
 static void hashes_stay_with_the_child(void **state)
 {
 	(void)state;
@@ -566,6 +585,7 @@ int main(void)
 		READER_TEST(every_file_of_every_domain_arrives_whole),
 		READER_TEST(files_that_others_name_arrive_too),
 		READER_TEST(what_is_named_and_cannot_be_read_is_a_doubt),
+		READER_TEST(files_that_are_no_folder_are_a_doubt),
 		READER_TEST(hashes_stay_with_the_child),
 		READER_TEST(a_bad_passwd_is_reported_and_the_next_domain_is_read_all_the_same),
 		READER_TEST(bad_aliases_are_reported),

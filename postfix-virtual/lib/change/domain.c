@@ -62,7 +62,7 @@ enum pv_class pv_refuse_postfix(const struct pv_store *s, const struct pv_domain
 	struct pv_postfix_domains taken;
 	char dir[PATH_MAX];
 
-	enum pv_class c = pv_postfix_domains_find(s, d, 1, &taken, e);
+	enum pv_class c = pv_postfix_domains_find(s, &d, 1, &taken, e);
 	if (c != PV_OK)
 		return c;
 	const struct pv_postfix_domain *at = pv_postfix_domains_get(&taken, d);

@@ -80,7 +80,7 @@ enum pv_class pv_check_setup(struct pv_checkup *u, struct pv_error *e)
 
 enum pv_class pv_check_claimed(struct pv_checkup *u, struct pv_error *e)
 {
-	struct pv_domain *domains = calloc(u->count + 1, sizeof *domains);
+	const struct pv_domain **domains = calloc(u->count + 1, sizeof *domains);
 	struct pv_postfix_domains r = { .v = NULL };
 	char place[PV_PLACE_SIZE], dir[PATH_MAX];
 	size_t count = 0;
@@ -90,7 +90,7 @@ enum pv_class pv_check_claimed(struct pv_checkup *u, struct pv_error *e)
 	/* One with `postfix=yes` shall stand there. */
 	for (size_t i = 0; i < u->count; i++)
 		if (u->subjects[i].said == NULL || !u->subjects[i].said->standard)
-			domains[count++] = u->subjects[i].domain;
+			domains[count++] = &u->subjects[i].domain;
 	enum pv_class c = pv_postfix_domains_find(u->store, domains, count, &r, e);
 	for (size_t i = 0; c == PV_OK && i < r.count; i++) {
 		if (!pv_conf_instance(&u->store->conf, r.v[i].instance, dir, sizeof dir))

@@ -156,7 +156,10 @@ static enum pv_class read_files(struct pv_making *m, struct pv_error *e)
 	struct pv_error why;
 
 	enum pv_class c = look_on(m, pv_domain_settings_conf(m->files, m->path, &m->conf, &why), &why, e);
-	m->today = pv_day_today();
+	/* For all domains of a run the same, also about midnight. */
+	if (!pv_day_is_set(&m->w->today))
+		m->w->today = pv_day_today();
+	m->today = m->w->today;
 	if (c == PV_OK)
 		c = look_on(
 			m,

@@ -23,10 +23,8 @@ static uint64_t eight_bytes(const char *s, size_t len)
 	return n;
 }
 
-static int compare(const void *a, const void *b)
+static inline int compare(const struct head *x, const struct head *y)
 {
-	const struct head *x = a, *y = b;
-
 	if (x->first != y->first)
 		return x->first < y->first ? -1 : 1;
 	if (x->second != y->second)
@@ -34,14 +32,38 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->of->key, y->of->key);
 }
 
+/* Merge v[0..half) and v[half..count), each in order; spare has room for the first of them. */
+static void merge(struct head *v, size_t half, size_t count, struct head *spare)
+{
+	size_t left = 0, right = half, to = 0;
+
+	memcpy(spare, v, half * sizeof *v);
+	while (left < half && right < count)
+		v[to++] = compare(&spare[left], &v[right]) <= 0 ? spare[left++] : v[right++];
+	memcpy(v + to, spare + left, (half - left) * sizeof *v);
+}
+
+/* qsort() cannot know the comparison, which costs more than all else there, nor what is in order already. */
+static void sort_heads(struct head *v, size_t count, struct head *spare)
+{
+	const size_t half = count / 2;
+
+	if (count < 2)
+		return;
+	sort_heads(v, half, spare);
+	sort_heads(v + half, count - half, spare);
+	if (compare(&v[half - 1], &v[half]) > 0)
+		merge(v, half, count, spare);
+}
+
 static enum pv_class sort_entries(struct pv_entries *l, struct pv_error *e)
 {
 	struct head *heads = reallocarray(NULL, l->count + 1, sizeof *heads);
-	struct pv_entry *sorted = reallocarray(NULL, l->count + 1, sizeof *sorted);
+	struct head *spare = reallocarray(NULL, l->count / 2 + 1, sizeof *spare);
 
-	if (heads == NULL || sorted == NULL) {
+	if (heads == NULL || spare == NULL) {
 		free(heads);
-		free(sorted);
+		free(spare);
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", ENOMEM, "sort %zu keys", l->count);
 	}
 	for (size_t i = 0; i < l->count; i++) {
@@ -49,8 +71,13 @@ static enum pv_class sort_entries(struct pv_entries *l, struct pv_error *e)
 		heads[i] = (struct head){ eight_bytes(l->v[i].key, len),
 					  rest > 0 ? eight_bytes(l->v[i].key + 8, rest) : 0, &l->v[i] };
 	}
-	if (l->count > 1)
-		qsort(heads, l->count, sizeof *heads, compare);
+	sort_heads(heads, l->count, spare);
+	free(spare);
+	struct pv_entry *sorted = reallocarray(NULL, l->count + 1, sizeof *sorted);
+	if (sorted == NULL) {
+		free(heads);
+		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "sort %zu keys", l->count);
+	}
 	for (size_t i = 0; i < l->count; i++)
 		sorted[i] = *heads[i].of;
 	free(heads);

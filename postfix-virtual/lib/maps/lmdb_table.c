@@ -374,21 +374,35 @@ enum pv_class pv_table_apply(struct pv_table *t, const struct pv_differences *d,
 	return rc == 0 || is_damage(rc) ? PV_OK : lmdb_fail(e, rc, "change table", t->path);
 }
 
+/* One cursor for all: it stays at the end, which mdb_put() looks for from the root each time. */
+static int append(struct pv_table *t, MDB_txn *txn, pv_table_source *next, void *ctx, size_t *bytes_r,
+		  bool *more_r)
+{
+	MDB_cursor *end;
+	struct pv_key pair;
+
+	int rc = mdb_cursor_open(txn, t->dbi, &end);
+	if (rc != 0)
+		return rc;
+	while (rc == 0 && *bytes_r < BUILD_PIECE && (*more_r = next(ctx, &pair))) {
+		MDB_val k = string_val(pair.key), v = string_val(pair.value);
+		rc = mdb_cursor_put(end, &k, &v, MDB_APPEND);
+		*bytes_r += k.mv_size + v.mv_size;
+	}
+	mdb_cursor_close(end);
+	return rc;
+}
+
 /* The next piece of a build; *more_r: perhaps there is one more. */
 static int build_piece(struct pv_table *t, pv_table_source *next, void *ctx, size_t *bytes_r, bool *more_r)
 {
-	struct pv_key pair;
 	MDB_txn *txn;
 
 	*bytes_r = 0;
 	int rc = begin(t, 0, &txn);
 	if (rc != 0)
 		return rc;
-	while (rc == 0 && *bytes_r < BUILD_PIECE && (*more_r = next(ctx, &pair))) {
-		MDB_val k = string_val(pair.key), v = string_val(pair.value);
-		rc = mdb_put(txn, t->dbi, &k, &v, MDB_APPEND);
-		*bytes_r += k.mv_size + v.mv_size;
-	}
+	rc = append(t, txn, next, ctx, bytes_r, more_r);
 	if (rc == 0)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);

@@ -107,8 +107,9 @@ static enum pv_class find_strays(struct pv_maps_work *w, const struct pv_differe
 	struct pv_domain d;
 
 	for (size_t i = 0; c == PV_OK && i < of->count; i++) {
-		const char *name = pv_key_domain(of->v[i].key);
-		if (of->v[i].value != NULL || pv_plan_get(&w->plan, name) != NULL ||
+		/* Not asked of a key that comes: where all do, that is a look at each of a million. */
+		const char *name = of->v[i].value == NULL ? pv_key_domain(of->v[i].key) : NULL;
+		if (name == NULL || pv_plan_get(&w->plan, name) != NULL ||
 		    pv_domain_parse(name, strlen(name), &d, NULL) != PV_OK)
 			continue;
 		c = pv_plan_add(&w->strays, &d, e);

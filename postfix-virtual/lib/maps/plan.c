@@ -230,11 +230,11 @@ static enum pv_class refuse_postfix_domains(struct pv_maps_work *w, struct pv_er
 	struct pv_error why;
 	char dir[PATH_MAX];
 
-	struct pv_domain *all = reallocarray(NULL, p->count == 0 ? 1 : p->count, sizeof *all);
+	const struct pv_domain **all = reallocarray(NULL, p->count == 0 ? 1 : p->count, sizeof *all);
 	if (all == NULL)
 		return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu domains", p->count);
 	for (size_t i = 0; i < p->count; i++)
-		all[i] = p->domains[i].domain;
+		all[i] = &p->domains[i].domain;
 	enum pv_class c = pv_postfix_domains_find(w->store, all, p->count, &theirs, &why);
 	free(all);
 	if (c != PV_OK)

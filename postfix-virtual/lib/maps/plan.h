@@ -7,6 +7,7 @@
 #include "maps/expression.h"
 #include "maps/map.h"
 #include "store/hosts.h"
+#include "store/mail_conf.h"
 #include "store/registry.h"
 
 #include <sys/types.h>
@@ -64,6 +65,7 @@ struct pv_maps_work {
 	struct pv_hosts hosts;
 	struct pv_old_maps old;
 	struct pv_arena arena; /* the new keys */
+	struct pv_day today;   /* asked for once */
 	struct pv_plan plan;
 	struct pv_plan strays; /* domains that have old addresses and nothing else; pv_merge() finds them */
 	struct pv_differences differences[PV_MAP_COUNT]; /* what makes the new sets out of the old ones */

@@ -46,12 +46,12 @@ struct pv_postfix_domains {
 };
 
 /*
- * Which of domains[0..count) stand in mydestination, relay_domains or virtual_mailbox_domains of any
+ * Which of *domains[0..count) stand in mydestination, relay_domains or virtual_mailbox_domains of any
  * instance, be it as a word there, in a file or in a table named there: a question for each instance and one
  * for each table, however many domains there are. Without Postfix on this host: none.
  */
-enum pv_class pv_postfix_domains_find(const struct pv_store *s, const struct pv_domain *domains, size_t count,
-				      struct pv_postfix_domains *r, struct pv_error *e);
+enum pv_class pv_postfix_domains_find(const struct pv_store *s, const struct pv_domain *const *domains,
+				      size_t count, struct pv_postfix_domains *r, struct pv_error *e);
 /* Where d stands, or NULL. */
 const struct pv_postfix_domain *pv_postfix_domains_get(const struct pv_postfix_domains *r,
 						       const struct pv_domain *d);

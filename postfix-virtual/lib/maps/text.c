@@ -262,10 +262,17 @@ static void flush_piece(struct pv_text_writer *t)
 
 void pv_text_add(struct pv_text_writer *t, const struct pv_key *k)
 {
-	pv_buf_adds(&t->piece, k->key);
-	pv_buf_addc(&t->piece, '\t');
-	pv_buf_adds(&t->piece, k->value);
-	pv_buf_addc(&t->piece, '\n');
+	size_t key = strlen(k->key), value = strlen(k->value);
+	char *to = pv_buf_reserve(&t->piece, key + value + 2);
+
+	/* flush_piece() says it. */
+	if (to == NULL)
+		return;
+	memcpy(to, k->key, key);
+	to[key] = '\t';
+	memcpy(to + key + 1, k->value, value);
+	to[key + 1 + value] = '\n';
+	pv_buf_grew(&t->piece, key + value + 2);
 	if (t->piece.len >= PIECE)
 		flush_piece(t);
 }

@@ -41,6 +41,16 @@ static void note_folder(struct pv_folder *f, const struct stat *st)
 	f->trust = (struct pv_trust){ .uid = st->st_uid, .where = f->path };
 }
 
+/* By hand: a run for all domains does this twice for each. */
+static void name_folder(struct pv_folder *f, const char *dir)
+{
+	size_t len = strnlen(dir, sizeof f->path - sizeof f->domain.s - 1);
+
+	memcpy(f->path, dir, len);
+	f->path[len] = '/';
+	memcpy(f->path + len + 1, f->domain.s, f->domain.len + 1u);
+}
+
 static const struct pv_instead *instead_of(const struct pv_store *s, const struct pv_domain *d)
 {
 	return s->instead != NULL && pv_domain_equal(&s->instead->domain, d) ? s->instead : NULL;
@@ -57,7 +67,7 @@ static enum pv_class open_folder(const struct pv_store *s, const struct pv_domai
 	f->domain = *d;
 	f->fd = -1;
 	f->instead = instead_of(s, d);
-	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
+	name_folder(f, s->dir);
 	int fd = openat(s->dirfd, d->s, access | flags);
 	if (fd < 0 && errno == EACCES && access != O_PATH)
 		fd = openat(s->dirfd, d->s, O_PATH | flags);
@@ -96,7 +106,7 @@ enum pv_class pv_folder_look(const struct pv_store *s, const struct pv_domain *d
 	f->domain = *d;
 	f->fd = -1;
 	f->instead = instead_of(s, d);
-	(void)snprintf(f->path, sizeof f->path, "%s/%s", s->dir, d->s);
+	name_folder(f, s->dir);
 	*found_r = fstatat(s->dirfd, d->s, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!*found_r)
 		return errno == ENOENT ? PV_OK : fail_open(errno, f->path, e);

@@ -150,11 +150,17 @@ enum pv_class pv_hosts_load(const struct pv_store *s, struct pv_hosts *h, struct
 	return c;
 }
 
+static int compare_name(const void *key, const void *element)
+{
+	const struct pv_user *name = key;
+	const struct pv_host_address *a = element;
+
+	return strcmp(name->s, a->name.s);
+}
+
 const struct pv_host_address *pv_hosts_get(const struct pv_hosts *h, const struct pv_user *name)
 {
-	struct pv_host_address key = { .name = *name };
-
-	return h->count == 0 ? NULL : bsearch(&key, h->list, h->count, sizeof key, compare);
+	return h->count == 0 ? NULL : bsearch(name, h->list, h->count, sizeof *h->list, compare_name);
 }
 
 void pv_hosts_free(struct pv_hosts *h)
