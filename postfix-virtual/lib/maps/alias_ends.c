@@ -7,15 +7,15 @@
 
 #include <errno.h>
 
-enum { TARGETS_MAX = 1000000 }; /* looked at in one domain: 0.3 s; what is left keeps its keys */
+enum { AGAIN_MAX = 100000 }; /* targets that are looked at again, 0.05 s; what is left keeps its keys */
 
 /* Walks over the aliases of a domain, each from one of them on. They go as a delivery goes (route/). */
 struct walks {
 	struct pv_making *m;
 	struct pv_alias_name *names;
 	size_t count;
-	size_t walk; /* which one this is, from 1 on */
-	size_t targets;
+	size_t walk;  /* which one this is, from 1 on */
+	size_t again; /* targets looked at by more than one */
 	struct pv_keys responders;
 	struct pv_domain asked; /* the sub-domain that was asked about last, len 0: none */
 	bool asked_own;
@@ -210,7 +210,7 @@ static void take_target(struct walks *w, const struct pv_alias_name *from, const
 		ends->is_open = true;
 }
 
-static void take_targets(struct walks *w, const struct pv_alias_name *n, unsigned depth,
+static void take_targets(struct walks *w, const struct pv_alias_name *n, bool is_again, unsigned depth,
 			 struct pv_alias_ends *ends)
 {
 	const char *list = n->targets, *end = n->targets + n->targets_len;
@@ -219,7 +219,7 @@ static void take_targets(struct walks *w, const struct pv_alias_name *n, unsigne
 	struct pv_target t;
 
 	while (!ends->is_open && pv_target_next(&list, end, &text, &t, &c, NULL))
-		if (c != PV_OK || ++w->targets > TARGETS_MAX)
+		if (c != PV_OK || (is_again && ++w->again > AGAIN_MAX))
 			ends->is_open = true;
 		else
 			take_target(w, n, &t, depth, ends);
@@ -242,6 +242,7 @@ static void follow(struct walks *w, struct pv_alias_name *n, unsigned depth, str
 {
 	if (n->walk == w->walk)
 		return;
+	const bool is_again = n->walk != 0;
 	n->walk = w->walk;
 	if (depth > PV_ROUTE_DEPTH_MAX || (n->is_known && depth + n->ends.height > PV_ROUTE_DEPTH_MAX)) {
 		up->is_open = up->is_here = true;
@@ -250,7 +251,7 @@ static void follow(struct walks *w, struct pv_alias_name *n, unsigned depth, str
 	if (!n->is_known) {
 		n->ends = (struct pv_alias_ends){ .is_open = false };
 		n->on_way = true;
-		take_targets(w, n, depth, &n->ends);
+		take_targets(w, n, is_again, depth, &n->ends);
 		n->on_way = false;
 		n->is_known = !n->ends.is_here;
 	}
