@@ -64,7 +64,7 @@ static int compare_local(const void *key, const void *entry)
 
 const struct pv_full_name *pv_making_find_full_name(struct pv_making *m, const char *local, bool *several_r)
 {
-	const struct pv_full_name *v = m->full_names, *end = v + m->full_name_count;
+	const struct pv_full_name *v = m->full_names;
 
 	*several_r = false;
 	if (m->full_name_count == 0)
@@ -76,7 +76,7 @@ const struct pv_full_name *pv_making_find_full_name(struct pv_making *m, const c
 	if (found == NULL)
 		return NULL;
 	*several_r = (found > v && strcmp(found[-1].local, local) == 0) ||
-		     (found + 1 < end && strcmp(found[1].local, local) == 0);
+		     ((size_t)(found - v) + 1 < m->full_name_count && strcmp(found[1].local, local) == 0);
 	return *several_r ? NULL : found;
 }
 
