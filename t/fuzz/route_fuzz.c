@@ -313,6 +313,7 @@ static void free_tables(struct tables *t)
 	pv_keys_free(&t->d.keys);
 	pv_keys_free(&t->d.refused);
 	pv_keys_free(&t->d.expired);
+	pv_keys_free(&t->d.followers);
 	pv_strings_free(&t->d.patterns);
 	pv_hosts_free(&t->work.hosts);
 	pv_registry_free(&t->work.registry);
