@@ -115,6 +115,7 @@ static void make(const struct pv_slice parts[PARTS], bool checks)
 	pv_keys_free(&d.keys);
 	pv_keys_free(&d.refused);
 	pv_keys_free(&d.expired);
+	pv_keys_free(&d.followers);
 	pv_strings_free(&d.patterns);
 	pv_hosts_free(&w.hosts);
 	pv_arena_free(&w.arena);

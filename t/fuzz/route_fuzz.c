@@ -313,6 +313,7 @@ static void free_tables(struct tables *t)
 	pv_keys_free(&t->d.keys);
 	pv_keys_free(&t->d.refused);
 	pv_keys_free(&t->d.expired);
+	pv_keys_free(&t->d.followers);
 	pv_strings_free(&t->d.patterns);
 	pv_hosts_free(&t->work.hosts);
 	pv_registry_free(&t->work.registry);
@@ -350,7 +351,21 @@ static bool is_plain(const struct part *local)
 	return true;
 }
 
-static void compare(const struct part *local, const struct pv_route *r)
+/* Did the walk come by a list or a user's forwards? The tables are made without a look at either: all that is
+ * behind them may be closed. */
+static bool is_beyond_tables(const struct pv_trail *trail)
+{
+	static const char *const steps[] = { "the list ", " has forward = " };
+	const struct pv_buf *b = &trail->steps;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if (memmem(b->s, b->len, steps[i], strlen(steps[i])) != NULL)
+			return true;
+	return false;
+}
+
+/* Postfix takes what a delivery does not refuse, and nothing else. */
+static void compare(const struct part *local, const struct pv_route *r, const struct pv_trail *trail)
 {
 	struct tables t;
 
@@ -361,8 +376,8 @@ static void compare(const struct part *local, const struct pv_route *r)
 		bool taken = !refuses && (value_of(&t.d.keys, local) != NULL ||
 					  pv_keys_find(&t.d.keys, "@kvt.dk") != NULL);
 		require(r->refused || taken);
-		/* Where an alias leads is not looked at: all behind it may be closed. */
-		require(!r->refused || !taken || strcmp(r->status, "5.2.1") == 0);
+		require(!r->refused || !taken ||
+			(strcmp(r->status, "5.2.1") == 0 && is_beyond_tables(trail)));
 	}
 	free_tables(&t);
 }
@@ -389,7 +404,7 @@ static void ask(const struct part parts[PARTS], size_t size)
 	if (c == PV_OK) {
 		check_route(&r, parts);
 		if (is_plain(&parts[LOCAL]))
-			compare(&parts[LOCAL], &r);
+			compare(&parts[LOCAL], &r, &trail);
 		write_route(&r, &told);
 		pv_route_free(&r);
 	} else {

@@ -150,6 +150,34 @@ def switched_off(host):
         equal(f"{what}: {recipient}", session.asks(recipient), want)
 
 
+def aliases_of_those(host):
+    """Mail for an alias that leads only to who takes none is refused at once, not taken and given back."""
+    h = host.h
+    h.must_admin("user", "add", "away@kvt.dk", "--random")
+    host.put("info: news\nnews: away\nboth: away, abc\nabc+t: away\nabc: abc\no'c: info\n", "aliases")
+    h.maps("kvt.dk")
+    session = Session(h.postfix.port)
+    names = ("info", "INFO+x", "news", "both", "abc", "abc+t", "abc+u", "o'c")
+    answers = lambda domain="kvt.dk": [session.asks(f"{n}@{domain}") for n in names]
+    shut = ("info", "INFO+x", "news", "abc+t", "o'c")
+    equal("an alias of who takes mail", answers(), [OK] * len(names))
+    h.must_admin("user", "set", "away@kvt.dk", "receive=no")
+    text = session.asks("away@kvt.dk").replace("away", "%u")
+    want = [text.replace("%u", n.lower().removesuffix("+x")) if n in shut else OK for n in names]
+    equal("he takes none: it says what he would say", answers(), want)
+    equal("in the domain's other name too", [a[:9] for a in answers("kvt.org")], [w[:9] for w in want])
+    h.must_admin("user", "set", "away@kvt.dk", "receive=yes")
+    equal("he takes some again", answers(), [OK] * len(names))
+    host.put("expires = 2001-01-01\n", "users", "away")
+    h.maps("kvt.dk")
+    equal("his day is over", [a[:9] for a in answers()], [w[:9] for w in want])
+    h.must_admin("user", "set", "away@kvt.dk", "expires=")
+    host.put("", "aliases")
+    h.must_admin("user", "delete", "away@kvt.dk", "--yes")
+    h.maps("kvt.dk")
+    equal("all of that is gone", [session.asks("info@kvt.dk"), session.asks("abc+t@kvt.dk")], [UNKNOWN, OK])
+
+
 def fallback_gets_none(host):
     """catch.dk takes everything that is unknown."""
     h = host.h
@@ -221,6 +249,7 @@ def main():
         check(f"{what}: Postfix does not warn", not host.h.postfix.log_lines("warning:"), host.h.postfix.log_lines("warning:"))
         if restrictions is None:
             switched_off(host)
+            aliases_of_those(host)
             fallback_gets_none(host)
             domain_closed(host)
         take_out(host, what, restrictions)

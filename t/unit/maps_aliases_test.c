@@ -97,6 +97,7 @@ static struct pv_maps_options options;
 static struct pv_maps_report report;
 static struct pv_store store;
 static struct pv_registry_entry said;
+static struct pv_registry registry = { &said, 1 };
 static char etc[] = "/etc/virtual";
 
 static void start(const char *old)
@@ -112,7 +113,7 @@ static void start(const char *old)
 	assert_int_equal(pv_plan_add(&work.plan, &said.domain, NULL), PV_OK);
 	work.plan.domains[0].uid = 601;
 	work.plan.domains[0].account = "acct";
-	work.registry = (struct pv_registry){ &said, 1 };
+	work.registry = registry;
 	pv_buf_adds(&text, hosts);
 	assert_int_equal(pv_hosts_parse(&text, "host-addresses", &work.hosts, NULL), PV_OK);
 	pv_buf_free(&text);
@@ -534,6 +535,116 @@ static void expired_aliases_are_refused(void **state)
 	CHECK_ALL(rows);
 }
 
+static void an_alias_that_leads_only_to_who_takes_no_mail_is_refused(void **state)
+{
+	static const char full[] = "match_full_name = yes\n";
+	static const struct row rows[] = {
+		{ "a user", LINE("u"), .aliases = "a: u\n", .off = "u", .keys = "",
+		  .refused = "a>" NO_MAIL "u>" NO_MAIL },
+		{ "one whose day is over", LINE("u"), .aliases = "a: u\n", .gone = "u", .keys = "",
+		  .refused = "a>" EXPIRED "u>" EXPIRED },
+		{ "an alias whose day is over", LINE("u"), .aliases = "a: b\n" OVER "b: u\n",
+		  .keys = "u>" T("u"), .refused = "a>" EXPIRED "b>" EXPIRED },
+		{ "unless a user has its name", LINE("u"), .aliases = "a: u\n" OVER "u: x@y.dk\n",
+		  .keys = "a>" T("a") "u>" T("u") },
+		{ "several: what is said of the first", LINE("u") LINE("v"), .aliases = "a: v, u\n",
+		  .off = "u", .gone = "v", .keys = "", .refused = "a>" EXPIRED "u>" NO_MAIL "v>" EXPIRED },
+		{ "one of them takes mail", LINE("u") LINE("v"), .aliases = "a: u, v\n", .off = "u",
+		  .keys = "a>" T("a") "v>" T("v"), .refused = "u>" NO_MAIL },
+		{ "by way of other aliases", LINE("u"), .aliases = "a: b\nb: c\nc: u\n", .off = "u",
+		  .keys = "", .refused = "a>" NO_MAIL "b>" NO_MAIL "c>" NO_MAIL "u>" NO_MAIL },
+		{ "by way of one of other characters, and of none of an address's", LINE("u"),
+		  .aliases = "a: o'c\nb: x%y\no'c: u\nx%y: u\n", .off = "u", .keys = "",
+		  .refused = "a>" NO_MAIL "b>" NO_MAIL "o'c>" NO_MAIL "u>" NO_MAIL },
+		{ "such a one leads to it", LINE("u"), .aliases = "a: u\no'c: a\n", .off = "u", .keys = "",
+		  .refused = "a>" NO_MAIL "o'c>" NO_MAIL "u>" NO_MAIL },
+		{ "by his address, a tag, \\user", LINE("u"),
+		  .aliases = "a: U@KVT.dk\nb: u+x\nc: \\u\nd: \\u+x@kvt.dk\n", .off = "u",
+		  .keys = "d>" T("d"), .refused = "a>" NO_MAIL "b>" NO_MAIL "c>" NO_MAIL "u>" NO_MAIL },
+		{ "in the domain's other name", LINE("u"), .aliases = "a: u@kvt.org\nb: u@kvt.net\n",
+		  .off = "u", .keys = "b>" T("b"), .refused = "a>" NO_MAIL "u>" NO_MAIL },
+		{ "of a user's name, who takes mail: it goes before him", LINE("u") LINE("v"),
+		  .aliases = "u: v\n", .off = "v", .keys = "", .refused = "u>" NO_MAIL "v>" NO_MAIL },
+		{ "of one who takes none: what it leads to is said", LINE("u") LINE("v"), .aliases = "u: v\n",
+		  .off = "u", .gone = "v", .keys = "", .refused = "u>" EXPIRED "v>" EXPIRED },
+		{ "that leads to the user of its name", LINE("u") LINE("v"), .aliases = "u: u, v\nv: v\n",
+		  .off = "v", .keys = "u>" T("u"), .refused = "v>" NO_MAIL },
+		{ "in a ring, with users of both names", LINE("u") LINE("v"), .aliases = "u: v\nv: u\n",
+		  .off = "u", .keys = "v>" T("v"), .refused = "u>" NO_MAIL },
+		{ "in a ring with nobody", LINE("u"), .aliases = "a: b, u\nb: a, u\n", .off = "u",
+		  .keys = "a>" T("a") "b>" T("b"), .refused = "u>" NO_MAIL },
+		{ "anything beside him", LINE("u"),
+		  .aliases = "a: u, x@y.dk\nb: u, |/x\nc: u, /x\nd: u, :include:l\ne: u, nobody\n"
+			     "f: u, postmaster\n",
+		  .off = "u", .keys = "a>" T("a") "b>" T("b") "c>" T("c") "d>" T("d") "e>" T("e") "f>" T("f"),
+		  .refused = "u>" NO_MAIL },
+		{ "but for a responder, who answers nobody then", LINE("u"), .aliases = "a: u, i\nb: i\n",
+		  .off = "u", .responders = "I", .keys = "b>" T("b") "i>" T("i"),
+		  .refused = "a>" NO_MAIL "u>" NO_MAIL },
+		{ "a wrong one", LINE("u"), .aliases = "a: b\nb: u\nb: u\n", .off = "u",
+		  .keys = "a>" T("a") "b>" T("b"), .refused = "u>" NO_MAIL, .complaint = "line 2 already" },
+		{ "with a tag", LINE("u") LINE("v"), .aliases = "v+t: u\n", .off = "u", .keys = "v>" T("v"),
+		  .refused = "u>" NO_MAIL "v+t>" NO_MAIL },
+		{ "with a tag, to one whose day is over: it is no tag as any other", LINE("u") LINE("v"),
+		  .aliases = "v+t: u\nv+t'x: u\n", .gone = "u", .keys = "v>" T("v"),
+		  .refused = "u>" EXPIRED "v+t'x>" EXPIRED "v+t>" EXPIRED },
+		{ "a full name", USER("joe", "Joe Who"), full, .aliases = "a: joe.who\nb: Joe.Who+x\n",
+		  .off = "joe", .keys = "",
+		  .refused = "a>" NO_MAIL "b>" NO_MAIL "joe.who>" NO_MAIL "joe>" NO_MAIL },
+		{ "one that two have", USER("u", "J") USER("v", "J"), full, .aliases = "a: j\n", .off = "u",
+		  .keys = "a>" T("a") "v>" T("v"), .refused = "u>" NO_MAIL, .complaint = "full name" },
+		{ "no responder of its name", LINE("u"), .aliases = "a: u\n", .off = "u", .responders = "a",
+		  .keys = "", .refused = "a>" NO_MAIL "u>" NO_MAIL },
+		{ "where others get all that is unknown", LINE("u") LINE("v"), "fallback = v\n",
+		  .aliases = "a: u\n", .off = "u", .keys = ALL "a>" T("a") "u>" T("u") "v>" T("v"),
+		  .refused = "a>" NO_MAIL "u>" NO_MAIL },
+		{ "it is no fallback", LINE("u"), "fallback = a\n", .aliases = "a: u\n", .off = "u",
+		  .keys = "", .refused = "a>" NO_MAIL "u>" NO_MAIL, .complaint = "whose mail is received" },
+	};
+	struct pv_registry_entry both[2] = { said };
+
+	(void)state;
+	assert_int_equal(pv_domain_parse("kvt.org", 7, &both[1].domain, NULL), PV_OK);
+	both[1].is_alias = true;
+	both[1].alias_of = said.domain;
+	registry = (struct pv_registry){ both, 2 };
+	CHECK_ALL(rows);
+	registry = (struct pv_registry){ &said, 1 };
+}
+
+/* A delivery follows a hundred aliases, and no more. */
+static void a_way_of_a_hundred_aliases_is_followed(void **state)
+{
+	struct pv_buf aliases = PV_BUF_INIT(1 << 16);
+
+	(void)state;
+	for (int i = 0; i < 101; i++)
+		pv_buf_addf(&aliases, "a%03d: a%03d\n", i, i + 1);
+	pv_buf_adds(&aliases, "a101: u\n");
+	start(NULL);
+	make(&(struct row){ "long", LINE("u"), .aliases = aliases.s, .off = "u" });
+	const struct pv_plan_domain *d = &work.plan.domains[0];
+	assert_int_equal(d->keys.count, 3); /* postmaster's too */
+	assert_non_null(pv_keys_find(&d->keys, "a001@kvt.dk"));
+	assert_int_equal(d->refused.count, 101);
+	assert_non_null(pv_keys_find(&d->refused, "a002@kvt.dk"));
+	stop();
+	pv_buf_free(&aliases);
+}
+
+static void many_rich_names_and_one_who_takes_no_mail(void **state)
+{
+	static const struct row row = { "the first has expired, the others lead to him",
+					LINE("z"),
+					.aliases = OVER "a'1: z\na'2: z\na'3: z\n",
+					.off = "z",
+					.keys = "",
+					.refused =
+						"a'1>" EXPIRED "a'2>" NO_MAIL "a'3>" NO_MAIL "z>" NO_MAIL };
+	(void)state;
+	check(&row);
+}
+
 static void a_fallback_takes_all_but_those_who_take_none(void **state)
 {
 	static const struct row rows[] = {
@@ -669,6 +780,9 @@ int main(void)
 		cmocka_unit_test(full_names_lead_to_their_users),
 		cmocka_unit_test(responders_have_keys_of_their_own),
 		cmocka_unit_test(expired_aliases_are_refused),
+		cmocka_unit_test(an_alias_that_leads_only_to_who_takes_no_mail_is_refused),
+		cmocka_unit_test(a_way_of_a_hundred_aliases_is_followed),
+		cmocka_unit_test(many_rich_names_and_one_who_takes_no_mail),
 		cmocka_unit_test(a_fallback_takes_all_but_those_who_take_none),
 		cmocka_unit_test(a_domain_that_takes_no_mail_has_only_the_hosts_addresses),
 		cmocka_unit_test(senders_get_the_domains_own_text),

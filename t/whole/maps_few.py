@@ -118,6 +118,49 @@ def refusals(s, name):
         equal(f"{name}: user {word}: who is refused", here(), want)
 
 
+def followers(s, name):
+    """Aliases that lead only to who takes no mail go with him and come back with him; another user's change brings nothing about."""
+    s.renew()
+    every = ["abc", "both", "info", "kvt", "news", "out"]
+    write(os.path.join(s.h.etc, "a.dk", "aliases"), "info: news\nnews: abc\nboth: abc, kvt\nout: abc, x@example.org\n", 0o600, s.a)
+    s.h.maps("a.dk")
+    refused = lambda d: sorted(k.partition("@")[0] for k in s.table("virtual_refused") if k.endswith("@" + d))
+    steps = [(("user", "disable", "abc@a.dk"), ["abc", "info", "news"]), (("user", "set", "kvt@a.dk", "quota=5M"), ["abc", "info", "news"]),
+             (("user", "set", "kvt@a.dk", "receive=no"), ["abc", "both", "info", "kvt", "news"]), (("user", "set", "kvt@a.dk", "receive="), ["abc", "info", "news"]),
+             (("user", "rename", "abc@a.dk", "new", "--aliases"), ["info", "new", "news"]), (("user", "rename", "new@a.dk", "abc", "--aliases"), ["abc", "info", "news"]),
+             (("user", "enable", "abc@a.dk"), [])]
+    for words, gone in steps:
+        what = f"{name}: aliases: {' '.join(words)}"
+        lines = s.calls("openat", s.command(words))
+        left = sorted({"new" if x == "abc" and "new" in gone else x for x in every} - set(gone))
+        equal(f"{what}: keys of the domain and of its alias", [s.keys(d) for d in ("a.dk", "alias.dk")], [left] * 2)
+        equal(f"{what}: who is refused", [refused(d) for d in ("a.dk", "alias.dk")], [gone] * 2)
+        equal(f"{what}: no other domain's files are opened", [x for x in lines if re.search(r'"[^"]*(bulk|b|c|d)\.dk', x) and ".lock" not in x], [])
+        before = s.table(), s.table("virtual_refused")
+        s.h.maps("a.dk")
+        equal(f"{what}: as a run for the domain has it", (s.table(), s.table("virtual_refused")), before)
+
+
+def hand_edits_wait(s, name):
+    """What somebody else has changed by hand is not brought about by a change of another user, but by a run that guards against losses."""
+    s.renew()
+    write(os.path.join(s.h.etc, "a.dk", "aliases"), "".join(f"i{n}: kvt\n" for n in range(20)), 0o600, s.a)
+    s.h.maps("a.dk")
+    users = os.path.join(s.h.etc, "a.dk", "users")
+    os.makedirs(users, 0o700, exist_ok=True)
+    os.chown(users, s.a.pw_uid, s.a.pw_gid)
+    write(os.path.join(users, "kvt"), "receive = no\n", 0o600, s.a)
+    s.user("set", "abc@a.dk", "quota=5M")
+    equal(f"{name}: a change of another: the aliases' keys are there", len(s.keys("a.dk")), 22)
+    r = run([f"{s.h.bin}/make-postfix-maps", "-c", s.h.etc, "a.dk"])
+    check(f"{name}: a run does not take so many away", r.returncode == 75 and b"would vanish" in r.stderr, r)
+    equal(f"{name}: it does not", len(s.keys("a.dk")), 22)
+    s.user("set", "kvt@a.dk", "retrieve=no")
+    equal(f"{name}: a change of his own does", s.keys("a.dk"), ["abc"])
+    s.user("enable", "kvt@a.dk")
+    equal(f"{name}: and back", len(s.keys("a.dk")), 22)
+
+
 def names_of_others(s):
     """Where names depend on other users, a change of one is looked at with all."""
     s.renew()
@@ -278,6 +321,8 @@ def main():
     each_change(small, "small", True)
     aliases(small, "small")
     refusals(small, "small")
+    followers(small, "small")
+    hand_edits_wait(small, "small")
     names_of_others(small)
     the_long_way(small)
     reserved_names(small)
@@ -289,6 +334,7 @@ def main():
     each_change(large, "large", False)
     aliases(large, "large")
     refusals(large, "large")
+    followers(large, "large")
     nothing_else_is_looked_at(large)
     large_text(large)
     killed(large, "large", [("disable", "abc@b.dk")])

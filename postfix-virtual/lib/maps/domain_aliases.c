@@ -2,30 +2,18 @@
 
 #include "address/extension.h"
 #include "base/sort.h"
-#include "maps/alias_key.h"
+#include "maps/alias_ends.h"
 #include "store/alias_file.h"
 #include "store/conf.h"
 
 #include <errno.h>
-
-/* An entry of a file. */
-struct name {
-	const char *s; /* in lower case as far as it is ASCII; NUL-terminated */
-	struct pv_place at;
-	unsigned file;
-	bool bad; /* something is wrong with it: its key leads to where that is said */
-	struct pv_day expires;
-	const char *targets;
-	size_t targets_len;
-	struct pv_alias_key key;
-};
 
 struct aliases {
 	struct pv_making *m;
 	struct pv_alias_file file[PV_READER_ALIAS_FILES];
 	const char *path[PV_READER_ALIAS_FILES];
 	unsigned files;
-	struct name *names;
+	struct pv_alias_name *names;
 	size_t count, cap;
 	bool too_many;
 };
@@ -63,7 +51,7 @@ static enum pv_class add_name(struct aliases *a, const struct pv_alias_entry *en
 		return refuse_more(a, entry->line, e);
 	if (a->count == a->cap) {
 		size_t cap = a->cap == 0 ? 16 : a->cap * 2;
-		struct name *v = reallocarray(a->names, cap, sizeof *v);
+		struct pv_alias_name *v = reallocarray(a->names, cap, sizeof *v);
 		if (v == NULL)
 			return no_memory(a, e);
 		a->names = v;
@@ -72,13 +60,13 @@ static enum pv_class add_name(struct aliases *a, const struct pv_alias_entry *en
 	const char *s = pv_arena_add(&a->file[a->files].strings, entry->name, entry->name_len);
 	if (s == NULL)
 		return no_memory(a, e);
-	a->names[a->count++] = (struct name){ .s = s,
-					      .at = { a->path[a->files], entry->line },
-					      .file = a->files,
-					      .bad = bad,
-					      .expires = entry->expires,
-					      .targets = entry->targets,
-					      .targets_len = entry->targets_len };
+	a->names[a->count++] = (struct pv_alias_name){ .s = s,
+						       .at = { a->path[a->files], entry->line },
+						       .file = a->files,
+						       .bad = bad,
+						       .expires = entry->expires,
+						       .targets = entry->targets,
+						       .targets_len = entry->targets_len };
 	return PV_OK;
 }
 
@@ -152,7 +140,7 @@ static enum pv_class read_files(struct aliases *a, struct pv_error *e)
 /* By name, and then in the order in which they are searched. */
 static int compare(const void *x, const void *y)
 {
-	const struct name *a = x, *b = y;
+	const struct pv_alias_name *a = x, *b = y;
 	int order = strcmp(a->s, b->s);
 
 	if (order != 0)
@@ -179,7 +167,7 @@ static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 
 	pv_sort(a->names, a->count, sizeof *a->names, compare);
 	for (size_t i = 0; c == PV_OK && i < a->count; i++) {
-		struct name *n = &a->names[i];
+		struct pv_alias_name *n = &a->names[i];
 		if (to == 0 || strcmp(a->names[to - 1].s, n->s) != 0) {
 			a->names[to++] = *n;
 			continue;
@@ -198,32 +186,31 @@ static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 
 /* --- their keys --- */
 
-static bool has_expired(const struct aliases *a, const struct name *n)
-{
-	return pv_day_is_set(&n->expires) && pv_day_compare(&a->m->today, &n->expires) > 0;
-}
-
 /* One that travels by its own name. A user of that name has the same key. */
-static enum pv_class add_plain(struct aliases *a, const struct name *n, struct pv_error *e)
+static enum pv_class add_plain(struct aliases *a, const struct pv_alias_name *n, struct pv_error *e)
 {
 	struct pv_making *m = a->m;
 	const char *target;
 
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
-	if (c != PV_OK || target == NULL || pv_making_get(m, n->s) != NULL)
+	if (c != PV_OK || target == NULL)
 		return c;
-	return has_expired(a, n) ? pv_making_shut_alias(m, n->s, target, e)
-				 : pv_making_add(m, n->s, target, e);
+	if (n->is_shut)
+		return pv_making_close(m, n->s, target, n->why, n->is_asked, e);
+	if (pv_making_get(m, n->s) != NULL)
+		return PV_OK;
+	return pv_alias_has_expired(a->m, n) ? pv_making_shut_alias(m, n->s, target, e)
+					     : pv_making_add(m, n->s, target, e);
 }
 
 /* It does not travel, and where it leads is not known: what takes all other names asks the files. */
-static enum pv_class add_wrong_rich(struct aliases *a, const struct name *n, struct pv_error *e)
+static enum pv_class add_wrong_rich(struct aliases *a, const struct pv_alias_name *n, struct pv_error *e)
 {
 	const char *const parts[] = { a->m->before, a->m->behind };
 
 	a->m->d->is_wide = true;
-	if (has_expired(a, n))
-		return pv_making_shut(a->m, n->s, NULL, PV_READER_EXPIRED, e);
+	if (pv_alias_has_expired(a->m, n))
+		return pv_making_shut_alias(a->m, n->s, NULL, e);
 	if (a->m->d->domain.len + 2 > PV_EXTENSION_MAX)
 		return PV_OK;
 	const char *target = pv_arena_join(&a->m->w->arena, parts, sizeof parts / sizeof *parts);
@@ -231,7 +218,7 @@ static enum pv_class add_wrong_rich(struct aliases *a, const struct name *n, str
 }
 
 /* A wrong one has a key where a right one would have: its mail waits until it is mended. */
-static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_error *e)
+static enum pv_class take_name(struct aliases *a, struct pv_alias_name *n, struct pv_error *e)
 {
 	const char *delimiters = a->m->w->store->conf.recipient_delimiter;
 	struct pv_error why;
@@ -262,7 +249,7 @@ static enum pv_class take_name(struct aliases *a, struct name *n, struct pv_erro
 
 static int compare_name(const void *key, const void *entry)
 {
-	return strcmp(key, ((const struct name *)entry)->s);
+	return strcmp(key, ((const struct pv_alias_name *)entry)->s);
 }
 
 /* Does `\abc` mean what `abc` does? */
@@ -329,7 +316,7 @@ static enum pv_class take_target(const struct aliases *a, const struct pv_target
 	return PV_OK;
 }
 
-static enum pv_class read_targets(const struct aliases *a, const struct name *n, struct rich *r,
+static enum pv_class read_targets(const struct aliases *a, const struct pv_alias_name *n, struct rich *r,
 				  struct pv_error *why)
 {
 	const char *list = n->targets, *end = n->targets + n->targets_len;
@@ -344,7 +331,7 @@ static enum pv_class read_targets(const struct aliases *a, const struct name *n,
 	return c;
 }
 
-static enum pv_class add_values(struct aliases *a, const struct name *n, const struct rich *r,
+static enum pv_class add_values(struct aliases *a, const struct pv_alias_name *n, const struct rich *r,
 				struct pv_error *e)
 {
 	const char *parts[2 * PV_RICH_TARGETS_MAX];
@@ -359,13 +346,13 @@ static enum pv_class add_values(struct aliases *a, const struct name *n, const s
 	return value != NULL ? pv_making_add(a->m, n->s, value, e) : no_memory(a, e);
 }
 
-static enum pv_class take_rich(struct aliases *a, struct name *n, struct pv_error *e)
+static enum pv_class take_rich(struct aliases *a, struct pv_alias_name *n, struct pv_error *e)
 {
 	struct rich r = { .count = 0 };
 	struct pv_error why;
 
 	a->m->d->is_wide = true;
-	if (has_expired(a, n))
+	if (pv_alias_has_expired(a->m, n))
 		return pv_making_shut_alias(a->m, n->s, NULL, e);
 	if (read_targets(a, n, &r, &why) != PV_OK) {
 		enum pv_class c = blame(a, &n->at, &why, e);
@@ -376,13 +363,17 @@ static enum pv_class take_rich(struct aliases *a, struct name *n, struct pv_erro
 	return r.count > 0 ? add_values(a, n, &r, e) : PV_OK;
 }
 
-/* What travels comes first: the others lead to it. */
+/* What travels comes first: the others lead to it. Where a file could not be read, or not all of it was
+ * taken, a name in it may be another's. */
 static enum pv_class take_names(struct aliases *a, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
 
+	if (!a->too_many && a->m->files->doubt_count == 0)
+		c = pv_alias_ends_find(a->m, a->names, a->count, e);
 	for (size_t i = 0; c == PV_OK && i < a->count; i++)
 		c = take_name(a, &a->names[i], e);
+	pv_keys_squeeze(&a->m->d->keys);
 	if (c == PV_OK)
 		c = pv_making_settle(a->m, e);
 	for (size_t i = 0; c == PV_OK && i < a->count; i++)

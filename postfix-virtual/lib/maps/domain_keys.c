@@ -220,5 +220,7 @@ enum pv_class pv_domain_keys_alias(struct pv_maps_work *w, struct pv_plan_domain
 	d->is_wide = from->is_wide;
 	if (c == PV_OK)
 		c = copy_keys(w, d, &from->refused, &d->refused, e);
-	return c == PV_OK ? copy_keys(w, d, &from->expired, &d->expired, e) : c;
+	if (c == PV_OK)
+		c = copy_keys(w, d, &from->expired, &d->expired, e);
+	return c == PV_OK ? copy_keys(w, d, &from->followers, &d->followers, e) : c;
 }

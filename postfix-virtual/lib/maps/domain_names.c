@@ -11,7 +11,7 @@
 /* --- full names --- */
 
 /* As an address, in the letters in which it is looked up; NULL: it makes none, or there is no memory. */
-static const char *as_local(struct pv_making *m, const char *name)
+static const char *as_local(struct pv_making *m, const char *name, bool *is_exact_r)
 {
 	struct pv_buf folded = PV_BUF_INIT(4 * PV_FULL_NAME_SIZE);
 	char local[PV_FULL_NAME_SIZE];
@@ -23,6 +23,7 @@ static const char *as_local(struct pv_making *m, const char *name)
 	    pv_alias_key_read(folded.s, m->w->store->conf.recipient_delimiter, &k, NULL) == PV_OK &&
 	    k.kind != PV_ALIAS_INNER)
 		kept = pv_arena_add(&m->w->arena, folded.s, folded.len);
+	*is_exact_r = kept != NULL && strcmp(kept, local) == 0;
 	pv_buf_free(&folded);
 	return kept;
 }
@@ -31,8 +32,9 @@ enum pv_class pv_making_note_name(struct pv_making *m, const struct pv_passwd_en
 				  const char *target, int closed, struct pv_error *e)
 {
 	size_t n = m->full_name_count;
+	bool is_exact;
 
-	const char *local = as_local(m, p->name);
+	const char *local = as_local(m, p->name, &is_exact);
 	if (local == NULL)
 		return PV_OK;
 	/* Full at each power of two. */
@@ -42,7 +44,8 @@ enum pv_class pv_making_note_name(struct pv_making *m, const struct pv_passwd_en
 			return pv_fail_errno(e, PV_TEMPORARY, "4.3.0", errno, "hold %zu names", n + 1);
 		m->full_names = v;
 	}
-	m->full_names[m->full_name_count++] = (struct pv_full_name){ local, p->user, line, target, closed };
+	m->full_names[m->full_name_count++] =
+		(struct pv_full_name){ local, p->user, line, target, closed, is_exact };
 	return PV_OK;
 }
 
@@ -52,6 +55,29 @@ static int compare(const void *a, const void *b)
 	int order = strcmp(x->local, y->local);
 
 	return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+static int compare_local(const void *key, const void *entry)
+{
+	return strcmp(key, ((const struct pv_full_name *)entry)->local);
+}
+
+const struct pv_full_name *pv_making_find_full_name(struct pv_making *m, const char *local, bool *several_r)
+{
+	const struct pv_full_name *v = m->full_names;
+
+	*several_r = false;
+	if (m->full_name_count == 0)
+		return NULL;
+	if (!m->full_names_sorted)
+		pv_sort(m->full_names, m->full_name_count, sizeof *m->full_names, compare);
+	m->full_names_sorted = true;
+	const struct pv_full_name *found = bsearch(local, v, m->full_name_count, sizeof *v, compare_local);
+	if (found == NULL)
+		return NULL;
+	*several_r = (found > v && strcmp(found[-1].local, local) == 0) ||
+		     ((size_t)(found - v) + 1 < m->full_name_count && strcmp(found[1].local, local) == 0);
+	return *several_r ? NULL : found;
 }
 
 /* A user or an alias goes before a full name; the host's before all. */
@@ -92,7 +118,7 @@ enum pv_class pv_making_full_names(struct pv_making *m, struct pv_error *e)
 	enum pv_class c = PV_OK;
 
 	m->d->is_wide = m->d->is_wide || m->conf.match_full_name;
-	if (count > 0)
+	if (count > 0 && !m->full_names_sorted)
 		pv_sort(m->full_names, count, sizeof *m->full_names, compare);
 	for (size_t i = 0, next; c == PV_OK && i < count; i = next) {
 		for (next = i + 1; next < count && strcmp(v[i].local, v[next].local) == 0; next++)

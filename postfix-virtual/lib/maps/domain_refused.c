@@ -54,6 +54,8 @@ static enum pv_class refuse(struct pv_making *m, struct sayings *s, const struct
 	enum pv_class c = pv_keys_add(&m->d->refused, shut->key, value, e);
 	if (c == PV_OK && shut->why == PV_READER_EXPIRED)
 		c = pv_keys_add(&m->d->expired, shut->key, value, e);
+	if (c == PV_OK && shut->is_asked)
+		c = pv_keys_add(&m->d->followers, shut->key, value, e);
 	return c;
 }
 
@@ -72,8 +74,7 @@ static bool is_tag(const struct pv_making *m, const struct pv_shut *shut)
 {
 	char name[PV_USER_MAX + 1];
 
-	return shut->why == PV_READER_EXPIRED && has_tag(m, shut->key, name) &&
-	       pv_making_get(m, name) != NULL;
+	return shut->by_alias && has_tag(m, shut->key, name) && pv_making_get(m, name) != NULL;
 }
 
 void pv_making_tags(struct pv_making *m)
@@ -149,6 +150,7 @@ enum pv_class pv_making_refused(struct pv_making *m, struct pv_error *e)
 			pv_buf_free(&s.raw[i]);
 	pv_keys_sort(&m->d->refused);
 	pv_keys_sort(&m->d->expired);
+	pv_keys_sort(&m->d->followers);
 	if (c == PV_OK)
 		c = pv_making_settle(m, e);
 	return c == PV_OK && m->has_tags && m->d->refused.count > 0 ? except_tags(m, e) : c;

@@ -77,6 +77,18 @@ static enum pv_class add_keys(struct few *f, enum pv_map m, const struct pv_keys
 	return c;
 }
 
+/* Is it the address of one of them, which drop_keys() looks at? */
+static bool is_asked(const struct few *f, const char *key)
+{
+	const struct pv_maps_options *o = f->w->options;
+	size_t len = strcspn(key, "@");
+
+	for (size_t i = 0; i < o->only_user_count; i++)
+		if (o->only_users[i].len == len && memcmp(o->only_users[i].s, key, len) == 0)
+			return true;
+	return false;
+}
+
 /* Of the users in question: what the table has and the files do not give. Where a line cannot be read that
  * may be about one of them, his address stays, unless it is known to take no mail. */
 static enum pv_class drop_keys(struct few *f, enum pv_map m, const struct pv_plan_domain *d,
@@ -92,6 +104,25 @@ static enum pv_class drop_keys(struct few *f, enum pv_map m, const struct pv_pla
 		if (pv_keys_find(keys, key) != NULL || pv_old_find(&f->w->old, m, key) == NULL)
 			continue;
 		if (m == PV_MAP_REFUSED || !d->grows_only || pv_keys_find(&d->refused, key) != NULL)
+			c = add_difference(f, m, key, NULL, false, e);
+	}
+	return c;
+}
+
+/* What comes of aliases that lead only to the users in question: who takes no mail any more, and who takes
+ * some again. */
+static enum pv_class drop_followers(struct few *f, enum pv_map m, const struct pv_plan_domain *d,
+				    struct pv_error *e)
+{
+	const struct pv_keys *from = m == PV_MAP_ADDRESSES ? &d->followers : &d->keys;
+	const struct pv_keys *stay = m == PV_MAP_ADDRESSES ? &d->keys : &d->refused;
+	size_t count = pv_old_count(&f->w->old, m) > 0 ? from->count : 0;
+	enum pv_class c = PV_OK;
+
+	for (size_t i = 0; c == PV_OK && i < count; i++) {
+		const char *key = from->v[i].key;
+		if (pv_keys_find(stay, key) == NULL && !is_asked(f, key) &&
+		    pv_old_find(&f->w->old, m, key) != NULL)
 			c = add_difference(f, m, key, NULL, false, e);
 	}
 	return c;
@@ -129,6 +160,8 @@ static enum pv_class compare_files(struct few *f, struct pv_error *e)
 			c = add_keys(f, maps[m], maps[m] == PV_MAP_ADDRESSES ? &d->keys : &d->refused, e);
 			if (c == PV_OK)
 				c = drop_keys(f, maps[m], d, e);
+			if (c == PV_OK)
+				c = drop_followers(f, maps[m], d, e);
 		}
 	}
 	return c;

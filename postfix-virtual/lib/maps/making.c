@@ -113,6 +113,24 @@ enum pv_class pv_making_shut_alias(struct pv_making *m, const char *local, const
 	return c;
 }
 
+enum pv_class pv_making_close(struct pv_making *m, const char *local, const char *target,
+			      enum pv_reader_text why, bool is_asked, struct pv_error *e)
+{
+	const struct pv_shut *found = pv_making_find_shut(m, local);
+	char key[PV_MAP_KEY_SIZE];
+
+	const struct pv_key *k = format_key(m, local, key) ? pv_keys_find(&m->d->keys, key) : NULL;
+	if (k != NULL)
+		m->d->keys.v[k - m->d->keys.v].value = NULL;
+	enum pv_class c = found == NULL ? pv_making_shut(m, local, target, why, e) : PV_OK;
+	if (c != PV_OK)
+		return c;
+	struct pv_shut *shut = &m->shut[found != NULL ? (size_t)(found - m->shut) : m->shut_count - 1];
+	shut->why = why;
+	shut->is_asked = is_asked;
+	return PV_OK;
+}
+
 enum pv_class pv_making_keep(struct pv_making *m, const char *local, struct pv_error *e)
 {
 	char key[PV_MAP_KEY_SIZE];
@@ -148,6 +166,7 @@ enum pv_class pv_making_settle(struct pv_making *m, struct pv_error *e)
 	m->fresh.count = 0;
 	if (m->shut_count > 1)
 		qsort(m->shut, m->shut_count, sizeof *m->shut, compare_shut);
+	m->shut_sorted = m->shut_count;
 	return c;
 }
 
@@ -164,12 +183,13 @@ const struct pv_shut *pv_making_find_shut(const struct pv_making *m, const char 
 	char key[PV_MAP_KEY_SIZE];
 	struct pv_shut wanted = { .key = key };
 
-	if (m->shut_count == 0 || !format_key(m, local, key))
+	if (m->shut_sorted == 0 || !format_key(m, local, key))
 		return NULL;
-	const struct pv_shut *found = bsearch(&wanted, m->shut, m->shut_count, sizeof *m->shut, compare_shut);
+	const struct pv_shut *found =
+		bsearch(&wanted, m->shut, m->shut_sorted, sizeof *m->shut, compare_shut);
 	wanted.by_alias = true;
 	return found != NULL ? found
-			     : bsearch(&wanted, m->shut, m->shut_count, sizeof *m->shut, compare_shut);
+			     : bsearch(&wanted, m->shut, m->shut_sorted, sizeof *m->shut, compare_shut);
 }
 
 bool pv_making_is_hosts(const struct pv_making *m, const struct pv_user *u)

@@ -17,7 +17,8 @@ struct pv_full_name {
 	struct pv_user user;
 	unsigned line;
 	const char *target;
-	int closed; /* as in pv_some_users */
+	int closed;    /* as in pv_some_users */
+	bool is_exact; /* a delivery finds it by this address, not only Postfix */
 };
 
 /* An address that is the domain's and takes no mail. */
@@ -26,6 +27,7 @@ struct pv_shut {
 	const char *target; /* where a key would lead; NULL: none can */
 	enum pv_reader_text why;
 	bool by_alias; /* one whose last day is over: a full name counts all the same */
+	bool is_asked; /* an alias that leads to a user whom the run is about */
 };
 
 struct pv_making {
@@ -41,14 +43,15 @@ struct pv_making {
 	struct pv_some_users closed; /* users whose mail is not taken */
 	struct pv_keys fresh;	     /* not yet in d->keys, none of them twice */
 	struct pv_shut *shut;
-	size_t shut_count;
-	bool catches_all;  /* there is a key for all other names */
-	bool has_tags;	   /* the files of aliases name one like user+tag */
-	size_t complaints; /* about lines: pv_making_blame() */
+	size_t shut_count, shut_sorted; /* those in front can be looked up */
+	bool catches_all;		/* there is a key for all other names */
+	bool has_tags;			/* the files of aliases name one like user+tag */
+	size_t complaints;		/* about lines: pv_making_blame() */
 	size_t patterns, bad_patterns;
 	bool patterns_over; /* no more of them are looked at */
 	struct pv_full_name *full_names;
 	size_t full_name_count;
+	bool full_names_sorted;
 	char path[PATH_MAX]; /* of the folder */
 };
 
@@ -77,6 +80,10 @@ enum pv_class pv_making_shut(struct pv_making *m, const char *local, const char 
 /* The same by an alias whose last day is over. */
 enum pv_class pv_making_shut_alias(struct pv_making *m, const char *local, const char *target,
 				   struct pv_error *e);
+/* The same by an alias that leads only to who takes none: it goes before a user of its name, who may have a
+ * key in d->keys. That has no value then, until the caller takes it out (pv_keys_squeeze()). */
+enum pv_class pv_making_close(struct pv_making *m, const char *local, const char *target,
+			      enum pv_reader_text why, bool is_asked, struct pv_error *e);
 /* Something about local is wrong: it keeps the key that it had, if it had one. */
 enum pv_class pv_making_keep(struct pv_making *m, const char *local, struct pv_error *e);
 /* What was added comes into d->keys, sorted. */
@@ -100,6 +107,8 @@ enum pv_class pv_making_pattern(struct pv_making *m, const struct pv_place *at, 
 /* domain_names.c: remember the full name of a user, who has that target. */
 enum pv_class pv_making_note_name(struct pv_making *m, const struct pv_passwd_entry *p, unsigned line,
 				  const char *target, int closed, struct pv_error *e);
+/* The only user who has this full name (in lower case), or NULL; *several_r: more than one have it. */
+const struct pv_full_name *pv_making_find_full_name(struct pv_making *m, const char *local, bool *several_r);
 
 /* --- the names, in this order --- */
 

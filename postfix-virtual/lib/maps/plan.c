@@ -281,6 +281,7 @@ void pv_plan_free(struct pv_plan *p)
 		pv_keys_free(&p->domains[i].keys);
 		pv_keys_free(&p->domains[i].refused);
 		pv_keys_free(&p->domains[i].expired);
+		pv_keys_free(&p->domains[i].followers);
 		pv_strings_free(&p->domains[i].patterns);
 	}
 	free(p->domains);

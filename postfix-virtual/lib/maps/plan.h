@@ -28,6 +28,7 @@ struct pv_plan_domain {
 	struct pv_keys keys;	    /* of `virtual`; sorted */
 	struct pv_keys refused;	    /* of `virtual_refused`; sorted */
 	struct pv_keys expired;	    /* those of them whose day is over; sorted */
+	struct pv_keys followers;   /* those that are aliases of users whom the run is about; sorted */
 	struct pv_strings patterns; /* pattern aliases; not for an alias */
 	size_t had, vanishing;	    /* old keys, and those of them that are not in keys */
 	bool meant;		    /* the caller is about to delete it: it may lose all keys */
