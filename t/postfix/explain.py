@@ -169,7 +169,11 @@ for number, (address, size, status, result, reason, actions) in enumerate(CASES)
     for step in answer["steps"]:
         if step["line"] > 0:
             with open(step["file"], encoding="utf-8") as f:
-                check(f"{address}: step {step}: there is such a line", len(f.readlines()) >= step["line"])
+                lines = f.readlines()
+            check(f"{address}: step {step}: there is such a line", len(lines) >= step["line"])
+        if step["file"].endswith("/passwd"):
+            user = step["says"].split("full name of ")[-1].split()[0]
+            check(f"{address}: step {step}: it is the line of {user}", step["line"] > 0 and lines[step["line"] - 1].startswith(f"{user}:"))
     if address.startswith("nosuch"):  # nobody would start it
         continue
     if any(a.startswith("send") for a in actions):  # by sendmail(1), which must know of which Postfix
