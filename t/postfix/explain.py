@@ -224,6 +224,33 @@ for address, reason in (('"a b"@why.dk', "only other aliases can lead to it: it 
     check(f"{address}: refused by Postfix, and why", code == 67 and answer["reason"].startswith("no such address for Postfix; ") and reason in answer["reason"], answer)
 h.maps()
 
+# Which pattern it was, and what is none.
+kvt = os.path.join(h.etc, "kvt.dk")
+put("aliases", "# one that is refused, one that is wrong\n/^.*$/: abc\n/^sales-7/: abc\n/^sales-([a-z0-9]+)$/: sales\n/^sales-.+$/: abc\n", kvt)
+put("more", "\n/^team-([a-z]+)$/: ${1}\n", kvt)
+put("domain.conf", "extra_aliases = more\n", kvt)
+run([f"{h.bin}/make-postfix-maps", "-c", h.etc])
+
+
+def pattern_step(address):
+    """Whether it comes behind the table's, and the step as people read it."""
+    steps = explained(address)[1]["steps"]
+    return [(i, f"{os.path.basename(s['file'])}:{s['line']}: {s['says']}") for i, s in enumerate(steps) if "pattern" in s["says"]]
+
+
+FIRST = "aliases:4: the pattern /^sales-([a-z0-9]+)$/ means sales@kvt.dk"
+for address, step in (("sales-77@kvt.dk", FIRST), ("SALES-77@KVT.DK", FIRST), ("sales-77@kvt.org", FIRST), ("\u017fales-77@kvt.dk", FIRST),
+                      ("sales-a.b@kvt.dk", "aliases:5: the pattern /^sales-.+$/ means abc@kvt.dk"),
+                      ("team-abc@kvt.dk", "more:2: the pattern /^team-([a-z]+)$/ means abc@kvt.dk")):
+    equal(f"{address}: the pattern is told with its file and line", pattern_step(address), [(1, step)])
+for address in ("abc@kvt.dk", "sales@kvt.dk", "abc@a.kvt.dk", "hand@kvt.dk", "team-nosuch@kvt.dk", "sales-77@a.kvt.dk"):
+    equal(f"{address}: no pattern", pattern_step(address), [])
+put("aliases", "/^sales-([a-z0-9]+)$/: abc\n", kvt)
+equal("one that the tables do not have yet is not told", (explained("sales-77@kvt.dk")[1]["user"], pattern_step("sales-77@kvt.dk")), ("sales", []))
+put("domain.conf", "", kvt)
+put("aliases", "", kvt)
+h.maps()
+
 # A sender whose address a program would take for an option.
 for address in ("asdash@full.dk", "linked@full.dk"):
     code, answer = explained(address, "--from", "-x@plain.dk")
