@@ -161,6 +161,17 @@ static bool leads_on(const struct admin *a, const char *target, char local[EXPLA
 	       find_domain(a, &next->domain, &other, NULL) == PV_OK;
 }
 
+/* What virtual_regexp has for a domain itself, or its other name, is a pattern alias. */
+static void note_pattern(const struct admin *a, const struct tables_answer *t, const struct pv_recipient *at,
+			 struct question *q)
+{
+	struct question other = *q;
+
+	q->matched[0] = '\0';
+	if (t->by_expression && find_domain(a, &at->domain, &other, NULL) == PV_OK && !other.is_below)
+		(void)snprintf(q->matched, sizeof q->matched, "%.*s", (int)at->local_len, at->local);
+}
+
 /* Ask the tables as the cleanup daemon does: what comes out is asked for again. t: the last answer that was
  * one. */
 static enum pv_class ask_tables(struct admin *a, struct question *q, json_t *steps, struct tables_answer *t,
@@ -173,6 +184,7 @@ static enum pv_class ask_tables(struct admin *a, struct question *q, json_t *ste
 	enum pv_class c = tables_ask(&a->store, &at, t, e);
 	for (unsigned i = 0; c == PV_OK && t->target[0] != '\0' && i < LOOKUPS_MAX; i++) {
 		put_lookup(steps, t);
+		note_pattern(a, t, &at, q);
 		char key[TABLES_TARGET_MAX];
 		memcpy(key, t->target, sizeof key);
 		if (!leads_on(a, key, local, q, &at) || (c = tables_ask(&a->store, &at, &next, e)) != PV_OK ||

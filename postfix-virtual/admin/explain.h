@@ -29,8 +29,10 @@ struct question {
 	struct pv_domain ours; /* a domain of the account */
 	bool is_below;	       /* it was a sub-domain of that, or of an alias of it */
 	struct pv_account account;
-	const char *address; /* as it was asked about */
-	const char *sender;  /* NULL: nobody in particular */
+	char matched[EXPLAIN_LOCAL_MAX]; /* the name that a pattern of the domain's made a user of; "": none
+					    did */
+	const char *address;		 /* as it was asked about */
+	const char *sender;		 /* NULL: nobody in particular */
 	unsigned long long size;
 	char extension[512]; /* of the account's address, as the map gives it: `abc--kvt.dk+tag`; "": none
 				does */
@@ -76,6 +78,12 @@ void explain_file(const struct explain_look *l, const char *path, json_t *object
 /* Would he answer, and why not? */
 enum pv_class explain_answer(const struct explain_look *l, const struct pv_action *a,
 			     const struct explain_verdict *v, json_t *object, struct pv_error *e);
+
+/* explain_inside.c: one more step of the report. */
+void explain_step(json_t *report, const char *file, unsigned line, const char *says);
+
+/* Add the step of the pattern alias that q->matched is matched by, for who is the account. f: q's domain. */
+void explain_pattern(const struct question *q, const struct pv_folder *f, json_t *report);
 
 /* explain_show.c */
 

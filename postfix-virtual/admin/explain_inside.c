@@ -35,7 +35,7 @@ static int open_forward(const struct question *q, const char *path)
 	return fd;
 }
 
-static void add_step(json_t *report, const char *file, unsigned line, const char *says)
+void explain_step(json_t *report, const char *file, unsigned line, const char *says)
 {
 	json_t *step = json_object();
 
@@ -66,7 +66,7 @@ static bool look_at_forward(const struct question *q, json_t *report)
 		(void)snprintf(step, sizeof step, "there is no such file: mailbox_command is run");
 	else
 		(void)snprintf(step, sizeof step, "%s", says[0] != '\0' ? says : "it is empty");
-	add_step(report, path, fd >= 0, step);
+	explain_step(report, path, fd >= 0, step);
 	if (!ours)
 		put_text(report, "to", says);
 	return ours;
@@ -86,7 +86,7 @@ static void put_steps(const struct pv_trail *t, json_t *report)
 		*end = '\0';
 		if (colon != NULL) {
 			*colon = *tab = '\0';
-			add_step(report, at, (unsigned)strtoul(colon + 1, NULL, 10), tab + 1);
+			explain_step(report, at, (unsigned)strtoul(colon + 1, NULL, 10), tab + 1);
 		}
 		at = end + more;
 	}
@@ -210,6 +210,8 @@ enum pv_class explain_inside(void *ctx, int out_fd, struct pv_error *e)
 
 	enum pv_class c = pv_inside_open(q->dir, &q->ours, &q->account, &in, e);
 	(void)json_object_set_new(report, "steps", json_array());
+	if (c == PV_OK && q->matched[0] != '\0')
+		explain_pattern(q, &in.folder, report);
 	if (c == PV_OK && q->extension[0] != '\0' && !look_at_forward(q, report)) {
 		put_text(report, "result", "handed on");
 		put_verdict(report, PV_OK, "", "");

@@ -172,6 +172,7 @@ enum pv_class tables_ask(const struct pv_store *s, const struct pv_recipient *to
 		c = pv_buf_check(&a.words, "virtual_alias_maps", e);
 	if (c == PV_OK)
 		c = ask_all(&a, to, r, e);
+	r->by_expression = r->table[0] != '\0' && strcmp(r->table, regexp.s) == 0;
 	pv_buf_free(&value);
 	pv_buf_free(&ours);
 	pv_buf_free(&regexp);

@@ -14,6 +14,7 @@ struct tables_answer {
 	char target[TABLES_TARGET_MAX]; /* what a table gives for it, as it stands there; "": none does */
 	char key[TABLES_KEY_MAX];	/* the key that was found */
 	char table[TABLES_TARGET_MAX];	/* in which table: `lmdb:/etc/virtual/maps/virtual` */
+	bool by_expression;		/* that is virtual_regexp: pattern aliases, and the sub-domains */
 	bool passes_tag;   /* the key had no tag, and Postfix puts that of the address behind the target */
 	bool ours_missing; /* virtual_alias_maps of main.cf does not name our tables; they were asked alone */
 };

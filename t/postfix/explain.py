@@ -169,7 +169,11 @@ for number, (address, size, status, result, reason, actions) in enumerate(CASES)
     for step in answer["steps"]:
         if step["line"] > 0:
             with open(step["file"], encoding="utf-8") as f:
-                check(f"{address}: step {step}: there is such a line", len(f.readlines()) >= step["line"])
+                lines = f.readlines()
+            check(f"{address}: step {step}: there is such a line", len(lines) >= step["line"])
+        if step["file"].endswith("/passwd"):
+            user = step["says"].split("full name of ")[-1].split()[0]
+            check(f"{address}: step {step}: it is the line of {user}", step["line"] > 0 and lines[step["line"] - 1].startswith(f"{user}:"))
     if address.startswith("nosuch"):  # nobody would start it
         continue
     if any(a.startswith("send") for a in actions):  # by sendmail(1), which must know of which Postfix
@@ -218,6 +222,33 @@ for address, reason in (('"a b"@why.dk', "only other aliases can lead to it: it 
                         ("bad@why.dk", "aliases, line 4: `nobody` leads nowhere"), ("abc@sub.plain.dk", "postfix-virtual domain set plain.dk sub_domains=yes")):
     code, answer = explained(address)
     check(f"{address}: refused by Postfix, and why", code == 67 and answer["reason"].startswith("no such address for Postfix; ") and reason in answer["reason"], answer)
+h.maps()
+
+# Which pattern it was, and what is none.
+kvt = os.path.join(h.etc, "kvt.dk")
+put("aliases", "# one that is refused, one that is wrong\n/^.*$/: abc\n/^sales-7/: abc\n/^sales-([a-z0-9]+)$/: sales\n/^sales-.+$/: abc\n", kvt)
+put("more", "\n/^team-([a-z]+)$/: ${1}\n", kvt)
+put("domain.conf", "extra_aliases = more\n", kvt)
+run([f"{h.bin}/make-postfix-maps", "-c", h.etc])
+
+
+def pattern_step(address):
+    """Whether it comes behind the table's, and the step as people read it."""
+    steps = explained(address)[1]["steps"]
+    return [(i, f"{os.path.basename(s['file'])}:{s['line']}: {s['says']}") for i, s in enumerate(steps) if "pattern" in s["says"]]
+
+
+FIRST = "aliases:4: the pattern /^sales-([a-z0-9]+)$/ means sales@kvt.dk"
+for address, step in (("sales-77@kvt.dk", FIRST), ("SALES-77@KVT.DK", FIRST), ("sales-77@kvt.org", FIRST), ("\u017fales-77@kvt.dk", FIRST),
+                      ("sales-a.b@kvt.dk", "aliases:5: the pattern /^sales-.+$/ means abc@kvt.dk"),
+                      ("team-abc@kvt.dk", "more:2: the pattern /^team-([a-z]+)$/ means abc@kvt.dk")):
+    equal(f"{address}: the pattern is told with its file and line", pattern_step(address), [(1, step)])
+for address in ("abc@kvt.dk", "sales@kvt.dk", "abc@a.kvt.dk", "hand@kvt.dk", "team-nosuch@kvt.dk", "sales-77@a.kvt.dk"):
+    equal(f"{address}: no pattern", pattern_step(address), [])
+put("aliases", "/^sales-([a-z0-9]+)$/: abc\n", kvt)
+equal("one that the tables do not have yet is not told", (explained("sales-77@kvt.dk")[1]["user"], pattern_step("sales-77@kvt.dk")), ("sales", []))
+put("domain.conf", "", kvt)
+put("aliases", "", kvt)
 h.maps()
 
 # A sender whose address a program would take for an option.

@@ -341,7 +341,7 @@ static void the_way_is_told(void **state)
 		"TOP/kvt.dk:0\tkvt.org stands for kvt.dk\n",
 		"TOP/kvt.dk/domain.conf:2\tnobody has that name: fallback = rest\n",
 		"TOP/kvt.dk/aliases:2\talias rest: joe, :include:l\n",
-		"TOP/kvt.dk/passwd:0\tjoe is a user\n",
+		"TOP/kvt.dk/passwd:3\tjoe is a user\n",
 		"TOP/kvt.dk/users/joe:1\tjoe has forward = y@example.org, and keeps a copy\n",
 		"TOP/kvt.dk/aliases:3\tcopies for rest outside are sent by owner-rest@kvt.dk\n",
 		"TOP/kvt.dk/users/joe:1\ta copy goes to y@example.org\n",
@@ -367,6 +367,71 @@ static void the_way_is_told(void **state)
 	pv_store_close(&store);
 	pv_buf_free(&trail.steps);
 	pv_buf_free(&want);
+}
+
+/* A passwd of u0000 to u4999 behind a comment and a blank line, from number `first` on, the others behind
+ * them; lines[i]: where ui stands. */
+static void put_many(const struct scratch *s, unsigned first, unsigned lines[5000])
+{
+	struct pv_buf passwd = PV_BUF_INIT(1 << 20);
+	unsigned line = 2;
+
+	pv_buf_adds(&passwd, "# users\n\n");
+	for (unsigned n = 0; n < 5000; n++) {
+		unsigned i = (first + n) % 5000;
+		pv_buf_adds(&passwd, i == 4998 ? "#\n" : "");
+		line += i == 4998;
+		pv_buf_addf(&passwd, "u%04u:x:60001:60001:Full %u:.:\n", i, i);
+		lines[i] = ++line;
+	}
+	put(s, "kvt.dk/passwd", passwd.s, ACCOUNT, 0600);
+	pv_buf_free(&passwd);
+}
+
+/* A user's line is told, wherever he stands in a large file, sorted or not. */
+static void the_line_of_a_user_is_told(void **state)
+{
+	static const struct world_file files[] = {
+		{ "kvt.dk/domain.conf", "match_full_name = yes\n" },
+		{ "kvt.dk/aliases", "all: u4999, u0000, full.2500, u2499, \\u0001, u4998\n" },
+		{ "kvt.dk/users/u4998", "receive = no\n" },
+		{ "kvt.dk/users/u0001", "expires = 2020-02-29\n" },
+	};
+	static const struct {
+		unsigned user;
+		const char *says;
+	} steps[] = { { 4999, "u4999 is a user" },
+		      { 0, "u0000 is a user" },
+		      { 2500, "full.2500 is the full name of u2500" },
+		      { 2500, "u2500 is a user" },
+		      { 2499, "u2499 is a user" },
+		      { 1, "u0001 is a user, but expired" },
+		      { 4998, "u4998 is a user, but takes no mail: receive = no" } };
+	static const struct world_row row = { .local = "all" };
+	static unsigned lines[5000];
+	const struct scratch *s = *state;
+	char want[200];
+
+	world_begin(s);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		world_put(s, &files[i]);
+	for (unsigned first = 0; first < 5000; first += 2500) {
+		struct pv_trail trail = { .steps = PV_BUF_INIT(1 << 16) };
+		struct pv_store store;
+		struct pv_route r;
+		put_many(s, first, lines);
+		assert_int_equal(pv_store_open(s->path, &store, NULL), PV_OK);
+		assert_int_equal(world_resolve(&store, &row, &trail, &r, NULL), PV_OK);
+		for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+			(void)snprintf(want, sizeof want, "/kvt.dk/passwd:%u\t%s\n", lines[steps[i].user],
+				       steps[i].says);
+			if (strstr(trail.steps.s, want) == NULL)
+				fail_msg("no step `%s` in\n%s", want, trail.steps.s);
+		}
+		pv_route_free(&r);
+		pv_store_close(&store);
+		pv_buf_free(&trail.steps);
+	}
 }
 
 /* What a full name makes. */
@@ -413,6 +478,7 @@ int main(void)
 		T(a_mailbox_has_its_settings),
 		T(the_home_may_be_unknown),
 		T(the_way_is_told),
+		T(the_line_of_a_user_is_told),
 		T(full_names_are_folded),
 	};
 

@@ -110,7 +110,7 @@ def walk(h):
                                      f"result: delivered\nuser: abc\nmailbox: {h.spool}/kvt.dk/abc\nmailbox_exists: no\nlogin: abc@kvt.dk\npassword: hash (sha512)\n"
                                      f"exit_status: 0\nsteps:\n  lmdb:{h.map_folder}/virtual: abc@kvt.dk: {name}+abc--kvt.dk@virtual.invalid\n"
                                      f"  {a.pw_dir}/.forward+abc--kvt.dk+x: there is no such file: mailbox_command is run\n"
-                                     f"  {h.etc}/kvt.dk/passwd: abc is a user\n"
+                                     f"  {h.etc}/kvt.dk/passwd:2: abc is a user\n"
                                      f"actions:\n  store it for abc in {h.spool}/kvt.dk/abc (mbox, {name}, 0600, not there yet)\n", said(NOT_SET_UP))),
         ("explain|nosuch@kvt.dk", (67, f"address: nosuch@kvt.dk\ndomain: kvt.dk\naccount: {name}\npostfix: refuses it: no table has it\n"
                                       "result: refused\nreason: no such user here\nstatus: 5.1.1\nexit_status: 67\n"

@@ -121,6 +121,7 @@ static void walk_free(struct pv_walk *w)
 {
 	pv_walk_aliases_free(w);
 	pv_seen_free(&w->seen);
+	pv_passwd_lines_free(&w->lines);
 	if (w->registry_read)
 		pv_registry_free(&w->registry);
 	if (w->hosts_read)

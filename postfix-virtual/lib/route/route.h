@@ -42,6 +42,7 @@ enum pv_action_kind {
 struct pv_route_user {
 	struct pv_user user;
 	const char *home, *name; /* what passwd says of him: his home, his full name */
+	unsigned line;		 /* of passwd; 0 where no trail is kept */
 	struct pv_user_conf conf;
 	struct pv_route_user *next;
 };

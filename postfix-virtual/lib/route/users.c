@@ -14,6 +14,8 @@ static enum pv_class keep(struct pv_walk *w, const struct pv_passwd_entry *p, st
 	    (u->name = pv_arena_add(arena, p->name, strlen(p->name))) == NULL)
 		return pv_walk_no_memory(e);
 	u->user = p->user;
+	if (w->q->trail != NULL)
+		u->line = pv_passwd_line_at(&w->lines, &w->r->folder, p->at);
 	pv_user_conf_defaults(&w->r->conf, &u->conf);
 	u->next = w->r->users;
 	w->r->users = u;
@@ -49,8 +51,8 @@ enum pv_class pv_walk_find_full_name(struct pv_walk *w, const char *name, size_t
 	if (c == PV_OK && found)
 		c = keep(w, &p, u_r, e);
 	if (c == PV_OK && found)
-		pv_trail_add(w->q->trail, w->passwd, 0, "%.*s is the full name of %s", (int)len, name,
-			     (*u_r)->user.s);
+		pv_trail_add(w->q->trail, w->passwd, (*u_r)->line, "%.*s is the full name of %s", (int)len,
+			     name, (*u_r)->user.s);
 	return c;
 }
 
@@ -141,17 +143,17 @@ static enum pv_class follow_forwards(struct pv_walk *w, struct pv_step *up, cons
 static bool takes_mail(struct pv_walk *w, const struct pv_route_user *u)
 {
 	if (!u->conf.receive) {
-		pv_trail_add(w->q->trail, w->passwd, 0, "%s is a user, but takes no mail: receive = no",
+		pv_trail_add(w->q->trail, w->passwd, u->line, "%s is a user, but takes no mail: receive = no",
 			     u->user.s);
 		pv_walk_skip(w, "5.2.1", PV_TEXT_NO_MAIL);
 		return false;
 	}
 	if (pv_user_conf_expired(&u->conf, NULL)) {
-		pv_trail_add(w->q->trail, w->passwd, 0, "%s is a user, but expired", u->user.s);
+		pv_trail_add(w->q->trail, w->passwd, u->line, "%s is a user, but expired", u->user.s);
 		pv_walk_skip(w, "5.2.1", PV_TEXT_EXPIRED);
 		return false;
 	}
-	pv_trail_add(w->q->trail, w->passwd, 0, "%s is a user", u->user.s);
+	pv_trail_add(w->q->trail, w->passwd, u->line, "%s is a user", u->user.s);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include "store/alias_file.h"
 #include "store/command_line.h"
 #include "store/hosts.h"
+#include "store/passwd_lines.h"
 #include "store/registry.h"
 #include "store/texts.h"
 
@@ -36,6 +37,7 @@ struct pv_walk {
 	struct pv_route *r;
 	const char *passwd; /* their paths, for sentences */
 	const char *domain_conf;
+	struct pv_passwd_lines lines; /* of passwd, where a trail is kept */
 	struct {
 		struct pv_alias_file file;
 		bool looked, exists;

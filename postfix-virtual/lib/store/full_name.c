@@ -76,7 +76,9 @@ static enum pv_class search_line(const struct pv_passwd_reader *r, const struct 
 			       "change one, or make an alias",
 			       r->folder->path, r->no, p.user.s, s->first.s, (int)s->len, s->name);
 	s->first = p.user;
-	return pv_passwd_parse(l->s, l->len, r->folder->uid, s->entry, e);
+	enum pv_class c = pv_passwd_parse(l->s, l->len, r->folder->uid, s->entry, e);
+	s->entry->at = pv_passwd_reader_at(r, l);
+	return c;
 }
 
 enum pv_class pv_full_name_find(const struct pv_folder *f, const char *name, size_t len,

@@ -19,6 +19,7 @@ struct pv_passwd_entry {
 	uid_t uid;
 	gid_t gid;
 	const char *hash, *name, *home, *shell; /* into text[]: a copy of the struct has others' pointers */
+	off_t at; /* where the line begins in the file that it was found in; see passwd_lines.h */
 	char text[PV_PASSWD_LINE_MAX];
 };
 
@@ -33,10 +34,11 @@ enum pv_class pv_passwd_parse(const char *line, size_t len, uid_t account, struc
 /*
  * Look u up in the folder's passwd: binary search by pread(), since 100,000 users must not be
  * felt; a miss is confirmed by reading the whole file.
- * PV_OK: *found_r tells, *p is filled (*p is of no use otherwise). PV_TEMPORARY: the file is missing, not to
- * be trusted, empty or changes while it is read; u's own line cannot be parsed, has no newline, or stands
- * there twice (always seen in a sorted file and in one of up to 32 KiB); or u was not found, and some other
- * line cannot be parsed or the last one has no newline. A file of comments alone is whole.
+ * PV_OK: *found_r tells, *p is filled, with `at` (*p is of no use otherwise). PV_TEMPORARY: the file is
+ * missing, not to be trusted, empty or changes while it is read; u's own line cannot be parsed, has no
+ * newline, or stands there twice (always seen in a sorted file and in one of up to 32 KiB); or u was not
+ * found, and some other line cannot be parsed or the last one has no newline. A file of comments alone is
+ * whole.
  */
 enum pv_class pv_passwd_find(const struct pv_folder *f, const struct pv_user *u, struct pv_passwd_entry *p,
 			     bool *found_r, struct pv_error *e);

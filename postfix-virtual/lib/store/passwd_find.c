@@ -79,6 +79,7 @@ static enum pv_class find_near(struct pv_passwd_reader *r, off_t low, const stru
 			*found_r = false;
 			break;
 		}
+		p->at = pv_passwd_reader_at(r, &l);
 		*found_r = true;
 	}
 	return c;
@@ -124,6 +125,7 @@ static enum pv_class survey_line(const struct pv_passwd_reader *r, const struct 
 		return fail_at(r, r->no, cut_short, e);
 	if (pv_passwd_parse(l->s, l->len, account, p, &s->bad) != PV_OK)
 		return fail_at(r, r->no, s->bad.text, e);
+	p->at = pv_passwd_reader_at(r, l);
 	s->found_no = r->no;
 	return PV_OK;
 }

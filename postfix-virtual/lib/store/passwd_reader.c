@@ -102,6 +102,11 @@ enum pv_class pv_passwd_reader_next(struct pv_passwd_reader *r, struct pv_passwd
 	return PV_OK;
 }
 
+off_t pv_passwd_reader_at(const struct pv_passwd_reader *r, const struct pv_passwd_text *l)
+{
+	return r->next - (off_t)(r->end - (size_t)(l->s - r->buf));
+}
+
 enum pv_class pv_passwd_reader_check(const struct pv_passwd_reader *r, struct pv_error *e)
 {
 	const struct stat *a = &r->st;

@@ -39,6 +39,8 @@ void pv_passwd_reader_start(struct pv_passwd_reader *r, off_t at, size_t chunk);
 enum pv_class pv_passwd_reader_fill(struct pv_passwd_reader *r, struct pv_error *e);
 /* The next line; l->s is NULL at the end of the file. */
 enum pv_class pv_passwd_reader_next(struct pv_passwd_reader *r, struct pv_passwd_text *l, struct pv_error *e);
+/* The offset of a line that was handed out last. */
+off_t pv_passwd_reader_at(const struct pv_passwd_reader *r, const struct pv_passwd_text *l);
 /* Was the file left alone while it was read? One that was replaced has another ctime (one link less). */
 enum pv_class pv_passwd_reader_check(const struct pv_passwd_reader *r, struct pv_error *e);
 
