@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import re
+import shutil
 import stat
 import sys
 import time
@@ -82,15 +83,17 @@ def places(h):
         os.chown(os.path.join(home, folder), h.a.pw_uid, h.a.pw_gid)
     lines = {"alone": f"{home}/one", "twin": f"{home}/two", "twin2": f"{home}/two/", "outside": "/var/tmp", "none": "."}
     write(passwd, "".join(f"{u}:{HASH}:{h.a.pw_uid}:{h.a.pw_gid}:{u}:{x}:\n" for u, x in sorted(lines.items())), 0o600, h.a)
-    os.mkdir(os.path.join(h.spool, "kvt.dk", "none"), 0o700)
-    os.chown(os.path.join(h.spool, "kvt.dk", "none"), h.a.pw_uid, h.a.pw_gid)
+    maildir = os.path.join(h.spool, "kvt.dk", "none")
+    for folder in (maildir, *(os.path.join(maildir, n) for n in ("cur", "new", "tmp"))):
+        os.mkdir(folder, 0o700)
+        os.chown(folder, h.a.pw_uid, h.a.pw_gid)
     h.maps()
     found = dict(re.findall(r"^(\w+):.*? userdb_mail=(\S+)", read(f"{h.folder}/kvt.dk").decode(), re.M))
     said = {u: json.loads(h.must_admin("explain", f"{u}@kvt.dk", "--json"))["mailbox"] for u in lines}
     equal("a mailbox is where explain and delivery find it", found,
           {u: ("maildir:" if u == "none" else "mbox:~/mail:INBOX=") + path for u, path in said.items()})
     check("and in a home only where that is the user's alone", [u for u in said if said[u].startswith(home)] == ["alone"], said)
-    os.rmdir(os.path.join(h.spool, "kvt.dk", "none"))
+    shutil.rmtree(maildir)
     write(passwd, good, 0o600, h.a)
     h.maps()
 
