@@ -551,6 +551,8 @@ static void an_alias_that_leads_only_to_who_takes_no_mail_is_refused(void **stat
 		  .off = "u", .gone = "v", .keys = "", .refused = "a>" EXPIRED "u>" NO_MAIL "v>" EXPIRED },
 		{ "one of them takes mail", LINE("u") LINE("v"), .aliases = "a: u, v\n", .off = "u",
 		  .keys = "a>" T("a") "v>" T("v"), .refused = "u>" NO_MAIL },
+		{ "by two ways that meet", LINE("u"), .aliases = "a: b, c\nb: d\nc: d\nd: u\n", .off = "u",
+		  .keys = "", .refused = "a>" NO_MAIL "b>" NO_MAIL "c>" NO_MAIL "d>" NO_MAIL "u>" NO_MAIL },
 		{ "by way of other aliases", LINE("u"), .aliases = "a: b\nb: c\nc: u\n", .off = "u",
 		  .keys = "", .refused = "a>" NO_MAIL "b>" NO_MAIL "c>" NO_MAIL "u>" NO_MAIL },
 		{ "by way of one of other characters, and of none of an address's", LINE("u"),

@@ -237,11 +237,16 @@ static void merge(struct pv_alias_ends *to, const struct pv_alias_ends *from)
 }
 
 /* An alias, as the depth-th step: each is followed once on a walk. What a walk finds out of it that has met
- * no loop holds for all others. */
+ * no loop holds for all others, and for a second way to it. */
 static void follow(struct walks *w, struct pv_alias_name *n, unsigned depth, struct pv_alias_ends *up)
 {
-	if (n->walk == w->walk)
+	if (n->walk == w->walk) {
+		if (n->is_known)
+			merge(up, &n->ends);
+		else
+			up->is_here = true;
 		return;
+	}
 	const bool is_again = n->walk != 0;
 	n->walk = w->walk;
 	if (depth > PV_ROUTE_DEPTH_MAX || (n->is_known && depth + n->ends.height > PV_ROUTE_DEPTH_MAX)) {
