@@ -220,18 +220,23 @@ static enum pv_class search_fallback(struct search *s, const struct pv_domain_co
 		s->name, s->w->domain.s, s->in.folder.path, conf->fallback_line, s->w->domain.s);
 }
 
+/* The domain's settings and files of aliases, in the child. conf is to be freed, whatever is returned. */
+static enum pv_class load_domain(struct search *s, struct pv_domain_conf *conf, struct pv_error *e)
+{
+	pv_domain_conf_defaults(conf);
+	enum pv_class c = pv_inside_open(s->w->c->store->dir, &s->w->domain, &s->w->account, &s->in, e);
+	if (c == PV_OK)
+		c = pv_domain_conf_load(&s->in.folder, conf, e);
+	return c == PV_OK ? load_files(s, conf, e) : c;
+}
+
 static enum pv_class search_all(void *ctx, int out_fd, struct pv_error *e)
 {
 	struct search *s = ctx;
 	struct pv_domain_conf conf;
 
 	(void)out_fd;
-	pv_domain_conf_defaults(&conf);
-	enum pv_class c = pv_inside_open(s->w->c->store->dir, &s->w->domain, &s->w->account, &s->in, e);
-	if (c == PV_OK)
-		c = pv_domain_conf_load(&s->in.folder, &conf, e);
-	if (c == PV_OK)
-		c = load_files(s, &conf, e);
+	enum pv_class c = load_domain(s, &conf, e);
 	if (c == PV_OK)
 		c = search_fallback(s, &conf, e);
 	for (size_t i = 0; c == PV_OK && i < FILES; i++)
@@ -313,12 +318,7 @@ static enum pv_class send_leaders(void *ctx, int out_fd, struct pv_error *e)
 
 	pv_buf_addc(&names, '\0');
 	pv_buf_add(&names, s->name, strlen(s->name) + 1);
-	pv_domain_conf_defaults(&conf);
-	enum pv_class c = pv_inside_open(s->w->c->store->dir, &s->w->domain, &s->w->account, &s->in, e);
-	if (c == PV_OK)
-		c = pv_domain_conf_load(&s->in.folder, &conf, e);
-	if (c == PV_OK)
-		c = load_files(s, &conf, e);
+	enum pv_class c = load_domain(s, &conf, e);
 	for (size_t at = 1; c == PV_OK && at < names.len; at += strlen(name) + 1) {
 		(void)snprintf(name, sizeof name, "%s", names.s + at);
 		s->name = name;
