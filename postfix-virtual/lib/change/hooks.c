@@ -39,13 +39,12 @@ static void describe(const struct pv_mark *m, const char *account, struct pv_buf
 	event_name(m->kind, name);
 	pv_buf_adds(out, name);
 	/* Words have blanks between, so an alias with one in its name is not named. */
-	if (m->alias.name[0] != '\0' && strpbrk(m->alias.name, " \t") == NULL)
+	const bool is_alias = m->alias.name[0] != '\0';
+	if (is_alias && strpbrk(m->alias.name, " \t") == NULL)
 		pv_buf_addf(out, " %s@%s", m->alias.name, m->domain.s);
-	else if (m->alias.name[0] != '\0')
-		pv_buf_addf(out, " %s", m->domain.s);
-	else if (pv_domain_equal(&m->domain, &pv_domain_host))
+	else if (!is_alias && pv_domain_equal(&m->domain, &pv_domain_host))
 		pv_buf_addf(out, " %s", m->user.s);
-	else if (m->user.len > 0)
+	else if (!is_alias && m->user.len > 0)
 		pv_buf_addf(out, " %s@%s", m->user.s, m->domain.s);
 	else
 		pv_buf_addf(out, " %s", m->domain.s);

@@ -50,8 +50,11 @@ static bool read_loop(const char *text, char out[PV_ERROR_TEXT])
 	for (const char *p = next_name(s); p != NULL && p < stop; p = next_name(p))
 		last = p;
 	const size_t len = (size_t)(stop - last);
-	while (s < last && (strncmp(s, last, len) != 0 || strncmp(s + len, arrow, sizeof arrow - 1) != 0))
+	while (s != NULL && s < last &&
+	       (strncmp(s, last, len) != 0 || strncmp(s + len, arrow, sizeof arrow - 1) != 0))
 		s = next_name(s);
+	if (s == NULL)
+		return false;
 	least = s;
 	for (const char *p = s; p < last; p = next_name(p))
 		least = strcmp(p, least) < 0 ? p : least;

@@ -95,10 +95,13 @@ static const char *take_angle(struct written *w)
 	const char *open = NULL, *close = NULL;
 
 	for (const char *s = w->s; s < w->end; s++) {
+		const char *behind = *s == '"' ? behind_quote(s, w->end) : s + 1;
+		if (behind == NULL)
+			return "a quote is not closed";
 		if (*s == '\\' && s + 1 < w->end)
 			s++;
 		else if (*s == '"')
-			s = behind_quote(s, w->end) - 1;
+			s = behind - 1;
 		else if (*s == '(')
 			s = behind_comment(s, w->end) - 1;
 		else if (*s == '<' && open == NULL)

@@ -307,6 +307,26 @@ static bool is_in(const char *s, unsigned long least, unsigned long most)
 }
 
 /* What is wrong with `value` and what to write instead, or NULL. */
+static const char *number_fault(enum kind kind, const char *value)
+{
+	switch ((int)kind) {
+	case DAYS:
+		return is_in(value, 1, 100000) ? NULL : "write a number of days";
+	case NUMBER:
+		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
+	case SECONDS:
+		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
+	case UID:
+		return is_in(value, 0, PV_UID_MAX) ? NULL : "write a uid, or 0";
+	case SHORT_TIME:
+		return is_in(value, 1, 400) ? NULL : "write a number of seconds, 1 to 400";
+	default:
+		return is_in(value, 600, 86400)
+			       ? NULL
+			       : "write a number of seconds, 600 or more (RFC 1939, section 3)";
+	}
+}
+
 static const char *fault(enum kind kind, const char *value)
 {
 	static const char not_absolute[] = "write an absolute path of letters, digits and `._-+@%=~`, "
@@ -338,8 +358,6 @@ static const char *fault(enum kind kind, const char *value)
 		return is_host(value) ? NULL : "write a host's name";
 	case DELIMITERS:
 		return are_delimiters(value) ? NULL : "write + or what Postfix's recipient_delimiter says";
-	case DAYS:
-		return is_in(value, 1, 100000) ? NULL : "write a number of days";
 	case SWITCH:
 		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
 	case LANGUAGE:
@@ -350,18 +368,13 @@ static const char *fault(enum kind kind, const char *value)
 		return is_one_of(value, "no optional required") ? NULL : "write no, optional or required";
 	case UNKNOWN:
 		return is_one_of(value, "refuse postmaster") ? NULL : "write refuse or postmaster";
+	case DAYS:
 	case NUMBER:
-		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
 	case SECONDS:
-		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
 	case UID:
-		return is_in(value, 0, PV_UID_MAX) ? NULL : "write a uid, or 0";
 	case SHORT_TIME:
-		return is_in(value, 1, 400) ? NULL : "write a number of seconds, 1 to 400";
 	case IDLE:
-		return is_in(value, 600, 86400)
-			       ? NULL
-			       : "write a number of seconds, 600 or more (RFC 1939, section 3)";
+		return number_fault(kind, value);
 	case LISTEN:
 		return are_places(value) ? NULL
 					 : "write addresses and ports like 192.0.2.1:110, [2001:db8::1]:110";
