@@ -56,7 +56,7 @@ static bool read_loop(const char *text, char out[PV_ERROR_TEXT])
 	if (s == NULL)
 		return false;
 	least = s;
-	for (const char *p = s; p < last; p = next_name(p))
+	for (const char *p = s; p != NULL && p < last; p = next_name(p))
 		least = strcmp(p, least) < 0 ? p : least;
 	(void)snprintf(out, PV_ERROR_TEXT, "a loop: %.*s%.*s", (int)(last - least), least, (int)(least - s),
 		       s);
