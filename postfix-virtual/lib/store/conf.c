@@ -1,38 +1,10 @@
 #include "store/conf.h"
 
-#include "address/address.h"
 #include "base/table.h"
-
-#include <arpa/inet.h>
+#include "store/conf_kind.h"
 
 enum {
 	TEXT_MAX = 64 * 1024, /* bytes of virtual.conf */
-	PATH_LEN = 1024,      /* bytes of a path in it */
-};
-
-enum kind {
-	FOLDER, /* an absolute path */
-	FOLDER_OR_NONE,
-	INSTANCES,  /* absolute paths, each once */
-	BELOW_HOME, /* a relative path, or nothing */
-	MAP_TYPE,
-	DOMAIN, /* a domain, or nothing */
-	GROUP,	/* a group's name, or nothing */
-	HOST,	/* a host's name, or nothing */
-	DELIMITERS,
-	DAYS, /* a number */
-	SWITCH,
-	LANGUAGE,
-	LOGINS, /* which logins are logged */
-	TLS,
-	UNKNOWN,    /* refuse or postmaster */
-	NUMBER,	    /* of sessions, 1 or more */
-	SECONDS,    /* 0 or more */
-	UID,	    /* 0: none */
-	SHORT_TIME, /* seconds, as many as a delivery can give away */
-	IDLE,	    /* seconds, as many as RFC 1939 wants or more */
-	LISTEN,	    /* ADDRESS:PORT, a list, or nothing */
-	SERVERS,    /* ADDRESS=DOMAIN, a list, or nothing */
 };
 
 /* [i] of items[] and of places[] is the same setting. */
@@ -80,46 +52,46 @@ static const struct pv_conf_item items[] = {
 };
 
 static const struct place {
-	enum kind kind;
+	enum pv_conf_kind kind;
 	size_t offset;
 } places[] = {
-	{ SWITCH, offsetof(struct pv_conf, apop) },
-	{ SHORT_TIME, offsetof(struct pv_conf, command_time_limit) },
-	{ DOMAIN, offsetof(struct pv_conf, default_domain) },
-	{ FOLDER, offsetof(struct pv_conf, delivery_program) },
-	{ GROUP, offsetof(struct pv_conf, dovecot_group) },
-	{ SWITCH, offsetof(struct pv_conf, fcntl_only) },
-	{ UID, offsetof(struct pv_conf, first_uid) },
-	{ DAYS, offsetof(struct pv_conf, history_days) },
-	{ LANGUAGE, offsetof(struct pv_conf, language) },
-	{ FOLDER, offsetof(struct pv_conf, log_socket) },
-	{ SECONDS, offsetof(struct pv_conf, login_delay) },
-	{ LOGINS, offsetof(struct pv_conf, login_log) },
-	{ FOLDER_OR_NONE, offsetof(struct pv_conf, mail_directory) },
-	{ BELOW_HOME, offsetof(struct pv_conf, mail_spool_home) },
-	{ FOLDER, offsetof(struct pv_conf, map_directory) },
-	{ MAP_TYPE, offsetof(struct pv_conf, map_type) },
-	{ HOST, offsetof(struct pv_conf, myhostname) },
-	{ SWITCH, offsetof(struct pv_conf, plain_text_passwords) },
-	{ FOLDER_OR_NONE, offsetof(struct pv_conf, pop3_certificate) },
-	{ SERVERS, offsetof(struct pv_conf, pop3_domains) },
-	{ FOLDER_OR_NONE, offsetof(struct pv_conf, pop3_key) },
-	{ LISTEN, offsetof(struct pv_conf, pop3_listen) },
-	{ NUMBER, offsetof(struct pv_conf, pop3_sessions) },
-	{ NUMBER, offsetof(struct pv_conf, pop3_sessions_per_address) },
-	{ IDLE, offsetof(struct pv_conf, pop3_timeout) },
-	{ TLS, offsetof(struct pv_conf, pop3_tls) },
-	{ LISTEN, offsetof(struct pv_conf, pop3s_listen) },
-	{ INSTANCES, offsetof(struct pv_conf, postfix_config_directory) },
-	{ DELIMITERS, offsetof(struct pv_conf, recipient_delimiter) },
-	{ SWITCH, offsetof(struct pv_conf, rehash_passwords) },
-	{ FOLDER, offsetof(struct pv_conf, run_directory) },
-	{ FOLDER, offsetof(struct pv_conf, sendmail_program) },
-	{ FOLDER, offsetof(struct pv_conf, spool_directory) },
-	{ FOLDER, offsetof(struct pv_conf, state_directory) },
-	{ SWITCH, offsetof(struct pv_conf, system_users) },
-	{ UNKNOWN, offsetof(struct pv_conf, unknown_to) },
-	{ SWITCH, offsetof(struct pv_conf, write_status) },
+	{ PV_CONF_SWITCH, offsetof(struct pv_conf, apop) },
+	{ PV_CONF_SHORT_TIME, offsetof(struct pv_conf, command_time_limit) },
+	{ PV_CONF_DOMAIN, offsetof(struct pv_conf, default_domain) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, delivery_program) },
+	{ PV_CONF_GROUP, offsetof(struct pv_conf, dovecot_group) },
+	{ PV_CONF_SWITCH, offsetof(struct pv_conf, fcntl_only) },
+	{ PV_CONF_UID, offsetof(struct pv_conf, first_uid) },
+	{ PV_CONF_DAYS, offsetof(struct pv_conf, history_days) },
+	{ PV_CONF_LANGUAGE, offsetof(struct pv_conf, language) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, log_socket) },
+	{ PV_CONF_SECONDS, offsetof(struct pv_conf, login_delay) },
+	{ PV_CONF_LOGINS, offsetof(struct pv_conf, login_log) },
+	{ PV_CONF_FOLDER_OR_NONE, offsetof(struct pv_conf, mail_directory) },
+	{ PV_CONF_BELOW_HOME, offsetof(struct pv_conf, mail_spool_home) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, map_directory) },
+	{ PV_CONF_MAP_TYPE, offsetof(struct pv_conf, map_type) },
+	{ PV_CONF_HOST, offsetof(struct pv_conf, myhostname) },
+	{ PV_CONF_SWITCH, offsetof(struct pv_conf, plain_text_passwords) },
+	{ PV_CONF_FOLDER_OR_NONE, offsetof(struct pv_conf, pop3_certificate) },
+	{ PV_CONF_SERVERS, offsetof(struct pv_conf, pop3_domains) },
+	{ PV_CONF_FOLDER_OR_NONE, offsetof(struct pv_conf, pop3_key) },
+	{ PV_CONF_LISTEN, offsetof(struct pv_conf, pop3_listen) },
+	{ PV_CONF_NUMBER, offsetof(struct pv_conf, pop3_sessions) },
+	{ PV_CONF_NUMBER, offsetof(struct pv_conf, pop3_sessions_per_address) },
+	{ PV_CONF_IDLE, offsetof(struct pv_conf, pop3_timeout) },
+	{ PV_CONF_TLS, offsetof(struct pv_conf, pop3_tls) },
+	{ PV_CONF_LISTEN, offsetof(struct pv_conf, pop3s_listen) },
+	{ PV_CONF_INSTANCES, offsetof(struct pv_conf, postfix_config_directory) },
+	{ PV_CONF_DELIMITERS, offsetof(struct pv_conf, recipient_delimiter) },
+	{ PV_CONF_SWITCH, offsetof(struct pv_conf, rehash_passwords) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, run_directory) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, sendmail_program) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, spool_directory) },
+	{ PV_CONF_FOLDER, offsetof(struct pv_conf, state_directory) },
+	{ PV_CONF_SWITCH, offsetof(struct pv_conf, system_users) },
+	{ PV_CONF_UNKNOWN, offsetof(struct pv_conf, unknown_to) },
+	{ PV_CONF_SWITCH, offsetof(struct pv_conf, write_status) },
 };
 
 enum { COUNT = sizeof places / sizeof *places };
@@ -146,7 +118,7 @@ const char *pv_conf_value(const struct pv_conf *c, const char *name)
 	if (i == COUNT)
 		return NULL;
 	const char *at = (const char *)c + places[i].offset;
-	if (places[i].kind == SWITCH)
+	if (places[i].kind == PV_CONF_SWITCH)
 		return *(const bool *)at ? "yes" : "no";
 	return *(const char *const *)at;
 }
@@ -156,7 +128,7 @@ static void store(struct pv_conf *c, size_t i, const char *value)
 {
 	char *at = (char *)c + places[i].offset;
 
-	if (places[i].kind == SWITCH)
+	if (places[i].kind == PV_CONF_SWITCH)
 		(void)pv_parse_bool(value, (bool *)at);
 	else
 		*(const char **)at = value;
@@ -167,223 +139,6 @@ void pv_conf_defaults(struct pv_conf *c)
 	*c = (struct pv_conf){ .text = PV_BUF_INIT(TEXT_MAX) };
 	for (size_t i = 0; i < COUNT; i++)
 		store(c, i, items[i].default_value);
-}
-
-/* Paths stand in Postfix's files and on command lines of ours, so they have no byte that needs quoting. */
-static bool is_path(const char *s)
-{
-	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%=~";
-	size_t len = strlen(s);
-
-	if (len == 0 || len > PATH_LEN || strspn(s, allowed) != len)
-		return false;
-	for (const char *p = s; p != NULL && *p != '\0'; p = strchr(p, '/')) {
-		p += *p == '/';
-		if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
-			return false;
-	}
-	return true;
-}
-
-/* A list of instances: one path at least, none twice. */
-static bool is_list_of_paths(const char *s)
-{
-	const struct pv_conf c = { .postfix_config_directory = s };
-	char dir[PATH_LEN + 2], other[PATH_LEN + 2];
-	size_t count = 0;
-
-	for (; pv_conf_instance(&c, count, dir, sizeof dir); count++) {
-		if (dir[0] != '/' || !is_path(dir) || count >= PV_INSTANCES_MAX)
-			return false;
-		for (size_t i = 0; i < count; i++)
-			if (pv_conf_instance(&c, i, other, sizeof other) && strcmp(dir, other) == 0)
-				return false;
-	}
-	/* It ends behind the last, or at one that is too long. */
-	return count > 0 && pv_conf_instances(&c) == count;
-}
-
-static bool is_host(const char *s)
-{
-	size_t len = strlen(s);
-
-	return len <= PV_DOMAIN_MAX &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len;
-}
-
-/* Letters and digits would cut names in two, an `@` or a blank the address. */
-static bool are_delimiters(const char *s)
-{
-	static const char allowed[] = "+-_.=#%!$&*^~/|?'`{}";
-
-	return *s != '\0' && strspn(s, allowed) == strlen(s);
-}
-
-/* Is s one of `words`, which have a blank between them? */
-static bool is_one_of(const char *s, const char *words)
-{
-	size_t len = strlen(s);
-
-	for (const char *w = words; w != NULL; w = strchr(w, ' ')) {
-		w += *w == ' ';
-		if (len > 0 && strncmp(w, s, len) == 0 && (w[len] == ' ' || w[len] == '\0'))
-			return true;
-	}
-	return false;
-}
-
-/* 192.0.2.1:110 or [2001:db8::1]:110 */
-bool pv_conf_is_place(const char *s, size_t len)
-{
-	char address[INET6_ADDRSTRLEN];
-	struct in6_addr binary;
-	unsigned long port;
-
-	bool six = s[0] == '[';
-	const char *end = memchr(s, six ? ']' : ':', len);
-	const char *from = s + six;
-	if (end == NULL || (size_t)(end - from) >= sizeof address)
-		return false;
-	memcpy(address, from, (size_t)(end - from));
-	address[end - from] = '\0';
-	if (inet_pton(six ? AF_INET6 : AF_INET, address, &binary) != 1)
-		return false;
-	const char *colon = end + six;
-	size_t left = len - (size_t)(colon - s);
-	return left > 1 && *colon == ':' && pv_parse_number(colon + 1, left - 1, 65535, &port) && port > 0;
-}
-
-static bool are_places(const char *s)
-{
-	struct pv_conf_word w = { .next = s };
-
-	while (pv_conf_word(&w))
-		if (!pv_conf_is_place(w.s, w.len))
-			return false;
-	return true;
-}
-
-static bool are_servers(const char *s)
-{
-	struct pv_conf_word w = { .next = s };
-	char address[INET6_ADDRSTRLEN];
-	struct in6_addr binary;
-	struct pv_domain d;
-
-	while (pv_conf_word(&w)) {
-		const char *equal = memchr(w.s, '=', w.len);
-		size_t len = equal != NULL ? (size_t)(equal - w.s) : w.len;
-		if (equal == NULL || len >= sizeof address)
-			return false;
-		memcpy(address, w.s, len);
-		address[len] = '\0';
-		if (inet_pton(strchr(address, ':') != NULL ? AF_INET6 : AF_INET, address, &binary) != 1 ||
-		    pv_domain_parse(equal + 1, w.len - len - 1, &d, NULL) != PV_OK)
-			return false;
-	}
-	return true;
-}
-
-static bool is_domain(const char *s)
-{
-	struct pv_domain d;
-
-	return pv_domain_parse(s, strlen(s), &d, NULL) == PV_OK;
-}
-
-static bool is_group(const char *s)
-{
-	size_t len = strlen(s);
-
-	return len <= 32 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len;
-}
-
-static bool is_in(const char *s, unsigned long least, unsigned long most)
-{
-	unsigned long n;
-
-	return pv_parse_number(s, strlen(s), most, &n) && n >= least;
-}
-
-/* What is wrong with `value` and what to write instead, or NULL. */
-static const char *number_fault(enum kind kind, const char *value)
-{
-	switch ((int)kind) {
-	case DAYS:
-		return is_in(value, 1, 100000) ? NULL : "write a number of days";
-	case NUMBER:
-		return is_in(value, 1, 100000) ? NULL : "write a number, 1 or more";
-	case SECONDS:
-		return is_in(value, 0, 86400) ? NULL : "write a number of seconds";
-	case UID:
-		return is_in(value, 0, PV_UID_MAX) ? NULL : "write a uid, or 0";
-	case SHORT_TIME:
-		return is_in(value, 1, 400) ? NULL : "write a number of seconds, 1 to 400";
-	default:
-		return is_in(value, 600, 86400)
-			       ? NULL
-			       : "write a number of seconds, 600 or more (RFC 1939, section 3)";
-	}
-}
-
-static const char *fault(enum kind kind, const char *value)
-{
-	static const char not_absolute[] = "write an absolute path of letters, digits and `._-+@%=~`, "
-					   "without `..`";
-	bool on;
-
-	switch (kind) {
-	case FOLDER:
-		return value[0] == '/' && is_path(value) ? NULL : not_absolute;
-	case FOLDER_OR_NONE:
-		return value[0] == '\0' || (value[0] == '/' && is_path(value)) ? NULL : not_absolute;
-	case INSTANCES:
-		return is_list_of_paths(value)
-			       ? NULL
-			       : "write the absolute path of each instance's folder, with commas between, "
-				 "each once, 16 at most";
-	case BELOW_HOME:
-		if (value[0] == '\0' || (value[0] != '/' && value[0] != '~' && is_path(value)))
-			return NULL;
-		return "write a path below a home, like Mail/mailbox, without `..`";
-	case MAP_TYPE:
-		return strcmp(value, "lmdb") == 0 ? NULL : "only lmdb is known";
-	case DOMAIN:
-		return value[0] == '\0' || is_domain(value) ? NULL
-							    : "write a domain like example.org, or nothing";
-	case GROUP:
-		return is_group(value) ? NULL : "write the name of a group, or nothing";
-	case HOST:
-		return is_host(value) ? NULL : "write a host's name";
-	case DELIMITERS:
-		return are_delimiters(value) ? NULL : "write + or what Postfix's recipient_delimiter says";
-	case SWITCH:
-		return pv_parse_bool(value, &on) ? NULL : "write yes or no";
-	case LANGUAGE:
-		return is_one_of(value, "en da") ? NULL : "write en or da";
-	case LOGINS:
-		return is_one_of(value, "errors all") ? NULL : "write errors or all";
-	case TLS:
-		return is_one_of(value, "no optional required") ? NULL : "write no, optional or required";
-	case UNKNOWN:
-		return is_one_of(value, "refuse postmaster") ? NULL : "write refuse or postmaster";
-	case DAYS:
-	case NUMBER:
-	case SECONDS:
-	case UID:
-	case SHORT_TIME:
-	case IDLE:
-		return number_fault(kind, value);
-	case LISTEN:
-		return are_places(value) ? NULL
-					 : "write addresses and ports like 192.0.2.1:110, [2001:db8::1]:110";
-	case SERVERS:
-		return are_servers(value)
-			       ? NULL
-			       : "write addresses and domains like 192.0.2.1=kvt.dk, 2001:db8::1=kvt.org";
-	}
-	return "no such kind of setting";
 }
 
 static enum pv_class parse_entry(struct pv_conf *c, const struct pv_lines *it, struct pv_line *l,
@@ -404,7 +159,7 @@ static enum pv_class parse_entry(struct pv_conf *c, const struct pv_lines *it, s
 	if (seen[i] != 0)
 		return pv_line_fail(it, l, e, "%s stands in line %u already: remove one", name, seen[i]);
 	seen[i] = l->no;
-	const char *why = fault(places[i].kind, value);
+	const char *why = pv_conf_fault(places[i].kind, value);
 	if (why != NULL)
 		return pv_line_fail(it, l, e, "%s = %.60s: %s", name, value, why);
 	store(c, i, value);
