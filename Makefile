@@ -40,7 +40,7 @@ LIBS = -llmdb -lpcre2-8 -lidn2 -lunistring -lcrypt -ljansson -lresolv
 LIB_SRC = $(sort $(wildcard $L/*/*.c))
 DELIVER_LIB_SRC = $(filter-out $L/address/idn.c $L/mailbox/maildrop%, $(filter $L/base/% $L/address/% $L/mailbox/% $L/route/%, $(LIB_SRC))) \
 	$(addprefix $L/store/, store.c conf.c conf_kind.c registry.c registry_words.c size.c hosts.c folder.c folder_load.c passwd.c passwd_find.c passwd_lines.c passwd_reader.c full_name.c \
-	mail_conf.c mail_settings.c mail_values.c mail_day.c alias_file.c alias_lines.c alias_scan.c alias_sift.c alias_index.c alias_target.c command_line.c texts.c \
+	mail_conf.c mail_settings.c mail_values.c mail_day.c alias_file.c alias_lines.c alias_scan.c alias_sift.c alias_index.c alias_target.c alias_plain.c command_line.c texts.c \
 	encoded_word.c answer_text.c answer_files.c answered.c)
 # What takes the place of functions of musl's is for the static program alone.
 DELIVER_STATIC_SRC = virtual-deliver/known.c virtual-deliver/memory.c virtual-deliver/search.c

@@ -83,12 +83,16 @@ static void read_targets(const char *list, size_t len)
 static void take_list(const char *text, size_t len, unsigned first, struct pv_buf *said)
 {
 	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
-	const char *at = text, *end = text + len;
-	unsigned line = first, last = first;
+	/* In memory of its own: a read over its end is found. */
+	char *copy = malloc(len + 1), *at = copy;
+	const char *end = copy + len;
+	unsigned line = 0, last = 0;
 	struct pv_target t;
 	struct pv_error e;
 	enum pv_class c;
 
+	memcpy(copy, text, len);
+	copy[len] = '\0';
 	for (const char *before = at; pv_include_next(&at, end, &line, &out, &t, &c, &e); before = at) {
 		require(at > before && at <= end && line >= last);
 		last = line;
@@ -96,10 +100,12 @@ static void take_list(const char *text, size_t len, unsigned first, struct pv_bu
 			check_target(&t);
 		else
 			check_sentence(c, &e);
-		pv_buf_addf(said, "%u %d %s\n", line, c == PV_OK ? (int)t.kind : -1,
+		require(c != PV_OK || !t.lasts || (t.text >= copy && t.text + t.len == at && *at == '\0'));
+		pv_buf_addf(said, "%u %d %s\n", first - 1 + line, c == PV_OK ? (int)t.kind : -1,
 			    c == PV_OK ? t.text : e.text);
 	}
 	require(at == end);
+	free(copy);
 	pv_buf_free(&out);
 }
 
@@ -113,10 +119,7 @@ static void read_list(const char *text, size_t len)
 	for (unsigned line = 1; p < end; line++) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = newline != NULL ? newline : end;
-		/* In memory of its own: a read over its end is found. */
-		char *alone = memcpy(malloc((size_t)(stop - p) + 1), p, (size_t)(stop - p));
-		take_list(alone, (size_t)(stop - p), line, &lines);
-		free(alone);
+		take_list(p, (size_t)(stop - p), line, &lines);
 		p = newline != NULL ? newline + 1 : end;
 	}
 	require(whole.len == lines.len && memcmp(whole.s, lines.s, whole.len) == 0);

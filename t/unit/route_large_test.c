@@ -72,6 +72,7 @@ static void large_files_are_quick(void **state)
 	pv_route_free(&r);
 	double list = time_of(&store, "list", &r);
 	assert_int_equal(r.count, MEMBERS);
+	assert_string_equal(r.actions[0].text, "member0@example0.org");
 	assert_string_equal(r.actions[MEMBERS - 1].text, "member4999@example99.org");
 	pv_route_free(&r);
 	print_message("# of %d aliases one: %.2f ms; a chain of 50: %.2f ms; a list of %d: %.2f ms\n",
@@ -147,6 +148,34 @@ static void forwards_that_meet_again_are_followed_once(void **state)
 	pv_buf_free(&passwd);
 	open_world(s, &store);
 	world_check_row(&store, "2^39 ways", &row);
+	pv_store_close(&store);
+}
+
+/* Each of them in three ways, of which the first stands at a comma. */
+static void add_members_again(struct pv_buf *out)
+{
+	for (unsigned i = 0; i < MEMBERS; i++)
+		pv_buf_addf(out, "Member%u@example%u.org, <MEMBER%u@Example%u.Org>\nmember%u@example%u.org\n",
+			    i, i % 100, i, i % 100, i, i % 100);
+}
+
+static void nobody_gets_two_copies_in_whatever_case(void **state)
+{
+	const struct scratch *s = *state;
+	struct pv_store store;
+	struct pv_route r;
+
+	world_begin(s);
+	put(s, "kvt.dk/aliases", "list: :include:all, :include:again\n", ACCOUNT, 0600);
+	put_made(s, "kvt.dk/include/all", add_members_again);
+	put_made(s, "kvt.dk/include/again", add_members);
+	open_world(s, &store);
+	(void)time_of(&store, "list", &r);
+	assert_int_equal(r.count, MEMBERS);
+	assert_string_equal(r.actions[0].text, "Member0@example0.org");
+	assert_string_equal(r.actions[MEMBERS - 1].text, "Member4999@example99.org");
+	assert_int_equal(r.actions[MEMBERS - 1].line, 2 * MEMBERS - 1);
+	pv_route_free(&r);
 	pv_store_close(&store);
 }
 
@@ -261,6 +290,7 @@ int main(void)
 		T(large_files_are_quick),
 		T(a_way_may_be_long_but_not_endless),
 		T(forwards_that_meet_again_are_followed_once),
+		T(nobody_gets_two_copies_in_whatever_case),
 		T(there_may_be_too_many_members),
 		T(a_list_of_all_users_is_quick),
 		T(a_plain_delivery_costs_few_calls),

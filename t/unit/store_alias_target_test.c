@@ -161,18 +161,18 @@ static void every_byte_of_a_target_is_judged(void **state)
 
 static void included_lists_are_read_by_lines(void **state)
 {
-	static const char text[] = "# members\n"
-				   "a@example.org\n"
-				   "\n"
-				   "  b , c@example.org,\n"
-				   "# between\n"
-				   "Joe Who <d@example.org> \r\n"
-				   "wrong one\n"
-				   "e, \"open\n"
-				   "f # no comment\n"
-				   "g, # a comment\n"
-				   ":include:more\n"
-				   "last";
+	char text[] = "# members\n"
+		      "a@example.org\n"
+		      "\n"
+		      "  b , c@example.org,\n"
+		      "# between\n"
+		      "Joe Who <d@example.org> \r\n"
+		      "wrong one\n"
+		      "e, \"open\n"
+		      "f # no comment\n"
+		      "g, # a comment\n"
+		      ":include:more\n"
+		      "last";
 	static const struct {
 		unsigned line;
 		const char *text; /* NULL: wrong */
@@ -188,9 +188,10 @@ static void included_lists_are_read_by_lines(void **state)
 		     { 11, "more" },
 		     { 12, "last" } };
 	struct pv_buf out = PV_BUF_INIT(1000);
-	const char *at = text, *end = text + sizeof text - 1;
+	const char *end = text + sizeof text - 1, *lasting[sizeof want / sizeof *want];
+	char *at = text;
 	struct pv_target t;
-	unsigned line = 0;
+	unsigned line = 0, lasts = 0;
 	enum pv_class c;
 	size_t i = 0;
 
@@ -201,9 +202,16 @@ static void included_lists_are_read_by_lines(void **state)
 		assert_int_equal(c, want[i].text != NULL ? PV_OK : PV_TEMPORARY);
 		if (c == PV_OK)
 			assert_string_equal(t.text, want[i].text);
+		lasting[i] = c == PV_OK && t.lasts ? t.text : NULL;
+		lasts += lasting[i] != NULL;
 	}
 	assert_int_equal(i, sizeof want / sizeof *want);
 	assert_ptr_equal(at, end);
+	/* Those alone in a line, and they are good still. */
+	assert_int_equal(lasts, 2);
+	while (i-- > 0)
+		if (lasting[i] != NULL)
+			assert_string_equal(lasting[i], want[i].text);
 	pv_buf_free(&out);
 }
 

@@ -125,8 +125,9 @@ static enum pv_class search_list(struct search *s, const char *name, struct pv_e
 	(void)snprintf(file, sizeof file, "%s/%s", s->in.folder.path, path);
 	if (pv_folder_load(&s->in.folder, path, &text, &found, NULL) != PV_OK)
 		found = false;
-	for (const char *at = text.s, *end = text.s + text.len;
-	     found && found_class == PV_OK && pv_include_next(&at, end, &line, &memory, &t, &c, NULL);)
+	char *at = text.s;
+	while (found && found_class == PV_OK &&
+	       pv_include_next(&at, text.s + text.len, &line, &memory, &t, &c, NULL))
 		if (c == PV_OK && leads_there(s, &t))
 			found_class = refuse(s, file, line, false, e);
 	pv_buf_free(&text);

@@ -238,11 +238,11 @@ static enum pv_class check_alias_file(struct checking *k, const char *name, stru
 
 /* --- lists --- */
 
-static enum pv_class check_list(struct checking *k, const char *name, const struct pv_buf *list,
-				struct pv_error *e)
+static enum pv_class check_list(struct checking *k, const char *name, struct pv_buf *list, struct pv_error *e)
 {
 	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
-	const char *at = list->s, *end = list->s + list->len;
+	const char *end = list->s + list->len;
+	char *at = list->s;
 	enum pv_class c = PV_OK, got = PV_OK;
 	struct pv_target t;
 	struct pv_error why;

@@ -1,14 +1,13 @@
 #include "route/walk.h"
 
-char pv_walk_mark(enum pv_action_kind kind)
-{
-	return (char)('0' + kind);
-}
-
-/* Room for one more: twice as much as there is. */
+/* Room for one more. Most routes have a few, and a list has thousands: to grow to them by small steps would
+ * touch twice the memory, where what is not used costs nothing. */
 static bool grow(struct pv_route *r)
 {
-	size_t room = r->room == 0 ? 4 : r->room * 2;
+	size_t room = r->room == 0 ? 4 : r->room * 32;
+
+	if (room > PV_ROUTE_ACTIONS_MAX)
+		room = PV_ROUTE_ACTIONS_MAX;
 	struct pv_action *more = realloc(r->actions, room * sizeof *more);
 
 	if (more == NULL)
@@ -37,19 +36,20 @@ static enum pv_class add(struct pv_walk *w, const struct pv_step *at, const stru
 enum pv_class pv_walk_add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
 			  const char *key, struct pv_error *e)
 {
+	const char mark = (char)('0' + a->kind);
 	bool had;
 
-	if (!pv_seen_add(&w->seen, &w->r->arena, pv_walk_mark(a->kind), key != NULL ? key : a->text, &had))
+	if (!pv_seen_add(&w->seen, &w->r->arena, mark, key != NULL ? key : a->text, &had))
 		return pv_walk_no_memory(e);
 	return had ? PV_OK : add(w, at, a, e);
 }
 
-enum pv_class pv_walk_add_word(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
-			       const char *word, struct pv_error *e)
+enum pv_class pv_walk_add_copy(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
+			       size_t len, struct pv_error *e)
 {
 	bool had;
 
-	if (!pv_seen_word(&w->seen, word, &had))
+	if (!pv_copies_add(&w->copies, w->r, a->text, len, &had))
 		return pv_walk_no_memory(e);
 	return had ? PV_OK : add(w, at, a, e);
 }

@@ -206,7 +206,6 @@ static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_
 	const char *file;
 	bool found = false;
 
-	s->owner_known = true;
 	const char *owner = pv_arena_join(&w->r->arena, name, sizeof name / sizeof *name);
 	if (owner == NULL)
 		return pv_walk_no_memory(e);
@@ -221,6 +220,17 @@ static enum pv_class find_owner(struct pv_walk *w, struct pv_step *s, struct pv_
 	return PV_OK;
 }
 
+/* That of the step, or else of what led to it. */
+static enum pv_class know_owner(struct pv_walk *w, struct pv_step *s, struct pv_error *e)
+{
+	enum pv_class c = s->kind == PV_STEP_ALIAS ? find_owner(w, s, e) : PV_OK;
+
+	s->owner_known = true;
+	if (c == PV_OK && s->owner == NULL && s->up != NULL)
+		c = pv_walk_owner(w, s->up, &s->owner, e);
+	return c;
+}
+
 enum pv_class pv_walk_owner(struct pv_walk *w, struct pv_step *at, const char **owner_r, struct pv_error *e)
 {
 	enum pv_class c = PV_OK;
@@ -229,12 +239,8 @@ enum pv_class pv_walk_owner(struct pv_walk *w, struct pv_step *at, const char **
 	/* A bounce has no sender, and what is sent in its place has none. */
 	if (w->q->sender != NULL && w->q->sender[0] == '\0')
 		return PV_OK;
-	for (struct pv_step *s = at; c == PV_OK && s != NULL && *owner_r == NULL; s = s->up) {
-		if (s->kind != PV_STEP_ALIAS)
-			continue;
-		if (!s->owner_known)
-			c = find_owner(w, s, e);
-		*owner_r = s->owner;
-	}
+	if (!at->owner_known)
+		c = know_owner(w, at, e);
+	*owner_r = at->owner;
 	return c;
 }

@@ -121,6 +121,7 @@ static void walk_free(struct pv_walk *w)
 {
 	pv_walk_aliases_free(w);
 	pv_seen_free(&w->seen);
+	pv_copies_free(&w->copies);
 	pv_passwd_lines_free(&w->lines);
 	if (w->registry_read)
 		pv_registry_free(&w->registry);
@@ -156,6 +157,7 @@ void pv_route_free(struct pv_route *r)
 {
 	pv_folder_close(&r->folder);
 	pv_walk_users_free(r);
+	pv_walk_lists_free(r);
 	pv_domain_conf_free(&r->conf);
 	pv_arena_free(&r->arena);
 	free(r->actions);

@@ -47,6 +47,12 @@ struct pv_route_user {
 	struct pv_route_user *next;
 };
 
+/* A list that was included. */
+struct pv_route_list {
+	struct pv_buf text;
+	struct pv_route_list *next;
+};
+
 struct pv_action {
 	enum pv_action_kind kind;
 	unsigned line;			/* what said so: of file */
@@ -77,6 +83,7 @@ struct pv_route {
 	size_t tag_len;
 	struct pv_arena arena;	     /* what the actions point to */
 	struct pv_route_user *users; /* likewise */
+	struct pv_route_list *lists;
 };
 
 struct pv_route_query {

@@ -5,26 +5,31 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-static uint64_t hash(uint64_t seed, const char *word, size_t len)
+uint64_t pv_seen_hash(uint64_t seed, uint64_t fold, const char *word, size_t len)
 {
 	const uint64_t odd = 0x9e3779b97f4a7c15;
-	uint64_t h = seed, piece;
+	uint64_t h = seed ^ len, piece;
+	size_t left = len;
 
-	for (; len >= sizeof piece; len -= sizeof piece, word += sizeof piece) {
+	for (; left >= sizeof piece; left -= sizeof piece, word += sizeof piece) {
 		memcpy(&piece, word, sizeof piece);
-		h = (h ^ piece) * odd;
+		h = (h ^ (piece | fold)) * odd;
 		h ^= h >> 29;
 	}
-	piece = len;
-	memcpy(&piece, word, len);
-	h = (h ^ piece ^ (uint64_t)len << 56) * odd;
+	piece = 0;
+	/* The last eight once more cost less than fewer than eight. */
+	if (left > 0 && len >= sizeof piece)
+		memcpy(&piece, word + left - sizeof piece, sizeof piece);
+	else
+		memcpy(&piece, word, left);
+	h = (h ^ (piece | fold)) * odd;
 	return h ^ h >> 32;
 }
 
 /* Where in a table of `room` places, a power of two, is word, or the free place for it? */
 static size_t find(const struct pv_seen *s, const char *const *table, size_t room, const char *word)
 {
-	size_t at = (size_t)hash(s->seed, word, strlen(word)) & (room - 1);
+	size_t at = (size_t)pv_seen_hash(s->seed, 0, word, strlen(word)) & (room - 1);
 
 	while (table[at] != NULL && strcmp(table[at], word) != 0)
 		at = (at + 1) & (room - 1);
@@ -53,12 +58,18 @@ static bool grow(struct pv_seen *s)
 	return true;
 }
 
-/* Who makes up the words of a list must not find out which of them meet in one place: so their sums begin
- * with what the kernel gave this process alone. */
+uint64_t pv_seen_seed(void)
+{
+	uint64_t seed;
+
+	memcpy(&seed, (const void *)getauxval(AT_RANDOM), sizeof seed);
+	return seed;
+}
+
 static void start(struct pv_seen *s)
 {
 	s->room = PV_SEEN_FEW;
-	memcpy(&s->seed, (const void *)getauxval(AT_RANDOM), sizeof s->seed);
+	s->seed = pv_seen_seed();
 }
 
 bool pv_seen_word(struct pv_seen *s, const char *word, bool *had_r)

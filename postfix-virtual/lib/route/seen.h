@@ -29,4 +29,11 @@ bool pv_seen_word(struct pv_seen *s, const char *word, bool *had_r);
 bool pv_seen_add(struct pv_seen *s, struct pv_arena *a, char kind, const char *key, bool *had_r);
 void pv_seen_free(struct pv_seen *s);
 
+/* A sum of word[0..len), which `seed` is the beginning of; two words that differ only in bits that `fold` has
+ * may have the same. */
+uint64_t pv_seen_hash(uint64_t seed, uint64_t fold, const char *word, size_t len);
+/* Such a beginning. Who makes up the words of a list must not find out which of them meet in one place: so it
+ * is what the kernel gave this process alone. */
+uint64_t pv_seen_seed(void);
+
 #endif

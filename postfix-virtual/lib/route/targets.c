@@ -62,43 +62,20 @@ const char *pv_walk_format(struct pv_walk *w, const char *local, size_t len, con
 
 /* --- actions --- */
 
-/* The mark of a forward, and local@domain behind it; NULL: no memory. */
-static const char *make_word(struct pv_walk *w, const char *local, size_t len, const char *domain)
+/* Send it to `text`, an address of len bytes that lasts as long as the route. */
+static enum pv_class add_copy(struct pv_walk *w, struct pv_step *at, const char *text, size_t len,
+			      struct pv_error *e)
 {
-	const char mark[] = { pv_walk_mark(PV_ACTION_FORWARD), '\0' };
-	const char *const parts[] = { mark, pv_walk_format(w, local, len, domain) };
+	struct pv_action a = { .kind = PV_ACTION_FORWARD,
+			       .text = text,
+			       .of = at->kind == PV_STEP_USER ? at->user : NULL };
 
-	return parts[1] != NULL ? pv_arena_join(&w->r->arena, parts, sizeof parts / sizeof *parts) : NULL;
-}
-
-/* Nobody tells `Joe@` from `joe@`: the word in lower case, which is a copy only where it was not. */
-static const char *fold(struct pv_walk *w, const char *word)
-{
-	size_t len = strlen(word), i = 0;
-
-	while (i < len && (word[i] < 'A' || word[i] > 'Z'))
-		i++;
-	if (i == len)
-		return word;
-	char *key = pv_arena_string(&w->r->arena, len);
-	for (i = 0; key != NULL && i < len; i++)
-		key[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + ('a' - 'A')) : word[i];
-	return key;
-}
-
-/* Send it to the address behind the mark of word; key is that in lower case. */
-static enum pv_class add_forward(struct pv_walk *w, struct pv_step *at, const char *word, const char *key,
-				 struct pv_error *e)
-{
-	struct pv_action a = { .kind = PV_ACTION_FORWARD };
-
-	enum pv_class c = pv_walk_owner(w, at, &a.owner, e);
+	enum pv_class c = text != NULL ? pv_walk_owner(w, at, &a.owner, e) : pv_walk_no_memory(e);
 	if (c != PV_OK)
 		return c;
-	a.text = word + 1;
-	a.of = at->kind == PV_STEP_USER ? at->user : NULL;
-	pv_trail_add(w->q->trail, at->file, at->line, "a copy goes to %s", a.text);
-	return pv_walk_add_word(w, at, &a, key, e);
+	if (w->q->trail != NULL)
+		pv_trail_add(w->q->trail, at->file, at->line, "a copy goes to %s", text);
+	return pv_walk_add_copy(w, at, &a, len, e);
 }
 
 enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char *local, size_t len,
@@ -108,8 +85,8 @@ enum pv_class pv_walk_forward(struct pv_walk *w, struct pv_step *at, const char 
 
 	if (c != PV_OK)
 		return c;
-	const char *word = make_word(w, local, len, domain), *key = word != NULL ? fold(w, word) : NULL;
-	return key != NULL ? add_forward(w, at, word, key, e) : pv_walk_no_memory(e);
+	const char *text = pv_walk_format(w, local, len, domain);
+	return add_copy(w, at, text, text != NULL ? strlen(text) : 0, e);
 }
 
 /* The same for an address that is written as it will be sent to, which most are. */
@@ -120,12 +97,7 @@ static enum pv_class forward_plain(struct pv_walk *w, struct pv_step *at, const 
 
 	if (c != PV_OK)
 		return c;
-	char *word = pv_arena_string(&w->r->arena, t->len + 1);
-	if (word == NULL)
-		return pv_walk_no_memory(e);
-	word[0] = pv_walk_mark(PV_ACTION_FORWARD);
-	memcpy(word + 1, t->text, t->len);
-	return add_forward(w, at, word, word, e);
+	return add_copy(w, at, t->lasts ? t->text : pv_arena_add(&w->r->arena, t->text, t->len), t->len, e);
 }
 
 /* The arguments with the arena's life. */

@@ -5,6 +5,7 @@
 #ifndef PV_WALK_H
 #define PV_WALK_H
 
+#include "route/copies.h"
 #include "route/route.h"
 #include "route/seen.h"
 #include "store/alias_file.h"
@@ -27,7 +28,7 @@ struct pv_step {
 	unsigned line;
 	unsigned depth;
 	bool same;	  /* the recipient by another name: nothing but this was on the way */
-	bool owner_known; /* of an alias: owner was looked for */
+	bool owner_known; /* owner was looked for */
 	const char *owner;
 	const struct pv_route_user *user; /* of a user */
 };
@@ -43,6 +44,7 @@ struct pv_walk {
 		bool looked, exists;
 	} aliases[PV_ALIAS_SOURCES];
 	struct pv_seen seen;
+	struct pv_copies copies;
 	bool registry_read;
 	struct pv_registry registry; /* the domain's own line and those of its aliases */
 	bool hosts_read;
@@ -88,10 +90,9 @@ void pv_walk_skip(struct pv_walk *w, const char *status, enum pv_text text);
 /* Add an action, once for each kind and key (NULL: its text). */
 enum pv_class pv_walk_add(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
 			  const char *key, struct pv_error *e);
-/* The same where pv_walk_mark() and the key are one word that lives as long as the route. */
-enum pv_class pv_walk_add_word(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
-			       const char *word, struct pv_error *e);
-char pv_walk_mark(enum pv_action_kind kind);
+/* Add a copy to the address a->text, of len bytes, once for each. */
+enum pv_class pv_walk_add_copy(struct pv_walk *w, const struct pv_step *at, const struct pv_action *a,
+			       size_t len, struct pv_error *e);
 /* Was anything added but answers? */
 bool pv_walk_delivers(const struct pv_walk *w);
 /* Sort what was added by kind. */
@@ -161,6 +162,7 @@ enum pv_class pv_walk_local_text(struct pv_walk *w, const char **s_r, struct pv_
 
 /* :include:NAME */
 enum pv_class pv_walk_list(struct pv_walk *w, struct pv_step *at, const char *name, struct pv_error *e);
+void pv_walk_lists_free(struct pv_route *r);
 enum pv_class pv_walk_file(struct pv_walk *w, struct pv_step *at, const char *path, struct pv_error *e);
 
 /* --- domains.c: what root says of domains --- */

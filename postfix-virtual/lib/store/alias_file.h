@@ -99,7 +99,9 @@ enum pv_target_kind {
 struct pv_target {
 	enum pv_target_kind kind;
 	bool is_plain; /* an address in lower case that needs no quotes, as it stands; others may be so too */
-	const char *text; /* without quotes, in out: good until that changes; NUL-terminated */
+	bool lasts;    /* text stands in a list that was included, and is good as long as that is */
+	const char
+		*text; /* without quotes, NUL-terminated; where it does not last, good until `out` changes */
 	size_t len;
 	size_t local_len; /* of an address: what stands in front of its `@` */
 };
@@ -116,10 +118,11 @@ bool pv_target_next(const char **list, const char *end, struct pv_buf *out, stru
 
 /*
  * The next entry of a list that is included, a target a line or with commas between: comments (`#`) and blank
- * lines are passed over. *line is counted on (0 at first). As pv_target_next().
+ * lines are passed over. *line is counted on (0 at first). As pv_target_next(), but that a newline, and the
+ * byte at `end`, may become the NUL behind an entry: so most need no copy.
  */
-bool pv_include_next(const char **text, const char *end, unsigned *line, struct pv_buf *out,
-		     struct pv_target *t, enum pv_class *c, struct pv_error *e);
+bool pv_include_next(char **text, const char *end, unsigned *line, struct pv_buf *out, struct pv_target *t,
+		     enum pv_class *c, struct pv_error *e);
 
 /* --- changes: from text to text --- */
 

@@ -1,5 +1,6 @@
 /* The targets of an alias, and the lines of a list that is included. */
 #include "store/alias_file.h"
+#include "store/alias_plain.h"
 
 static bool is_blank(char c)
 {
@@ -303,84 +304,12 @@ static const char *put(struct written *w, struct pv_buf *out, struct pv_target *
 	return fault;
 }
 
-/* --- what most targets are --- */
-
-enum { SMALL = 1, CAPITAL = 2, DIGIT = 4, HYPHEN = 8, SIGN = 16 };
-
-/* What names commonly have, besides dots. */
-static const unsigned char letters[256] = {
-	['0' ... '9'] = DIGIT, ['a' ... 'z'] = SMALL, ['A' ... 'Z'] = CAPITAL,
-	['-'] = HYPHEN,	       ['_'] = SIGN,	      ['+'] = SIGN,
-};
-
-/* A word, or several with single dots between. */
-struct words {
-	const char *last, *end; /* the last one; behind it */
-	unsigned count;
-	unsigned has; /* letters of all */
-};
-
-/* Those from s on. Returns false: it is something else. */
-static bool words_at(const char *s, const char *end, struct words *w)
+/* Take the text of a target to where it lasts as others do. */
+static enum pv_class keep(struct pv_target *t, struct pv_buf *out, struct pv_error *e)
 {
-	unsigned has = 0, count = 0;
-	unsigned char letter;
-
-	do {
-		w->last = s += count > 0;
-		for (; s < end && (letter = letters[(unsigned char)*s]) != 0; s++)
-			has |= letter;
-		if (s == w->last || *w->last == '-' || s[-1] == '-')
-			return false;
-		count++;
-	} while (s < end && *s == '.');
-	w->end = s;
-	w->count = count;
-	w->has = has;
-	return true;
-}
-
-static bool is_letter(char c)
-{
-	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-/* One that is surely a domain: two labels or more, the last of two or three letters. There are others. */
-static bool is_surely_host(const char *s, const struct words *w)
-{
-	size_t top = (size_t)(w->end - w->last);
-
-	if (w->count < 2 || w->end - s > 63 || (w->has & SIGN) != 0)
-		return false;
-	return (top == 2 || (top == 3 && is_letter(w->last[2]))) && is_letter(w->last[0]) &&
-	       is_letter(w->last[1]);
-}
-
-/* A name or an address in which nothing has to be read twice. Returns false, with nothing done, for all else,
- * be it right or wrong: that is read at leisure. */
-static bool next_plain(const char **list, const char *end, struct pv_buf *out, struct pv_target *t)
-{
-	const char *s = *list;
-	struct words local, host;
-
-	if (!words_at(s, end, &local) || local.end - s > 64)
-		return false;
-	bool is_address = local.end < end && *local.end == '@';
-	if (!is_address)
-		host = (struct words){ .end = local.end };
-	else if (!words_at(local.end + 1, end, &host) || !is_surely_host(local.end + 1, &host))
-		return false;
-	if (host.end < end && *host.end != ',')
-		return false;
-	size_t len = (size_t)(host.end - s);
-	pv_buf_add(out, s, len);
-	*t = (struct pv_target){ .kind = is_address ? PV_TARGET_ADDRESS : PV_TARGET_NAME,
-				 .is_plain = is_address && ((local.has | host.has) & CAPITAL) == 0,
-				 .text = out->s,
-				 .len = len,
-				 .local_len = (size_t)(local.end - s) };
-	*list = host.end;
-	return true;
+	pv_buf_add(out, t->text, t->len);
+	t->text = out->s;
+	return pv_buf_check(out, "a target", e);
 }
 
 bool pv_target_next(const char **list, const char *end, struct pv_buf *out, struct pv_target *t,
@@ -389,16 +318,16 @@ bool pv_target_next(const char **list, const char *end, struct pv_buf *out, stru
 	struct written w;
 
 	*c = PV_OK;
-	t->is_plain = false;
 	pv_buf_reset(out);
 	while (*list < end && (is_blank(**list) || **list == ','))
 		++*list;
 	if (*list >= end)
 		return false;
-	if (next_plain(list, end, out, t)) {
-		*c = pv_buf_check(out, "a target", e);
+	if (pv_target_plain(list, end, ',', t)) {
+		*c = keep(t, out, e);
 		return true;
 	}
+	t->is_plain = t->lasts = false;
 	const char *fault = cut(list, end, &w), *from = w.s;
 	size_t len = (size_t)(w.end - from);
 	if (fault == NULL)
@@ -410,13 +339,11 @@ bool pv_target_next(const char **list, const char *end, struct pv_buf *out, stru
 	return true;
 }
 
-bool pv_include_next(const char **text, const char *end, unsigned *line, struct pv_buf *out,
-		     struct pv_target *t, enum pv_class *c, struct pv_error *e)
-{
-	const char *s = *text;
+/* --- lists --- */
 
-	*c = PV_OK;
-	*line += *line == 0;
+/* From s on to the next entry, over blanks and comments. */
+static char *skip(char *s, const char *end, unsigned *line)
+{
 	while (s < end && (is_blank(*s) || *s == ',' || *s == '\n' || *s == '#')) {
 		if (*s == '#')
 			while (s + 1 < end && s[1] != '\n')
@@ -424,8 +351,32 @@ bool pv_include_next(const char **text, const char *end, unsigned *line, struct 
 		*line += *s == '\n';
 		s++;
 	}
+	return s;
+}
+
+bool pv_include_next(char **text, const char *end, unsigned *line, struct pv_buf *out, struct pv_target *t,
+		     enum pv_class *c, struct pv_error *e)
+{
+	char *s = *text;
+
+	*c = PV_OK;
+	/* The newline behind the last one became its end. */
+	if (*line > 0 && s < end && *s == '\0') {
+		s++;
+		++*line;
+	}
+	*line += *line == 0;
+	*text = s = skip(s, end, line);
+	const char *at = s;
+	if (pv_target_plain(&at, end, '\n', t) && *at != ',') {
+		*text = s + t->len;
+		**text = '\0';
+		t->lasts = true;
+		return true;
+	}
 	const char *newline = memchr(s, '\n', (size_t)(end - s));
-	bool more = pv_target_next(&s, newline != NULL ? newline : end, out, t, c, e);
-	*text = s;
+	at = s;
+	bool more = pv_target_next(&at, newline != NULL ? newline : end, out, t, c, e);
+	*text = s + (at - s);
 	return more;
 }
