@@ -63,7 +63,9 @@ int pv_write_all(int fd, const void *data, size_t len);
 /* The same from offset on; the position stays. */
 int pv_write_all_at(int fd, const void *data, size_t len, off_t offset);
 
-/* Read len bytes from offset on, fewer where the file ends. Returns how many, or -1 and errno. */
+/* Read len bytes from fd's position on, fewer where the file ends. Returns how many, or -1 and errno. */
+ssize_t pv_read_all(int fd, void *to, size_t len);
+/* The same from offset on; the position stays. */
 ssize_t pv_read_all_at(int fd, void *to, size_t len, off_t offset);
 
 /* fsync() a folder; where dirfd is O_PATH it is opened once more. Returns 0, or -1 and errno. */

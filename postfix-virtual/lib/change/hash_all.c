@@ -1,49 +1,26 @@
 /* Every password of a domain that stands in its passwd in plain text becomes a hash. */
 #include "change/work.h"
 
-#include "base/file.h"
-#include "change/passwd_place.h"
 #include "change/read.h"
 #include "store/passwd_write.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-static enum pv_class rewrite(struct pv_step *s, const struct pv_passwd_place *p, struct pv_error *e)
+static enum pv_class make_hashed(const struct pv_step *s, const void *how, const struct pv_buf *old,
+				 const char *path, struct pv_buf *new, struct pv_error *e)
 {
-	const struct pv_trust trust = { .uid = s->account->uid, .where = p->where };
-	struct pv_buf old = PV_BUF_INIT(PV_PASSWD_FILE_MAX), new = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
-	bool found;
-
-	enum pv_class c = pv_file_load(p->fd, p->name, &trust, &old, &found, e);
-	if (c == PV_OK && !found)
-		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is missing: restore it", p->path);
-	if (c == PV_OK)
-		c = pv_passwd_hash_all(old.s, old.len, p->path, s->account->uid, s->mark->unclear, &new, e);
-	if (c == PV_OK)
-		c = pv_edit_file(&s->edit, p->fd, p->where, p->name, &old, &new, 0600, (uid_t)-1, (gid_t)-1,
-				 e);
-	pv_buf_free_zero(&old);
-	pv_buf_free_zero(&new);
-	return c;
+	(void)how;
+	return pv_passwd_hash_all(old->s, old->len, path, s->account->uid, s->mark->unclear, new, e);
 }
 
 enum pv_class pv_step_hash_all(struct pv_step *s, struct pv_error *e)
 {
-	const struct pv_trust trust = { .uid = s->account->uid, .where = "" };
-	struct pv_passwd_place p;
 	int folder;
 
-	enum pv_class c = pv_dir_open(AT_FDCWD, s->where, &trust, &folder, NULL, e);
-	if (c == PV_OK && folder < 0)
-		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "the folder %s is gone", s->where);
+	enum pv_class c = pv_step_open_folder(s, &folder, e);
 	if (c != PV_OK)
 		return c;
-	c = pv_passwd_place_open(folder, s->where, &p, e);
-	if (c == PV_OK) {
-		c = rewrite(s, &p, e);
-		pv_passwd_place_close(&p);
-	}
+	c = pv_step_passwd(s, folder, make_hashed, NULL, e);
 	(void)close(folder);
 	return c;
 }

@@ -27,8 +27,8 @@ enum pv_class pv_step_open_folder(const struct pv_step *s, int *fd_r, struct pv_
 	return c;
 }
 
-static enum pv_class edit_passwd(struct pv_step *s, const struct pv_passwd_place *p,
-				 const struct pv_passwd_edit *edit, struct pv_error *e)
+static enum pv_class remake(struct pv_step *s, const struct pv_passwd_place *p, pv_passwd_maker *make,
+			    const void *how, struct pv_error *e)
 {
 	const struct pv_trust trust = { .uid = s->account->uid, .where = p->where };
 	struct pv_buf old = PV_BUF_INIT(PV_PASSWD_FILE_MAX), new = PV_BUF_INIT(PV_PASSWD_FILE_MAX);
@@ -38,7 +38,7 @@ static enum pv_class edit_passwd(struct pv_step *s, const struct pv_passwd_place
 	if (c == PV_OK && !found)
 		c = pv_fail(e, PV_TEMPORARY, "4.3.5", "%s is missing: restore it", p->path);
 	if (c == PV_OK)
-		c = pv_passwd_change(old.s, old.len, p->path, s->account->uid, edit, &found, &new, e);
+		c = make(s, how, &old, p->path, &new, e);
 	if (c == PV_OK)
 		c = pv_edit_file(&s->edit, p->fd, p->where, p->name, &old, &new, 0600, same_uid, same_gid, e);
 	pv_buf_free_zero(&old);
@@ -46,17 +46,31 @@ static enum pv_class edit_passwd(struct pv_step *s, const struct pv_passwd_place
 	return c;
 }
 
-static enum pv_class change_passwd(struct pv_step *s, int folder, const struct pv_passwd_edit *edit,
-				   struct pv_error *e)
+enum pv_class pv_step_passwd(struct pv_step *s, int folder, pv_passwd_maker *make, const void *how,
+			     struct pv_error *e)
 {
 	struct pv_passwd_place p;
 
 	enum pv_class c = pv_passwd_place_open(folder, s->where, &p, e);
 	if (c != PV_OK)
 		return c;
-	c = edit_passwd(s, &p, edit, e);
+	c = remake(s, &p, make, how, e);
 	pv_passwd_place_close(&p);
 	return c;
+}
+
+static enum pv_class make_edited(const struct pv_step *s, const void *how, const struct pv_buf *old,
+				 const char *path, struct pv_buf *new, struct pv_error *e)
+{
+	bool found;
+
+	return pv_passwd_change(old->s, old->len, path, s->account->uid, how, &found, new, e);
+}
+
+static enum pv_class change_passwd(struct pv_step *s, int folder, const struct pv_passwd_edit *edit,
+				   struct pv_error *e)
+{
+	return pv_step_passwd(s, folder, make_edited, edit, e);
 }
 
 static struct pv_address address_of(const struct pv_step *s, const struct pv_user *u)
@@ -129,6 +143,22 @@ enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e)
 	return c;
 }
 
+/* What is his goes along with him, or away. */
+static enum pv_class move_his(struct pv_step *s, int folder, struct pv_error *e)
+{
+	enum pv_class c = pv_step_conf_move(s, folder, e);
+
+	if (c == PV_OK)
+		c = pv_step_vacation_move(s, e);
+	if (c == PV_OK)
+		c = pv_step_apop_move(s, folder, e);
+	if (c == PV_OK)
+		c = pv_step_mailbox_move(s, e);
+	if (c == PV_OK)
+		c = pv_step_imap_folders(s, e);
+	return c;
+}
+
 enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 {
 	const struct pv_passwd_edit edit = { .user = &s->mark->user, .rename = &s->mark->to };
@@ -145,15 +175,7 @@ enum pv_class pv_step_user_rename(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = pv_step_aliases_rename(s, e);
 	if (c == PV_OK)
-		c = pv_step_conf_move(s, folder, e);
-	if (c == PV_OK)
-		c = pv_step_vacation_move(s, e);
-	if (c == PV_OK)
-		c = pv_step_apop_move(s, folder, e);
-	if (c == PV_OK)
-		c = pv_step_mailbox_move(s, e);
-	if (c == PV_OK)
-		c = pv_step_imap_folders(s, e);
+		c = move_his(s, folder, e);
 	if (c == PV_OK)
 		c = pv_forward_put(&s->edit, s->store, s->account, &to, s->mark->when, e);
 	(void)close(folder);
@@ -173,15 +195,7 @@ enum pv_class pv_step_user_delete(struct pv_step *s, struct pv_error *e)
 	if (c == PV_OK)
 		c = change_passwd(s, folder, &edit, e);
 	if (c == PV_OK)
-		c = pv_step_conf_move(s, folder, e);
-	if (c == PV_OK)
-		c = pv_step_vacation_move(s, e);
-	if (c == PV_OK)
-		c = pv_step_apop_move(s, folder, e);
-	if (c == PV_OK)
-		c = pv_step_mailbox_move(s, e);
-	if (c == PV_OK)
-		c = pv_step_imap_folders(s, e);
+		c = move_his(s, folder, e);
 	purge(s);
 	(void)close(folder);
 	return c;

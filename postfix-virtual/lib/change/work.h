@@ -98,6 +98,13 @@ struct pv_step {
 /* Open the domain's folder, as the account (user_steps.c); it must be there, the account's. */
 enum pv_class pv_step_open_folder(const struct pv_step *s, int *fd_r, struct pv_error *e);
 
+/* As the account (user_steps.c): the domain's passwd, in its open folder, gets the text that make() makes of
+ * the old one. */
+typedef enum pv_class pv_passwd_maker(const struct pv_step *s, const void *how, const struct pv_buf *old,
+				      const char *path, struct pv_buf *new, struct pv_error *e);
+enum pv_class pv_step_passwd(struct pv_step *s, int folder, pv_passwd_maker *make, const void *how,
+			     struct pv_error *e);
+
 /* The files of a user, as the account (user_steps.c): for each kind of mark. */
 enum pv_class pv_step_user_add(struct pv_step *s, struct pv_error *e);
 enum pv_class pv_step_user_password(struct pv_step *s, struct pv_error *e);

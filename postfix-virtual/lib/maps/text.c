@@ -1,5 +1,7 @@
 #include "maps/text.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
@@ -161,24 +163,15 @@ static ssize_t read_piece(int fd, struct pv_buf *piece)
 {
 	pv_buf_reset(piece);
 	char *to = pv_buf_reserve(piece, PIECE);
-	size_t have = 0;
 
 	if (to == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
-	while (have < PIECE) {
-		ssize_t n = read(fd, to + have, PIECE - have);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	pv_buf_grew(piece, have);
-	return (ssize_t)have;
+	ssize_t have = pv_read_all(fd, to, PIECE);
+	if (have > 0)
+		pv_buf_grew(piece, (size_t)have);
+	return have;
 }
 
 /* Returns 0, or -1 with errno. *reason: what is wrong with the text, or NULL. */
