@@ -130,8 +130,31 @@ static bool may_warn(struct delivery *d, const struct pv_user *u)
 	return may;
 }
 
+/* What he is told: one of the three texts, of how many percent. */
+struct warning {
+	enum pv_text text;
+	unsigned percent;
+};
+
+static void write_subject(enum pv_text text, bool danish, const char *domain, struct pv_buf *out)
+{
+	pv_buf_adds(out, "Subject: ");
+	if (text == PV_TEXT_WARNING_DOMAIN)
+		pv_buf_addf(out,
+			    danish ? "Postkasserne i %s er snart fulde"
+				   : "The mailboxes of %s are nearly full",
+			    domain);
+	else if (text == PV_TEXT_NO_ROOM)
+		pv_buf_adds(out, danish ? "Der var ikke plads til en besked"
+					: "A message did not fit into your mailbox");
+	else
+		pv_buf_adds(out, danish ? "Din postkasse er snart fuld" : "Your mailbox is nearly full");
+	pv_buf_addc(out, '\n');
+}
+
 /* Whoever stands in a header needs no quotes there: names of users and domains have none. */
-static void write_header(const struct delivery *d, const struct pv_action *a, bool danish, struct pv_buf *out)
+static void write_header(const struct delivery *d, const struct pv_action *a, enum pv_text text, bool danish,
+			 struct pv_buf *out)
 {
 	const char *domain = d->route.folder.domain.s, *user = a->of->user.s;
 	time_t now = time(NULL);
@@ -143,14 +166,13 @@ static void write_header(const struct delivery *d, const struct pv_action *a, bo
 	pv_from_line_add(out, NULL, 0, time(NULL));
 	pv_buf_addf(out, "Return-Path: <>\nDelivered-To: %s@%s\n", user, domain);
 	pv_buf_addf(out, "Date: %s\nFrom: postmaster@%s\nTo: %s@%s\n", date, domain, user, domain);
-	pv_buf_addf(out, "Subject: %s\n",
-		    danish ? "Din postkasse er snart fuld" : "Your mailbox is nearly full");
+	write_subject(text, danish, domain, out);
 	pv_buf_addf(out, "Message-ID: <warning.%s.%lld@%s>\n", user, (long long)now, domain);
 	pv_buf_adds(out, "Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"
 			 "Content-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n\n");
 }
 
-static enum pv_class compose_warning(struct delivery *d, const struct pv_action *a, unsigned percent,
+static enum pv_class compose_warning(struct delivery *d, const struct pv_action *a, const struct warning *w,
 				     struct pv_content *content, struct pv_error *e)
 {
 	struct pv_buf header = PV_BUF_INIT(64 * 1024), body = PV_BUF_INIT(PV_TEXT_MAX);
@@ -158,12 +180,12 @@ static enum pv_class compose_warning(struct delivery *d, const struct pv_action 
 	const char *language = language_of(d, a);
 	char number[16];
 
-	(void)snprintf(number, sizeof number, "%u", percent);
+	(void)snprintf(number, sizeof number, "%u", w->percent);
 	const struct pv_text_words words = { .user = a->of->user.s,
 					     .domain = d->route.folder.domain.s,
 					     .number = number };
-	write_header(d, a, strcmp(language, "da") == 0, &header);
-	(void)pv_text_load(&d->store, &d->route.folder, PV_TEXT_WARNING, language, &words, &body);
+	write_header(d, a, w->text, strcmp(language, "da") == 0, &header);
+	(void)pv_text_load(&d->store, &d->route.folder, w->text, language, &words, &body);
 	enum pv_class c = pv_buf_check(&header, "a warning", e);
 	if (c == PV_OK)
 		c = pv_content_add(content, header.s, header.len, e);
@@ -176,35 +198,61 @@ static enum pv_class compose_warning(struct delivery *d, const struct pv_action 
 	return c == PV_OK ? pv_content_finish(content, e) : c;
 }
 
-/* To him alone, and past his limits: so he can do something about them. */
+/* To him alone, and past his limits: so he can do something about them. The mailbox may not be there yet,
+ * where the first message was too large for it. */
 static enum pv_class store_warning(struct delivery *d, const struct pv_action *a,
-				   const struct pv_location *where, unsigned percent, struct pv_error *e)
+				   const struct pv_location *where, const struct warning *w,
+				   struct pv_error *e)
 {
 	const struct pv_store_options options = { .uid = d->uid,
 						  .lock_deadline_ms = LOCK_DEADLINE_MS,
-						  .fcntl_only = d->store.conf.fcntl_only };
+						  .fcntl_only = d->store.conf.fcntl_only,
+						  .maildir = a->of->conf.mail.mailbox_format ==
+							     PV_FORMAT_MAILDIR };
 	struct pv_stored stored = { .note = "" };
 	struct pv_content content;
 
 	pv_content_start(&content, where->shared ? -1 : where->dirfd);
-	enum pv_class c = compose_warning(d, a, percent, &content, e);
+	enum pv_class c = compose_warning(d, a, w, &content, e);
 	if (c == PV_OK)
 		c = pv_mailbox_store(where, &options, &content, NULL, &stored, e);
 	pv_content_free(&content);
 	return c;
 }
 
+static void tell(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
+		 const struct warning *w)
+{
+	struct pv_error e = { .text = "" };
+
+	if (may_warn(d, &a->of->user) && store_warning(d, a, where, w, &e) != PV_OK)
+		report_aside(d, "the warning that a mailbox is nearly full", &e);
+}
+
 void quota_warn(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
 		const struct pv_quota *q, const struct pv_stored *stored)
 {
 	unsigned from = a->of->conf.mail.quota_warning;
-	struct pv_error e = { .text = "" };
+	const struct pv_quota_state *s = &stored->quota;
+	struct warning w = { .text = PV_TEXT_WARNING, .percent = pv_quota_percent(q, &s->after) };
 
-	if (from == 0 || !pv_quota_asks(q))
-		return;
-	unsigned percent = pv_quota_percent(q, &stored->quota.after);
-	if (percent < from || !may_warn(d, &a->of->user))
-		return;
-	if (store_warning(d, a, where, percent, &e) != PV_OK)
-		report_aside(d, "the warning that a mailbox is nearly full", &e);
+	if (w.percent < from && s->domain_before > 0)
+		w = (struct warning){ .text = PV_TEXT_WARNING_DOMAIN,
+				      .percent = pv_quota_domain_percent(
+					      q, s->domain_before + s->after.bytes - s->before.bytes) };
+	if (from > 0 && w.percent >= from)
+		tell(d, a, where, &w);
+}
+
+void quota_warn_of_no_room(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
+			   const struct pv_quota *q, const struct pv_stored *stored)
+{
+	const struct pv_quota_state *s = &stored->quota;
+	const struct warning w = { .text = PV_TEXT_NO_ROOM,
+				   .percent = s->over == PV_OVER_DOMAIN
+						      ? pv_quota_domain_percent(q, s->domain_before)
+						      : pv_quota_percent(q, &s->before) };
+
+	if (a->of->conf.mail.quota_warning > 0)
+		tell(d, a, where, &w);
 }

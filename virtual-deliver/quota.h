@@ -17,8 +17,13 @@ enum pv_class quota_check_size(struct delivery *d, const struct pv_action *a, st
 /* The store said that it is full: say so in the domain's words, with its class and code. */
 enum pv_class quota_explain(struct delivery *d, const struct pv_action *a, struct pv_error *e);
 
-/* His mailbox is nearly full: tell him, once a week. What fails is logged only. */
+/* A message was stored. His mailbox is nearly full now, or his domain is: tell him, once a week. What fails
+ * is logged only. */
 void quota_warn(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
 		const struct pv_quota *q, const struct pv_stored *stored);
+/* The store said that it is full: tell him likewise, since large messages may never bring a mailbox to the
+ * percent that warns. */
+void quota_warn_of_no_room(struct delivery *d, const struct pv_action *a, const struct pv_location *where,
+			   const struct pv_quota *q, const struct pv_stored *stored);
 
 #endif

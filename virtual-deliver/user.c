@@ -33,8 +33,12 @@ static enum pv_class store(struct delivery *d, const struct pv_action *a, const 
 	enum pv_class c = quota_of(d, a, &quota, e);
 	if (c == PV_OK)
 		c = append_message(d, where, m, maildir, &quota, &stored, e);
+	if (c != PV_OK && stored.quota.over != PV_OVER_NOTHING && !stored.quota.admitted) {
+		quota_warn_of_no_room(d, a, where, &quota, &stored);
+		return quota_explain(d, a, e);
+	}
 	if (c != PV_OK)
-		return stored.quota.over != PV_OVER_NOTHING ? quota_explain(d, a, e) : c;
+		return c;
 	if (stored.result == PV_APPENDED)
 		quota_warn(d, a, where, &quota, &stored);
 	return PV_OK;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "change/setup.h"
 #include "store/conf.h"
+#include "store/folder.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -86,6 +87,28 @@ static enum pv_class ask_and_apply(struct admin *a, const char *dir, const struc
 	return c == PV_OK ? pv_setup_apply(&a->store, p, e) : c;
 }
 
+/* Where that cannot be found out, there may be none. */
+static bool has_domains(const struct admin *a)
+{
+	struct pv_domain *list = NULL;
+	size_t count = 0;
+
+	bool has = pv_folder_list(&a->store, &list, &count, NULL) == PV_OK && count > 0;
+	free(list);
+	return has;
+}
+
+static void say_set_up(struct admin *a, bool undo)
+{
+	if (undo)
+		say_done(a, "setup is undone; settings, tables and mail stay in %s and %s", a->store.dir,
+			 a->store.conf.spool_directory);
+	else if (has_domains(a))
+		say_done(a, "set up");
+	else
+		say_done(a, "set up; next: postfix-virtual domain add NAME --create-account");
+}
+
 static enum pv_class run(struct admin *a, const char *dir, struct pv_setup *p, struct pv_error *e)
 {
 	const struct pv_setup_order order = { .undo = a->options[OPT_UNDO] != NULL,
@@ -111,10 +134,7 @@ static enum pv_class run(struct admin *a, const char *dir, struct pv_setup *p, s
 	c = ask_and_apply(a, dir, &order, p, e);
 	pv_buf_add(&a->change.notes, p->notes.s, p->notes.len);
 	if (c == PV_OK)
-		say_done(a,
-			 undo ? "setup is undone; settings, tables and mail stay in %s and %s"
-			      : "set up; next: postfix-virtual domain add NAME --create-account",
-			 a->store.dir, a->store.conf.spool_directory);
+		say_set_up(a, undo);
 	return c;
 }
 

@@ -203,7 +203,7 @@ def hostile_filters(s):
 
 
 def full_mailboxes(s):
-    s.settings("a.dk", "users/abc", "quota = 1500\n")
+    s.settings("a.dk", "users/abc", "quota = 1500\nquota_warning = 0\n")
     s.aliases("a.dk", "team: abc, def, xyz@b.dk\n")
     big = TEXT + b"x" * 900 + b"\n"
     s.send("abc@a.dk", big)

@@ -199,7 +199,7 @@ static void every_text_is_built_in(void **state)
 		const char *danish = load(t, "da", false);
 		assert_true(english[0] != '\0' && danish[0] != '\0');
 		assert_string_not_equal(english, danish);
-		bool whole = t == PV_TEXT_WARNING || t == PV_TEXT_VACATION;
+		bool whole = t >= PV_TEXT_WARNING;
 		assert_int_equal(strchr(english, '\n') != NULL, whole);
 		assert_int_equal(strchr(danish, '\n') != NULL, whole);
 		if (!whole) {
@@ -209,6 +209,9 @@ static void every_text_is_built_in(void **state)
 	}
 	assert_string_equal(line_of(PV_TEXT_EXPIRED, "da"), "denne adresse bruges ikke laengere");
 	assert_non_null(strstr(load(PV_TEXT_WARNING, "en", false), "abc@kvt.dk is 93 percent full"));
+	assert_non_null(
+		strstr(load(PV_TEXT_WARNING_DOMAIN, "en", false), "of kvt.dk together are 93 percent full"));
+	assert_non_null(strstr(load(PV_TEXT_NO_ROOM, "da", false), "abc@kvt.dk: 93 procent"));
 	assert_ptr_equal(strstr(load(PV_TEXT_VACATION, "da", false), "Subject: "),
 			 load(PV_TEXT_VACATION, "da", false));
 	/* Anything but Danish is English. */

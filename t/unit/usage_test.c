@@ -366,6 +366,9 @@ static void percents(void **state)
 		if (got != rows[i].want)
 			fail_msg("row %zu: %u", i, got);
 	}
+	const struct pv_quota q = { .bytes = 100, .domain_bytes = 1000 };
+	assert_int_equal(pv_quota_domain_percent(&q, 899), 89);
+	assert_int_equal(pv_quota_domain_percent(&rows[0].q, 899), 0);
 }
 
 int main(void)

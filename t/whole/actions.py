@@ -626,6 +626,7 @@ def quotas(a):
     domain_quota(a, big)
     what_root_allows(a, big)
     warnings(a, big)
+    no_room(a, big)
 
 
 def domain_quota(a, big):
@@ -691,6 +692,83 @@ def warnings(a, big):
     a.deliver("abc@kvt.dk", BODY, queue_id="4BBCDE12341")
     equal("in a Maildir he is warned too, at 90 percent", sum(b"Subject: Your mailbox is nearly full" in m for m in a.stored("abc")), 1)
     a.settings("users/abc", None)
+    a.empty()
+    a.log_of()
+
+
+def no_room(a, big):
+    """Who is told of a message that did not fit, and what: a line of it. In abc's mailbox is one message, or none."""
+    english, danish = b"Subject: A message did not fit into your mailbox\n", b"Subject: Der var ikke plads til en besked\n"
+    rows = (
+        ("deferred", 1, "", "quota = 3000\n", 75, english, rb"abc@kvt\.dk .*: [78]\d percent"),
+        ("refused, in Danish", 1, "", "quota = 3000\nover_quota = refuse\nlanguage = da\n", 67, danish, rb"abc@kvt\.dk: [78]\d procent"),
+        ("deferred, in a Maildir", 1, "", "quota = 3000\nmailbox_format = maildir\n", 75, english, rb"[78]\d percent"),
+        ("more than a mailbox that is not there yet may hold", 0, "", "quota = 2000\nmailbox_format = maildir\n", 75, english, rb" 0 percent"),
+        ("of the domain's room too little is left", 1, "domain_quota = 3000\n", "", 75, english, rb"[78]\d percent"),
+        ("quota_warning = 0: nobody is told", 1, "", "quota = 3000\nquota_warning = 0\n", 75, None, b""),
+    )
+    for say, before, domain, user, status, subject, part in rows:
+        a.settings("domain.conf", domain)
+        a.settings("users/abc", user)
+        for n in range(before):
+            answered(f"{say}: what fits", a.deliver("abc@kvt.dk", big, queue_id=f"4ABCDE1234{n}"), 0)
+        equal(f"{say}: nobody is told yet", told(a), [])
+        for n in range(2):
+            equal(f"{say}: try {n + 1}", a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12349").returncode, status)
+        found = told(a)
+        equal(f"{say}: he is told once for both tries", [(subject in m, re.search(part, m) is not None) for m in found], [(True, True)] if subject else [])
+        equal(f"{say}: the mailbox is of the kind that was asked for", os.path.isdir(a.mailbox("abc")), "maildir" in user)
+        if subject:
+            os.utime(os.path.join(a.folder, ".files", "abc.warned"), (time.time() - 8 * 86400,) * 2)
+            a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12349")
+            equal(f"{say}: a week later he is told again", len(told(a)), 2)
+        equal(f"{say}: nobody else was", a.calls("sendmail"), [])
+        a.empty()
+    a.settings("users/abc", None)
+    full_disk(a, big)
+    domain_is_nearly_full(a, big)
+
+
+def full_disk(a, big):
+    """A small message that goes in past the quota, and for which the disk has no room: that is no quota."""
+    a.settings("users/abc", "quota = 3000\nquota_warning = 0\nmailbox_format = maildir\n")
+    a.deliver("abc@kvt.dk", big, queue_id="4ABCDE12340")
+    a.settings("users/abc", "quota = 2000\n")
+    filler = os.path.join(a.folder, "filler")
+    with open(filler, "wb", buffering=0) as f:
+        try:
+            while f.write(b"x" * 65536):
+                pass
+        except OSError:
+            pass
+    answered("a small message beyond the quota, on a full disk", a.deliver("abc@kvt.dk", b"Subject: s\n\n" + b"x" * 800, queue_id="4ABCDE12349"), 75, b"4.3.1", b"No space left on device")
+    equal("and nobody is told that it did not fit", os.path.exists(os.path.join(a.folder, ".files", "abc.warned")), False)
+    os.unlink(filler)
+    a.settings("users/abc", None)
+    a.empty()
+
+
+def told(a, user="abc"):
+    """The warnings in a mailbox."""
+    if not os.path.exists(a.mailbox(user)):
+        return []
+    return [m for m in a.stored(user) if b"\nAuto-Submitted: auto-generated\n" in m]
+
+
+def domain_is_nearly_full(a, big):
+    """Who gets mail then is told so; a mailbox's own limit goes before."""
+    a.settings("domain.conf", "domain_quota = 10000\nquota_warning = 40\n")
+    for n, user in enumerate(("def", "abc", "abc")):
+        answered(f"the domain, message {n + 1}", a.deliver(f"{user}@kvt.dk", big, queue_id=f"4ABCDE1234{n}"), 0)
+    equal("the domain is at 40 percent: who gets the next message is told, once", (len(told(a)), len(told(a, "def"))), (1, 0))
+    check("he is told about the domain", re.search(rb"\nSubject: The mailboxes of kvt\.dk are nearly full\n(.*\n)*\n.*mailboxes of kvt\.dk .* \d\d percent", told(a)[0]), told(a))
+    a.empty()
+    a.settings("users/abc", "quota = 4000\n")
+    for n, user in enumerate(("def", "abc")):
+        a.deliver(f"{user}@kvt.dk", big, queue_id=f"4ABCDE1234{n}")
+    equal("both are nearly full: he is told about his own", [b"Subject: Your mailbox is nearly full" in m for m in told(a)], [True])
+    a.settings("users/abc", None)
+    a.settings("domain.conf", None)
     a.empty()
     a.log_of()
 

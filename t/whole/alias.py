@@ -423,8 +423,14 @@ def listing(p):
 
 def mending(p):
     p.put("aliases", "party: abc\nparty: def\n")
-    got = p.admin("alias set party@kvt.dk abc")
-    check("a name that stands there twice is not chosen from", got[0] in (1, 75) and "line 2" in got[2] and p.text() == "party: abc\nparty: def\n", got)
+    for words in ("set party@kvt.dk abc", "set PARTY@kvt.dk --comment x", "add party@kvt.dk abc", "delete party@kvt.dk"):
+        equal(f"a name that stands there twice is not chosen from: {words}", (p.admin(f"alias {words}"), p.text()),
+              ((75, "", said(f"{p.aliases}, line 2: party stands in line 1 already: join the two, or remove one")), "party: abc\nparty: def\n"))
+    p.put("aliases", "party: abc\nparty: nobody.here\n")
+    equal("whatever it is to be set to", p.admin("alias set party@kvt.dk def")[0], 75)
+    equal("but what is wrong with that is said first", p.admin("alias set party@kvt.dk '|/bin/x $y'")[0], 1)
+    p.put("aliases", "party abc\n")
+    equal("what is no entry can be mended, and the refusal is the new entry's own", p.admin("alias set party@kvt.dk no.one")[0], 1)
     p.put("aliases", "#: expires=never\nparty: abc\n")
     equal("a bad day is mended by setting it anew", (p.admin("alias set party@kvt.dk abc")[0], p.text()), (0, "party: abc\n"))
     before = p.text()

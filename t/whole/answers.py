@@ -276,6 +276,40 @@ def hooks(h):
     equal("hooks are told", read(runs).decode().splitlines(), ["responder-set info@kvt.dk", "vacation-on kvt@kvt.dk"])
 
 
+def takes_no_mail(h):
+    """Whoever takes no mail answers none: that is said when the answer is set up, and when it is so already."""
+    h.must_admin("user", "add", "shut@kvt.dk", "--random")
+    note = "postfix-virtual: nobody is answered while mail for {} is refused: {}\n"
+    rows = (
+        ("a user who is disabled", "user disable shut@kvt.dk", "user enable shut@kvt.dk", "shut@kvt.dk", "this mailbox takes no mail"),
+        ("one with receive = no", "user set shut@kvt.dk receive=no", "user set shut@kvt.dk receive=", "shut@kvt.dk", "this mailbox takes no mail"),
+        ("one who expired", ("users/shut", f"expires = {day(-2)}\n"), "user set shut@kvt.dk expires=", "shut@kvt.dk", "this address is no longer in use"),
+        ("a domain that takes none", "domain set kvt.dk receive=no", "domain set kvt.dk receive=", "shut@kvt.dk", "this mailbox takes no mail"),
+        ("a domain that takes none, and a name that is nobody's", "domain set kvt.dk receive=no", "domain set kvt.dk receive=", "robot@kvt.dk", "this mailbox takes no mail"),
+        ("an alias that expired", ("aliases", f"#: expires={day(-2)}\ngone: kvt\n"), "alias delete gone@kvt.dk", "gone@kvt.dk", "this address is no longer in use"),
+    )
+    for say, before, after, address, why in rows:
+        if isinstance(before, tuple):
+            write(os.path.join(h.etc, "kvt.dk", before[0]), before[1], 0o600, h.owner)
+        else:
+            h.must_admin(*before.split())
+        want = note.format(address, why)
+        equal(f"{say}: a responder", admin(h, "responder", "set", address, data=AUTO), (0, f"responder {address} set\n", want))
+        equal(f"{say}: once more", admin(h, "responder", "set", address, data=AUTO), (0, f"{address} is answered so already\n", want))
+        if address[:4] == "shut":
+            equal(f"{say}: a vacation", [admin(h, "vacation", *words, address) for words in (("on",), ("set", "--days", "3"), ("off",))],
+                  [(0, f"vacation of {address} turned on\n", want), (0, f"vacation of {address} changed\n", want), (0, f"vacation of {address} turned off\n", "")])
+            h.must_admin("vacation", "set", address, "--days", "")
+        r = admin(h, "-n", "responder", "set", address, data=AUTO + "more\n")
+        check(f"{say}: a dry run says so as well", r[0] == 0 and want[len("postfix-virtual: "):] in r[1], r)
+        h.must_admin("responder", "delete", address)
+        h.must_admin(*after.split())
+    equal("nothing is said of one who takes mail", admin(h, "responder", "set", "shut@kvt.dk", data=AUTO), (0, "responder shut@kvt.dk set\n", ""))
+    h.must_admin("responder", "delete", "shut@kvt.dk")
+    r = admin(h, "-n", "responder", "set", "robot@kvt.dk", data=AUTO)
+    check("nor of a new name, by a dry run", r[0] == 0 and "refused" not in r[1], r)
+
+
 def main():
     h = House()
     a = h.owner = h.account("a")
@@ -285,7 +319,7 @@ def main():
         h.must_admin("user", "add", f"{user}@kvt.dk", "--name", f"{user}name", "--random")
     h.before = history(h)
     responders(h, a)
-    for part in (refused, vacations, refused_vacations, damaged, users, domains, samples, at_once, left_alone, hooks):
+    for part in (refused, vacations, refused_vacations, damaged, users, domains, samples, at_once, left_alone, takes_no_mail, hooks):
         part(h)
     done()
 

@@ -315,6 +315,26 @@ def sub_domains(h):
     contains("stands in domains", domains(h), "d0.dk account=" + h.owner.pw_name + " sub_domains=yes")
     contains("and an expression is made", read(f"{h.map_folder}/virtual_regexp").decode(), r"d0\.dk")
     contains("an alias with it", read(f"{h.map_folder}/virtual_regexp").decode(), r"ad0\.dk")
+    taken_from_parent(h)
+
+
+def taken_from_parent(h):
+    """A domain below one that takes mail for its sub-domains."""
+    owner = h.owner.pw_name
+    h.admin("user", "add", "up@d0.dk", "--hash", HASH)
+    note = said("d0.dk has sub_domains=yes: mail for {} and for names below it does not go to its users any more")
+    equal("mail for a sub-domain goes to the user", admin(h, "explain up@s.d0.dk")[0], 0)
+    table(h, [
+        (f"domain add s.d0.dk --account {owner}", (0, "domain s.d0.dk added\n", note.format("s.d0.dk"))),
+        (f"domain add s.d0.dk --account {owner}", (0, "domain s.d0.dk is already there\n", "")),
+        (f"domain add t.s.d0.dk --account {owner}", (0, "domain t.s.d0.dk added\n", "")),
+        (f"domain add s.ad0.dk --account {owner}", (0, "domain s.ad0.dk added\n", note.format("s.ad0.dk"))),
+        (f"domain add a.b.d0.dk --account {owner} --sub-domains", (0, "domain a.b.d0.dk added\n", note.format("a.b.d0.dk"))),
+        ("domain alias u.d0.dk d1.dk", (0, "u.d0.dk is an alias of d1.dk now\n", note.format("u.d0.dk"))),
+        ("domain alias v.d0.dk d0.dk", (0, "v.d0.dk is an alias of d0.dk now\n", "")),
+    ])
+    equal("and does not any more, nor below it", [admin(h, f"explain up@{d}")[0] for d in ("s.d0.dk", "x.s.d0.dk", "u.d0.dk", "v.d0.dk", "x.v.d0.dk", "b.d0.dk")],
+          [67, 67, 67, 0, 0, 0])
 
 
 def main():

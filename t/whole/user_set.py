@@ -337,6 +337,9 @@ def hostile(p):
             got = p.admin(command)
             check(f"{what} in the place of {name}: refused, and left alone", got[0] in (1, 75) and got[2].startswith("postfix-virtual: ")
                   and os.lstat(path).st_ino == before.st_ino, got)
+            equal(f"{what} in the place of {name}: that is said once", got[2].count("\n"), 1)
+            if what not in ("nonsense", "a symlink to its own file"):
+                equal(f"{what} in the place of {name}: it cannot be read or trusted", (got[0], p.admin("domain set kvt.dk fallback=abc")[0] if name == "domain.conf" else 75), (75, 75))
         clear(path)
     equal("root's file is as it was", read(victim), b"quota = 1M\n")
     equal("no mark stays", os.listdir(p.h.path("state", "pending")), [])

@@ -193,16 +193,20 @@ static enum pv_class set_expires(struct view *v, const struct pv_alias_set *o,
 	return PV_OK;
 }
 
-static enum pv_class set_all(struct view *v, const struct pv_alias_set *o, struct pv_error *e)
+/* wrong: becomes what is wrong with the entry that is there, where the new one may mend it. */
+static enum pv_class set_all(struct view *v, const struct pv_alias_set *o, struct pv_error *wrong,
+			     struct pv_error *e)
 {
 	struct pv_alias_entry old = { .name = NULL };
 	bool found;
 
-	enum pv_class c = find(v, v->file, &old, &found, e);
+	enum pv_class c = find(v, v->file, &old, &found, wrong);
 	/* An entry that is wrong is mended by another one. */
 	if (c == PV_TEMPORARY && o->target_count > 0 && !o->must_be_new) {
 		found = false;
 		c = PV_OK;
+	} else if (c != PV_OK && e != NULL) {
+		*e = *wrong;
 	}
 	if (c == PV_OK && found && o->must_be_new)
 		return pv_fail(e, PV_PERMANENT, "5.1.3",
@@ -313,14 +317,20 @@ static enum pv_class carry_out(struct view *v, enum pv_mark_kind kind, struct pv
 
 static enum pv_class set(struct view *v, const struct pv_alias_set *o, struct pv_error *e)
 {
+	struct pv_error wrong = { .text = "" };
 	bool same = false;
 
 	enum pv_class c = refuse_file(v, e);
 	if (c == PV_OK)
-		c = set_all(v, o, e);
+		c = set_all(v, o, &wrong, e);
 	if (c == PV_OK) {
 		v->users.work.mark.kind = PV_MARK_ALIAS_SET;
 		c = judge(v, &same, e);
+	}
+	/* A name that stands there twice: no new entry mends that, and the change is not what is wrong. */
+	if (c == PV_PERMANENT && e != NULL && strcmp(e->text, wrong.text) == 0) {
+		*e = wrong;
+		c = wrong.class;
 	}
 	v->users.work.c->already = c == PV_OK && same;
 	if (c == PV_OK)

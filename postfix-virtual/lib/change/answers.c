@@ -3,6 +3,7 @@
 
 #include "change/alias_read.h"
 #include "change/answer_read.h"
+#include "change/ask.h"
 #include "change/conf_words.h"
 #include "change/depend.h"
 #include "change/user_view.h"
@@ -39,6 +40,16 @@ static enum pv_class check_text(struct pv_change *c, const char *text, size_t le
 static bool is_same(const struct pv_buf *old, const char *text, size_t len)
 {
 	return old->len == len && memcmp(old->s, text, len) == 0;
+}
+
+/* Whoever takes no mail answers none. */
+static void note_refused(struct pv_user_view *v)
+{
+	char why[400];
+
+	if (pv_ask_takes_none(&v->work, v->a->user.s, why, sizeof why))
+		pv_buf_addf(&v->work.c->notes, "nobody is answered while mail for %s is refused: %s\n",
+			    v->text, why);
 }
 
 /* --- responders --- */
@@ -89,6 +100,8 @@ enum pv_class pv_responder_set(struct pv_change *c, const struct pv_address *a, 
 	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
 		r = set(&v, text, len, e);
+	if (r == PV_OK)
+		note_refused(&v);
 	pv_user_end(&v);
 	return r;
 }
@@ -261,6 +274,8 @@ enum pv_class pv_vacation_set(struct pv_change *c, const struct pv_address *a, c
 	enum pv_class r = pv_user_begin(&v, c, a, e);
 	if (r == PV_OK)
 		r = set_vacation(&v, o, e);
+	if (r == PV_OK && o->turn != PV_VACATION_OFF)
+		note_refused(&v);
 	pv_user_end(&v);
 	return r;
 }

@@ -243,6 +243,23 @@ enum pv_class pv_ask_route(struct pv_work *w, const struct pv_account *account, 
 	return pv_child_run(account->uid, account->gid, &limits, answer, &q, out, e);
 }
 
+bool pv_ask_takes_none(const struct pv_work *w, const char *local, char *why, size_t size)
+{
+	static const char start[] = "-\nrefused\t5.2.1\t";
+	struct question q = { .w = w, .account = &w->account, .domain = &w->domain, .local = local };
+	struct pv_buf out = PV_BUF_INIT(PV_ASK_MAX);
+
+	bool none = pv_child_run(w->account.uid, w->account.gid, &limits, answer, &q, &out, NULL) == PV_OK &&
+		    strncmp(out.s, start, sizeof start - 1) == 0;
+	if (none) {
+		const char *text = out.s + sizeof start - 1;
+		(void)snprintf(why, size, "%.*s", (int)strcspn(text, "\n"), text);
+		pv_printable(why, strlen(why));
+	}
+	pv_buf_free(&out);
+	return none;
+}
+
 enum pv_class pv_ask_extra_aliases(struct pv_work *w, struct pv_error *e)
 {
 	struct question q = {

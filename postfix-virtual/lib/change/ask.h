@@ -25,6 +25,12 @@ enum pv_class pv_ask_route(struct pv_work *w, const struct pv_account *account, 
 			   const char *local, struct pv_buf *out, struct pv_error *e);
 
 /*
+ * Is mail for local@ w's domain refused as things stand, w's change apart, because whoever it is for takes
+ * none or has expired? why[size]: what the sender is told, printable. What cannot be found out is no.
+ */
+bool pv_ask_takes_none(const struct pv_work *w, const char *local, char *why, size_t size);
+
+/*
  * Would the further files of aliases do (extra_aliases), which domain.conf names after w's change? PV_OK:
  * each is there, and each of their entries is one and leads somewhere (beyond the first PV_ASK_ENTRIES_MAX
  * that is not asked). PV_PERMANENT, with file, line and mend: one that a delivery would defer for. As the

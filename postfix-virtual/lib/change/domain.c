@@ -90,6 +90,37 @@ enum pv_class pv_domain_refuse_name(const struct pv_change *c, const struct pv_d
 	return r == PV_OK ? pv_refuse_postfix(c->store, d, e) : r;
 }
 
+/* The domain whose users get the mail of a name that is none: that of its nearest parent. */
+static bool find_parent(const struct pv_store *s, const struct pv_domain *d, struct pv_domain *parent_r)
+{
+	struct pv_domain up;
+	struct pv_folder f;
+
+	if (!pv_domain_parent(d, &up) || pv_folder_behind(s, &up, &f, NULL) != PV_OK)
+		return false;
+	bool found = f.fd >= 0;
+	*parent_r = f.domain;
+	pv_folder_close(&f);
+	return found;
+}
+
+/* Whatever is wrong with the parent is no reason against its child. */
+void pv_domain_note_parent(struct pv_work *w, const struct pv_domain *target)
+{
+	const struct pv_store *s = w->c->store;
+	struct pv_registry_entry entry;
+	struct pv_domain parent;
+	bool found;
+
+	if (!find_parent(s, &w->domain, &parent) || (target != NULL && pv_domain_equal(&parent, target)))
+		return;
+	if (pv_registry_find(s, &parent, &entry, &found, NULL) == PV_OK && entry.sub_domains)
+		pv_buf_addf(&w->c->notes,
+			    "%s has sub_domains=yes: mail for %s and for names below it does not go to its "
+			    "users any more\n",
+			    parent.s, w->domain.s);
+}
+
 /* It is there. Is it what was asked for? */
 static enum pv_class compare_with(struct pv_work *w, const struct pv_domain_add *o, struct pv_error *e)
 {
@@ -161,6 +192,7 @@ static enum pv_class add(struct pv_work *w, const struct pv_domain_add *o, struc
 		return c;
 	w->mark.kind = PV_MARK_DOMAIN_ADD;
 	w->mark.sub_domains = o->sub_domains;
+	pv_domain_note_parent(w, NULL);
 	(void)snprintf(w->mark.words, sizeof w->mark.words, "%s", o->standard ? "postfix=yes" : "");
 	(void)snprintf(what, sizeof what, "%s account=%s%s%s", w->domain.s, w->account.name,
 		       o->sub_domains ? " sub_domains=yes" : "", o->standard ? " postfix=yes" : "");

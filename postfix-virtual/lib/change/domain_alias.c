@@ -98,6 +98,7 @@ static enum pv_class make_alias(struct pv_work *w, const struct pv_domain *targe
 		w->c->already = true;
 		return PV_OK;
 	}
+	pv_domain_note_parent(w, target);
 	w->mark.kind = PV_MARK_DOMAIN_ALIAS;
 	(void)snprintf(w->mark.words, sizeof w->mark.words, "alias_of=%s", target->s);
 	(void)snprintf(what, sizeof what, "%s %s", w->domain.s, target->s);

@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "change/ask.h"
 #include "change/conf_check.h"
+#include "change/conf_read.h"
 #include "change/conf_words.h"
 #include "change/follow.h"
 #include "change/full_names.h"
@@ -74,6 +75,17 @@ static enum pv_class follow(struct pv_work *w, bool *same_r, struct pv_error *e)
 	return c;
 }
 
+/* What cannot be read cannot be changed: said here and once, and not as a doubt that is no reason against the
+ * change. */
+static enum pv_class refuse_unreadable(const struct pv_work *w, struct pv_error *e)
+{
+	struct pv_conf_texts t;
+
+	enum pv_class c = pv_conf_read(w->c->store, &w->folder, &w->account, NULL, &t, e);
+	pv_conf_texts_free(&t);
+	return c;
+}
+
 enum pv_class pv_domain_conf_refuse(struct pv_work *w, const struct pv_registry_entry *entry, bool *same_r,
 				    struct pv_error *e)
 {
@@ -85,6 +97,8 @@ enum pv_class pv_domain_conf_refuse(struct pv_work *w, const struct pv_registry_
 			       "nothing of it",
 			       w->domain.s);
 	c = pv_conf_refuse(w, entry, w->mark.settings, e);
+	if (c == PV_OK)
+		c = refuse_unreadable(w, e);
 	if (c == PV_OK)
 		c = refuse_fallback(w, '|', e);
 	if (c == PV_OK)

@@ -84,6 +84,9 @@ void pv_work_tell_keys(struct pv_work *w);
 /* PV_PERMANENT where d cannot be a domain here: it is too long, an alias, or one of Postfix's other domains
  * (domain.c). */
 enum pv_class pv_domain_refuse_name(const struct pv_change *c, const struct pv_domain *d, struct pv_error *e);
+/* A note, where w's domain is new and a parent of it takes mail for its sub-domains: it gets none for this
+ * one any more. target: whose alias it becomes; NULL: nobody's. (domain.c) */
+void pv_domain_note_parent(struct pv_work *w, const struct pv_domain *target);
 
 /* One step's surroundings in the child, or in root's own steps. */
 struct pv_step {

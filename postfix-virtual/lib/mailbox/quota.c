@@ -77,17 +77,22 @@ enum pv_class pv_quota_look(const struct pv_quota *q, const struct pv_location *
 	return compare(q, uid, size, s, e);
 }
 
-static uint64_t percent(uint64_t part, uint64_t of)
+static unsigned percent(uint64_t part, uint64_t of)
 {
 	if (of == 0)
 		return 0;
-	return part > UINT64_MAX / 100 ? part / (of / 100 + 1) : part * 100 / of;
+	uint64_t all = part > UINT64_MAX / 100 ? part / (of / 100 + 1) : part * 100 / of;
+	return all > 9999 ? 9999 : (unsigned)all;
 }
 
 unsigned pv_quota_percent(const struct pv_quota *q, const struct pv_usage *u)
 {
-	uint64_t bytes = percent(u->bytes, q->bytes), messages = percent(u->messages, q->messages);
-	uint64_t more = bytes > messages ? bytes : messages;
+	unsigned bytes = percent(u->bytes, q->bytes), messages = percent(u->messages, q->messages);
 
-	return more > 9999 ? 9999 : (unsigned)more;
+	return bytes > messages ? bytes : messages;
+}
+
+unsigned pv_quota_domain_percent(const struct pv_quota *q, uint64_t bytes)
+{
+	return percent(bytes, q->domain_bytes);
 }

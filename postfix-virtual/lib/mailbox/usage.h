@@ -69,6 +69,8 @@ enum pv_class pv_quota_look(const struct pv_quota *q, const struct pv_location *
 
 /* How full is a mailbox with this usage, in percent of the nearer of its own limits? 0: it has none. */
 unsigned pv_quota_percent(const struct pv_quota *q, const struct pv_usage *u);
+/* How full is the domain with `bytes` in its mailboxes? 0: it has no limit. */
+unsigned pv_quota_domain_percent(const struct pv_quota *q, uint64_t bytes);
 
 /* --- for who delivers: under the mailbox's lock --- */
 

@@ -29,6 +29,32 @@ static const struct {
 			      "Når den er helt fuld, modtager den ikke mere post: det, der sendes til dig,\n"
 			      "venter så og går til sidst tilbage til afsenderen.\n"
 			      "Slet eller hent det, som du ikke har brug for dér.\n" },
+	[PV_TEXT_WARNING_DOMAIN] = { "warning-domain", NULL,
+				     "The mailboxes of %d together are %p percent full.\n"
+				     "\n"
+				     "When they are full, yours takes no more mail: what is sent to you "
+				     "waits\n"
+				     "then, and goes back to the sender in the end.\n"
+				     "Please delete or fetch what you do not need in it.\n",
+				     "Postkasserne i %d er tilsammen %p procent fulde.\n"
+				     "\n"
+				     "Når de er helt fulde, modtager din ikke mere post: det, der sendes til "
+				     "dig,\n"
+				     "venter så og går til sidst tilbage til afsenderen.\n"
+				     "Slet eller hent det, som du ikke har brug for i den.\n" },
+	[PV_TEXT_NO_ROOM] = { "no-room", NULL,
+			      "A message for %u@%d did not fit into the room that is left: %p percent are "
+			      "in use.\n"
+			      "\n"
+			      "It waits, or went back to its sender, and so will others that do not fit.\n"
+			      "Please delete or fetch what you do not need in your mailbox.\n",
+			      "Der var ikke plads til en besked til %u@%d: %p procent af pladsen er "
+			      "brugt.\n"
+			      "\n"
+			      "Den venter eller er gået tilbage til afsenderen, og det samme sker med "
+			      "andre,\n"
+			      "der ikke er plads til.\n"
+			      "Slet eller hent det, som du ikke har brug for i din postkasse.\n" },
 	[PV_TEXT_VACATION] = { "vacation", NULL,
 			       "Subject: I am away\n"
 			       "MIME-Version: 1.0\n"
@@ -76,7 +102,7 @@ static bool is_folder_trusted(int dirfd, const struct pv_trust *trust)
 static bool load(int dirfd, const struct pv_trust *trust, enum pv_text t, const char *language,
 		 struct pv_buf *b)
 {
-	char name[sizeof "messages/over-quota.en"];
+	char name[sizeof "messages/warning-domain.en"];
 	bool found;
 
 	(void)snprintf(name, sizeof name, "messages/%s.%.2s", texts[t].name, language);

@@ -9,14 +9,16 @@
 #include "store/folder.h"
 
 enum pv_text {
-	PV_TEXT_NO_USER,    /* no-user: why an unknown name is refused */
-	PV_TEXT_CLOSED,	    /* closed: the users' mail cannot be fetched */
-	PV_TEXT_NO_MAIL,    /* no-mail: receive = no, of a user or a domain */
-	PV_TEXT_EXPIRED,    /* expired: an address that was valid until some day */
-	PV_TEXT_OVER_QUOTA, /* over-quota: why a message does not fit */
-	PV_TEXT_TOO_LARGE,  /* too-large: message_size */
-	PV_TEXT_WARNING,    /* warning: a whole message body to a user whose mailbox is nearly full */
-	PV_TEXT_VACATION,   /* vacation: a whole message with its header, for a user who writes none */
+	PV_TEXT_NO_USER,	/* no-user: why an unknown name is refused */
+	PV_TEXT_CLOSED,		/* closed: the users' mail cannot be fetched */
+	PV_TEXT_NO_MAIL,	/* no-mail: receive = no, of a user or a domain */
+	PV_TEXT_EXPIRED,	/* expired: an address that was valid until some day */
+	PV_TEXT_OVER_QUOTA,	/* over-quota: why a message does not fit */
+	PV_TEXT_TOO_LARGE,	/* too-large: message_size */
+	PV_TEXT_WARNING,	/* warning: a whole message body to a user whose mailbox is nearly full */
+	PV_TEXT_WARNING_DOMAIN, /* warning-domain: the same where all mailboxes of his domain together are */
+	PV_TEXT_NO_ROOM,	/* no-room: the same where a message for him did not fit */
+	PV_TEXT_VACATION,	/* vacation: a whole message with its header, for a user who writes none */
 };
 
 #define PV_TEXT_MAX ((size_t)64 << 10)
