@@ -7,11 +7,10 @@ import json
 import os
 import re
 
-from house import House
+from house import HASH, House
 from scratch import must, read, small_disk, write
 from tap import check, equal
 
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
 STATUS = {"warning": 1, "critical": 2, "unknown": 3}
 WELL = (0, "ok: 3 domains\n", "")
 

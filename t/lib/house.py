@@ -19,7 +19,13 @@ from scratch import TOP, read, run, write
 # What map_directory holds.
 MAP_TABLES = ("virtual", "virtual_domains", "virtual_refused", "virtual_senders")
 MAP_FILES = sorted([*MAP_TABLES, *(t + ".lmdb" for t in MAP_TABLES), "virtual_regexp", "virtual_refused_regexp"])
+HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"  # of a password that nobody asks for
 MESSAGE = b"Subject: test\nMessage-ID: <1@example.org>\n\nhello\n"
+
+
+def said(text):
+    """What postfix-virtual writes to stderr where it has that to say."""
+    return f"postfix-virtual: {text}\n" if text else ""
 
 
 class House:

@@ -12,8 +12,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from doctor import Doctor  # noqa: E402
 from nameserver import NameServer  # noqa: E402
-from scratch import at_end, read, run, write  # noqa: E402
-from tap import check, contains, done, equal  # noqa: E402
+from scratch import at_end, write  # noqa: E402
+from tap import check, done, equal  # noqa: E402
 
 d = Doctor()
 h, a = d.house, d.a

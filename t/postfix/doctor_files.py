@@ -10,8 +10,8 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from doctor import HASH, WELL, Doctor, added, aside, mode, own  # noqa: E402
-from scratch import must, read, run, wait_for, write  # noqa: E402
+from doctor import HASH, Doctor, added, aside, mode, own  # noqa: E402
+from scratch import read, run, write  # noqa: E402
 from tap import check, done, equal  # noqa: E402
 
 d = Doctor()

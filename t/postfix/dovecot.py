@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import smtp  # noqa: E402
 from dovecot import Dovecot  # noqa: E402
 from house import House, messages  # noqa: E402
-from scratch import must, read, run, wait_for, write  # noqa: E402
+from scratch import must, read, wait_for, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
 

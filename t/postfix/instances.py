@@ -58,7 +58,7 @@ def all_are_set_up(h, one, two):
     out = h.must_admin("setup", "-n")
     for i in (one, two):
         contains(f"-n shows what is added to {os.path.relpath(i.config, h.top)}", out, f"+++ {i.config}/main.cf\n")
-        contains(f"-n shows its service", out, f"+++ {i.config}/master.cf\n")
+        contains("-n shows its service", out, f"+++ {i.config}/master.cf\n")
     h.must_admin("setup", "--yes")
     equal("each has a record", records(h), ["postfix", "postfix.2"])
     own, ours = "inline:{hand@by.example=root}, ", two.value("virtual_alias_maps")

@@ -13,11 +13,10 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import smtp  # noqa: E402
-from house import House  # noqa: E402
+from house import HASH, House  # noqa: E402
 from scratch import CLEAN_ENV, run, write  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
 SHARED = ("one.dk", "two.dk", "three.dk")  # every writer of users changes these; all have sub-domains
 ROUNDS = 14                                # changes of each writer
 LIMITS = ("smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 1000000\nsmtpd_soft_error_limit = 1000000\n"

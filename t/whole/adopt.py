@@ -2,7 +2,6 @@
 """postfix-virtual adopt: whose a domain of 2002 or of qmail is, what is refused, what is said, what is made.
 (Its mail: postfix/adopt; killed: whole/adopt_kill.)
 """
-import json
 import os
 import shutil
 import sys

@@ -4,21 +4,14 @@ the file; what a name may not be taken away from; the other files; hostile accou
 """
 import json
 import os
-import re
 import shlex
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import House  # noqa: E402
+from house import HASH, House, said  # noqa: E402
 from scratch import read, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
-
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
-
-
-def said(text):
-    return f"postfix-virtual: {text}\n" if text else ""
 
 
 class Place:

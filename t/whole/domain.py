@@ -10,20 +10,14 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import House  # noqa: E402
+from house import HASH, House, said  # noqa: E402
 from scratch import CLEAN_ENV, read, run, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
-
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
 
 
 def admin(h, line, *more):
     r = h.admin(*line.split(), *more)
     return r.returncode, r.stdout.decode(), r.stderr.decode()
-
-
-def said(text):
-    return f"postfix-virtual: {text}\n"
 
 
 def table(h, rows):

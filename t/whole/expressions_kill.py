@@ -9,12 +9,11 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import MAP_FILES, House  # noqa: E402
+from house import HASH, MAP_FILES, House  # noqa: E402
 from killing import Stage, differences  # noqa: E402
 from scratch import must, read, run, small_disk, write  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
 BEFORE, AFTER = "/^sales-([a-z0-9]+)$/: sales\n", "/^sales-([a-z]+)$/: sales\n/^info-[0-9]+$/: abc\n"
 SET = ["domain", "set", "kvt.dk", "sub_domains=yes"]
 # Those that a change of virtual_regexp makes and admin_kill.py's cases do not, and few, for each run proves the expressions too.

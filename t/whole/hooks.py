@@ -10,11 +10,9 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import House  # noqa: E402
+from house import HASH, House  # noqa: E402
 from scratch import CLEAN_ENV, at_end, read, run, wait_for, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
-
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
 
 
 class Hooks:

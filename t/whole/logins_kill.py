@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from house import House  # noqa: E402
 import killing  # noqa: E402
 from killing import Stage, differences  # noqa: E402
-from scratch import must, read, run, small_disk, write  # noqa: E402
+from scratch import must, read, small_disk, write  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 
 OLD, NEW = crypt.crypt("old", "$5$saltsalt"), crypt.crypt("new", "$5$saltsalt")

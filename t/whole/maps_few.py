@@ -11,11 +11,11 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import scratch  # noqa: E402
+from house import HASH  # noqa: E402
 from killing import Stage, differences  # noqa: E402
 from scratch import read, run, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
 
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
 DOMAINS = ("a.dk", "b.dk", "c.dk", "d.dk")
 
 

@@ -10,8 +10,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import agent  # noqa: E402
-import pop3d  # noqa: E402
-from pop3trial import Case, Trials, cases, dele, mbox, say  # noqa: E402
+from pop3trial import Case, Trials, cases, dele, mbox  # noqa: E402
 from scratch import read  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 

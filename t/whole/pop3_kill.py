@@ -8,7 +8,6 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import agent  # noqa: E402
-import pop3d  # noqa: E402
 from pop3trial import Case, Trials, cases, cut, dele, maildir, mbox, raw  # noqa: E402
 from tap import check, done, equal, note  # noqa: E402
 

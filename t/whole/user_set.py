@@ -9,15 +9,9 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import House  # noqa: E402
+from house import HASH, House, said  # noqa: E402
 from scratch import read, write  # noqa: E402
 from tap import check, contains, done, equal  # noqa: E402
-
-HASH = "$6$abc$XLyx6DsRIdZbOoC8pN6YwDZVv8bSqYFVEcGYLCUlAVTCJcFHSTmVPd5jGpKDdPhGbVUJqgTqh46cTSDvmyT0u1"
-
-
-def said(text):
-    return f"postfix-virtual: {text}\n" if text else ""
 
 
 class Place:
@@ -135,8 +129,8 @@ def bad_users(p):
             (f"deliver_with={p.folder}/passwd", f"deliver_with: TOP/etc/kvt.dk/passwd is no program that account {p.a.pw_name} may execute: name one, or chmod +x it"),
             ("filter=cat", "filter=cat: the program needs its whole path, like /usr/bin/procmail"),
             ("vacation_start=2099-02-01 vacation_end=2099-01-01", "vacation_end=2099-01-01 is before vacation_start=2099-02-01"),
-            ("forward=def@kvt.dk", f"forward=def@kvt.dk is def@kvt.dk again: take it out"),
-            ("forward=DEF+x@kvt.dk", f"forward=DEF+x@kvt.dk is def@kvt.dk again: take it out"),
+            ("forward=def@kvt.dk", "forward=def@kvt.dk is def@kvt.dk again: take it out"),
+            ("forward=DEF+x@kvt.dk", "forward=DEF+x@kvt.dk is def@kvt.dk again: take it out"),
             ("forward=abc@kvt.dk", f"a loop: {users_file}/abc, line 1 sends mail for abc@kvt.dk on to def@kvt.dk, which is def@kvt.dk again"),
             ("forward=ob@other.dk", f"{users_file}/def, line 1: mail for ob@other.dk would come back there, in a loop: take it out"),
             ("'forward=x@example.org, nosuch@kvt.dk'", f"{users_file}/def, line 1: `nosuch` leads nowhere: kvt.dk has no alias and no user of that name: make one, or take it out"),
