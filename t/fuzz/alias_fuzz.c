@@ -9,6 +9,7 @@
 #include "store/alias_file.h"
 #include "t/fuzz/require.h"
 
+#include <ctype.h>
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -60,6 +61,26 @@ static void check_sentence(enum pv_class c, const struct pv_error *e)
 	require(c == PV_TEMPORARY && e->class == c && e->text[0] != '\0' && strcmp(e->status, "4.3.5") == 0);
 }
 
+/* A comment in front says nothing, but such a target is read at leisure: what is read quickly is no other. */
+static void read_at_leisure(const char *from, const char *to, enum pv_class is, const struct pv_target *quick)
+{
+	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX), out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
+	struct pv_target t;
+	enum pv_class c;
+
+	pv_buf_adds(&text, "()");
+	pv_buf_add(&text, from, (size_t)(to - from));
+	const char *at = text.s;
+	require(pv_target_next(&at, text.s + text.len, &out, &t, &c, NULL) && c == is);
+	if (c == PV_OK)
+		require(t.kind == quick->kind && t.len == quick->len &&
+			memcmp(t.text, quick->text, t.len) == 0);
+	if (c == PV_OK && t.kind == PV_TARGET_ADDRESS)
+		require(t.local_len == quick->local_len);
+	pv_buf_free(&text);
+	pv_buf_free(&out);
+}
+
 static void read_targets(const char *list, size_t len)
 {
 	struct pv_buf out = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
@@ -70,6 +91,11 @@ static void read_targets(const char *list, size_t len)
 
 	for (const char *before = at; pv_target_next(&at, end, &out, &t, &c, &e); before = at) {
 		require(at > before && at <= end);
+		const char *from = before;
+		while (*from == ',' || *from == ' ' || *from == '\t' || *from == '\r')
+			from++;
+		if (isalnum((unsigned char)*from))
+			read_at_leisure(from, at, c, &t);
 		if (c == PV_OK)
 			check_target(&t);
 		else
