@@ -3,6 +3,7 @@
 #include "address/extension.h"
 #include "base/sort.h"
 #include "maps/alias_ends.h"
+#include "maps/hidden.h"
 #include "store/alias_file.h"
 #include "store/conf.h"
 
@@ -190,8 +191,13 @@ static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 static enum pv_class add_plain(struct aliases *a, const struct pv_alias_name *n, struct pv_error *e)
 {
 	struct pv_making *m = a->m;
+	const struct pv_host_address *hosts =
+		n->key.kind == PV_ALIAS_PLAIN ? pv_hidden_by(m->w, m->says, &n->key.user) : NULL;
 	const char *target;
 
+	if (hosts != NULL)
+		return n->bad ? PV_OK
+			      : pv_hidden_complain(m->w, m->d, m->says, hosts, n->at.file, n->at.line, e);
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
 	if (c != PV_OK || target == NULL)
 		return c;
@@ -238,7 +244,6 @@ static enum pv_class take_name(struct aliases *a, struct pv_alias_name *n, struc
 	case PV_ALIAS_RICH:
 		return n->bad ? add_wrong_rich(a, n, e) : PV_OK;
 	case PV_ALIAS_PLAIN:
-		return pv_making_is_hosts(a->m, &n->key.user) ? PV_OK : add_plain(a, n, e);
 	case PV_ALIAS_TAGGED:
 		break;
 	}
