@@ -2,6 +2,7 @@
 """`setup --refuse-texts` on a real Postfix: who writes to an address that takes no mail gets its text, in a session that was open before; and
 nobody outside reaches an inner address, account+user--domain. All other answers are what they were; undo takes out exactly that.
 """
+import json
 import os
 import sys
 import time
@@ -120,6 +121,22 @@ UNKNOWN = "550 5.1.1 User unknown in virtual alias table"
 OK = "250 2.1.5 Ok"
 
 
+def explained(h, address):
+    """What explain says that RCPT says, in the form of Session.asks()."""
+    r = h.admin("explain", address, "--json")
+    answer = json.loads(r.stdout)
+    if answer["result"] != "refused":
+        return OK
+    if answer["postfix"] == "refuses it: no table has it":
+        return UNKNOWN if (r.returncode, answer["status"]) == (67, "5.1.1") else f"{r.returncode}: {answer}"
+    says = f"550 {answer['status']} {answer['reason']}"
+    table = f"lmdb:{h.map_folder}/virtual_refused"
+    first = answer["steps"][0]
+    good = (answer["postfix"] == f"refuses it: {says}" and answer["exit_status"] == r.returncode == (67 if says.startswith("550 5.2.1") else 77)
+            and table in first["file"] and first["says"].endswith(f": {says}"))
+    return says if good else f"{r.returncode}: {answer}"
+
+
 def switched_off(host):
     """Each step, and what an open session hears of it."""
     h = host.h
@@ -148,6 +165,7 @@ def switched_off(host):
     for what, do, recipient, want in steps:
         do()
         equal(f"{what}: {recipient}", session.asks(recipient), want)
+        equal(f"{what}: {recipient}: explain knows", explained(h, recipient), want)
 
 
 def aliases_of_those(host):
@@ -187,6 +205,10 @@ def fallback_gets_none(host):
     equal("a disabled user of a domain that takes all others is refused", session.asks("off@catch.dk"), NO_MAIL)
     equal("with a tag too", session.asks("off+t@catch.dk"), NO_MAIL)
     equal("all others are taken", session.asks("other@catch.dk"), OK)
+    equal("explain says the same", [explained(h, f"{n}@catch.dk") for n in ("off", "off+t", "OFF", "other")], [NO_MAIL, NO_MAIL, NO_MAIL, OK])
+    contains("as text too", h.admin("explain", "off@catch.dk").stdout.decode(), f"postfix: refuses it: {NO_MAIL}\n")
+    inner = f"{host.a.pw_name}+abc--kvt.dk@catch.dk"
+    equal("of an inner address too", (session.asks(inner)[:9], explained(h, inner)), (INNER, "550 5.7.1 This address is for the use of this host alone"))
     h.must_admin("user", "delete", "off@catch.dk", "--yes")
     equal("when he is deleted, his name too", session.asks("off@catch.dk"), OK)
 
@@ -208,6 +230,8 @@ def backscatter_is_told(host):
     equal("Postfix takes mail for a disabled user of a domain with a fallback", h.postfix.rcpt("away@catch.dk")[:3], "250")
     lines, findings = told(host)
     check("--check names domain, address and mend", len(lines) == 1 and lines[0].startswith(f"{h.etc}/catch.dk/domain.conf: ") and "away@catch.dk" in lines[0], lines)
+    equal("explain: it is given back, and no table refuses it", (lambda a: (a["result"], a["postfix"]))(json.loads(h.admin("explain", "away@catch.dk", "--json").stdout)),
+          ("refused", f"{host.a.pw_name}+away--catch.dk@virtual.invalid"))
     check("so does doctor", len(findings) == 1 and "catch.dk" in findings[0] and "away@catch.dk" in findings[0], findings)
 
 
