@@ -36,7 +36,7 @@ class Host:
         h.domain("kvt.dk", self.a, {u: "" for u in ("abc", "x_y", "a--b", "off")})
         h.domain("xn--blbr-roah.dk", self.a, {"abc": ""})
         h.domain("catch.dk", self.a, {"all": ""}, fallback="all")
-        write(f"{h.etc}/domains", "kvt.org alias_of=kvt.dk\n")
+        write(f"{h.etc}/domains", "kvt.dk sub_domains=yes\ncatch.dk sub_domains=yes\nkvt.org alias_of=kvt.dk\n")
         for user in ("abc", "x_y", "a--b"):
             h.forward(self.a, user, "kvt.dk")
         h.must_admin("setup", "--yes")
@@ -146,16 +146,24 @@ def switched_off(host):
         ("he is disabled", lambda: h.must_admin("user", "disable", "off@kvt.dk"), "off@kvt.dk", NO_MAIL),
         ("he writes his name in capitals, with a tag", lambda: None, "OFF+x@kvt.dk", NO_MAIL),
         ("and in the domain's other name", lambda: None, "off@kvt.org", NO_MAIL),
+        ("below the domain", lambda: None, "off@a.kvt.dk", NO_MAIL),
+        ("further below, in capitals, with a tag", lambda: None, "OFF+x@B.a.kvt.DK", NO_MAIL),
+        ("below its other name", lambda: None, "off@a.kvt.org", NO_MAIL),
+        ("below it who takes mail", lambda: None, "abc@a.kvt.dk", OK),
+        ("below it who is not there", lambda: None, "nosuch@a.kvt.dk", UNKNOWN),
         ("an alias of his name with a tag takes mail", lambda: (host.put("off+t: abc\n", "aliases"), h.maps("kvt.dk")), "off+t@kvt.dk", OK),
         ("in the domain's other name too", lambda: None, "off+t@kvt.org", OK),
         ("it has expired", lambda: (host.put("#: expires=2001-01-01\noff+t: abc\n", "aliases"), h.maps("kvt.dk")), "off+t@kvt.dk", EXPIRED),
+        ("below the domain it is a tag of his", lambda: None, "off+t@a.kvt.dk", NO_MAIL),
         ("the others are not", lambda: None, "abc@kvt.dk", OK),
         ("who is not there is unknown", lambda: None, "nosuch@kvt.dk", UNKNOWN),
         ("the domain has a text of its own", lambda: (host.put("%u@%d: try abc@%d\n", "messages", "no-mail.en"), h.maps("kvt.dk")), "off@kvt.dk",
          "550 5.2.1 off@kvt.dk: try abc@kvt.dk"),
+        ("which is said below it too", lambda: None, "off@a.kvt.dk", "550 5.2.1 off@kvt.dk: try abc@kvt.dk"),
         ("it is Danish", lambda: (host.put("language = da\n", "domain.conf"), h.maps("kvt.dk")), "off@kvt.dk",
          "550 5.2.1 denne postkasse modtager ikke post"),
         ("he is enabled", lambda: h.must_admin("user", "enable", "off@kvt.dk"), "off@kvt.dk", OK),
+        ("below the domain too", lambda: None, "off@a.kvt.dk", OK),
         ("his day is over", lambda: (host.put("", "domain.conf"), host.put("expires = 2001-01-01\n", "users", "off"), h.maps("kvt.dk")), "off@kvt.dk", EXPIRED),
         ("an alias of his name goes before him", lambda: (host.put("off: abc\n", "aliases"), h.maps("kvt.dk")), "off@kvt.dk", OK),
         ("it has expired as well", lambda: (host.put("#: expires=2001-01-01\noff: abc\n", "aliases"), h.maps("kvt.dk")), "off@kvt.dk", EXPIRED),
@@ -204,6 +212,8 @@ def fallback_gets_none(host):
     h.must_admin("user", "disable", "off@catch.dk")
     equal("a disabled user of a domain that takes all others is refused", session.asks("off@catch.dk"), NO_MAIL)
     equal("with a tag too", session.asks("off+t@catch.dk"), NO_MAIL)
+    equal("and below the domain, where his mail would be taken and given back", session.asks("off@a.catch.dk"), NO_MAIL)
+    equal("below it all others are unknown", session.asks("other@a.catch.dk"), UNKNOWN)
     equal("all others are taken", session.asks("other@catch.dk"), OK)
     equal("explain says the same", [explained(h, f"{n}@catch.dk") for n in ("off", "off+t", "OFF", "other")], [NO_MAIL, NO_MAIL, NO_MAIL, OK])
     contains("as text too", h.admin("explain", "off@catch.dk").stdout.decode(), f"postfix: refuses it: {NO_MAIL}\n")
@@ -253,6 +263,7 @@ def domain_closed(host):
     equal("who was never there is unknown", session.asks("nosuch@kvt.dk"), UNKNOWN)
     equal("postmaster is the host's", session.asks("postmaster@kvt.dk"), OK)
     equal("a domain inside its name has its own users", session.asks("abc@in.kvt.dk"), OK)
+    equal("and what lies below it is refused with it", session.asks("u1@a.kvt.dk"), "550 5.2.1 u1@kvt.dk: try abc@kvt.dk")
     h.maps()
     equal("a run for all keeps it so", session.asks("u1@kvt.org")[:9], "550 5.2.1")
     host.put("", "domain.conf")
