@@ -205,4 +205,5 @@ void pv_making_free(struct pv_making *m)
 	pv_keys_free(&m->fresh);
 	free(m->shut);
 	free(m->full_names);
+	free(m->forwarders);
 }
