@@ -238,6 +238,27 @@ static void put_refused(struct admin *a, const char *reason, const char *status)
 	a->outcome = EXIT_NO_USER;
 }
 
+/* What a client is told at RCPT, before anything else is asked; the domain's files know why. */
+static void put_refusal(struct admin *a, struct question *q, const struct tables_answer *t, json_t *steps)
+{
+	const char *text = t->target + strcspn(t->target, " ");
+	char says[TABLES_TARGET_MAX + 16], status[16];
+	json_t *report = ask_inside(q, NULL);
+
+	put_lookup(steps, t);
+	if (report != NULL)
+		(void)json_array_extend(steps, json_object_get(report, "steps"));
+	json_decref(report);
+	(void)snprintf(says, sizeof says, "refuses it: %s", t->target);
+	put_text(a->result, "postfix", says);
+	text += strspn(text, " ");
+	(void)snprintf(status, sizeof status, "%.*s", (int)strcspn(text, " "), text);
+	text += strcspn(text, " ");
+	put_refused(a, text + strspn(text, " "), status);
+	if (strncmp(status, "5.7.", 4) == 0)
+		a->outcome = EXIT_NO_PERMISSION;
+}
+
 static bool has_sub_domains(const struct admin *a, const struct question *q)
 {
 	struct pv_registry_entry entry;
@@ -345,22 +366,26 @@ static enum pv_class put_target(struct admin *a, struct question *q, const struc
 
 static enum pv_class answer(struct admin *a, struct question *q, json_t *steps, struct pv_error *e)
 {
-	struct tables_answer tables;
+	struct tables_answer tables = { .ours_missing = false }, refusal;
 
-	enum pv_class c = ask_tables(a, q, steps, &tables, e);
+	enum pv_class c = tables_ask_refused(&a->store, &q->to, &refusal, e);
+	if (c == PV_OK && refusal.target[0] == '\0')
+		c = ask_tables(a, q, steps, &tables, e);
 	if (c != PV_OK)
 		return c;
 	a->result = json_object();
 	put_text(a->result, "address", a->objects[0]);
 	put_text(a->result, "domain", q->ours.s);
 	put_text(a->result, "account", q->account.name);
-	if (tables.ours_missing)
-		pv_buf_adds(&a->change.notes,
-			    "main.cf does not name our tables yet: postfix-virtual setup puts them in\n");
-	if (tables.target[0] != '\0')
+	if (refusal.target[0] != '\0')
+		put_refusal(a, q, &refusal, steps);
+	else if (tables.target[0] != '\0')
 		c = put_target(a, q, &tables, steps, e);
 	else
 		put_unknown(a, q, steps);
+	if (tables.ours_missing)
+		pv_buf_adds(&a->change.notes,
+			    "main.cf does not name our tables yet: postfix-virtual setup puts them in\n");
 	if (c != PV_OK)
 		return c;
 	put_number(a->result, "exit_status", (unsigned long long)a->outcome);

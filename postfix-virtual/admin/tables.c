@@ -1,6 +1,9 @@
 #include "tables.h"
 
 #include "change/words.h"
+#include "maps/caught.h"
+#include "maps/inner.h"
+#include "maps/map.h"
 #include "maps/postfix.h"
 #include "store/conf.h"
 
@@ -122,8 +125,9 @@ static void put_key(const char *local, size_t len, const struct pv_domain *d, ch
 	(void)snprintf(key + n, KEY_SIZE - n, "@%s", d->s);
 }
 
-static enum pv_class ask_all(const struct asking *a, const struct pv_recipient *to, struct tables_answer *r,
-			     struct pv_error *e)
+/* The whole address, and the address without its tag. */
+static enum pv_class ask_address(const struct asking *a, const struct pv_recipient *to,
+				 struct tables_answer *r, struct pv_error *e)
 {
 	size_t plain = 0;
 	char key[KEY_SIZE];
@@ -138,6 +142,15 @@ static enum pv_class ask_all(const struct asking *a, const struct pv_recipient *
 		c = ask_form(a, key, false, r, e);
 		r->passes_tag = r->target[0] != '\0' && a->passes_tags;
 	}
+	return c;
+}
+
+static enum pv_class ask_all(const struct asking *a, const struct pv_recipient *to, struct tables_answer *r,
+			     struct pv_error *e)
+{
+	char key[KEY_SIZE];
+
+	enum pv_class c = ask_address(a, to, r, e);
 	if (c == PV_OK && r->target[0] == '\0') {
 		(void)snprintf(key, sizeof key, "@%s", to->domain.s);
 		c = ask_form(a, key, false, r, e);
@@ -177,6 +190,49 @@ enum pv_class tables_ask(const struct pv_store *s, const struct pv_recipient *to
 	pv_buf_free(&ours);
 	pv_buf_free(&regexp);
 	pv_buf_free(&a.words);
+	pv_buf_free(&a.delimiters);
+	return c;
+}
+
+/* A reply's code; what else a table of access may say refuses nobody. */
+static bool is_refusal(const char *says)
+{
+	return (says[0] == '4' || says[0] == '5') && strspn(says, "0123456789") == 3;
+}
+
+static enum pv_class ask_refused(struct asking *a, const struct pv_store *s, const struct pv_recipient *to,
+				 struct tables_answer *r, struct pv_error *e)
+{
+	struct pv_buf exact = PV_BUF_INIT(PATH_MAX * 2), inner = PV_BUF_INIT(PATH_MAX * 4);
+
+	pv_buf_addf(&exact, "%s:%s/%s", s->conf.map_type, s->conf.map_directory, pv_map_name(PV_MAP_REFUSED));
+	pv_buf_addf(&inner, "pipemap:{pcre:%s/" PV_INNER_NAME ",%s}", s->conf.map_directory, exact.s);
+	a->tables[a->count++] = exact.s;
+	a->tables[a->count++] = inner.s;
+	enum pv_class c = pv_buf_check(&inner, "the names of our tables", e);
+	if (c == PV_OK)
+		c = get_setting(a, "recipient_delimiter", &a->delimiters, e);
+	if (c == PV_OK)
+		c = ask_address(a, to, r, e);
+	if (!is_refusal(r->target))
+		r->target[0] = '\0';
+	pv_printable(r->target, strlen(r->target));
+	pv_buf_free(&exact);
+	pv_buf_free(&inner);
+	return c;
+}
+
+enum pv_class tables_ask_refused(const struct pv_store *s, const struct pv_recipient *to,
+				 struct tables_answer *r, struct pv_error *e)
+{
+	struct asking a = { .delimiters = PV_BUF_INIT(4096) };
+	bool asks = false;
+
+	*r = (struct tables_answer){ .ours_missing = false };
+	(void)pv_conf_instance(&s->conf, 0, a.config, sizeof a.config);
+	enum pv_class c = pv_caught_asks(s, a.config, &asks, e);
+	if (c == PV_OK && asks)
+		c = ask_refused(&a, s, to, r, e);
 	pv_buf_free(&a.delimiters);
 	return c;
 }

@@ -23,4 +23,11 @@ struct tables_answer {
 enum pv_class tables_ask(const struct pv_store *s, const struct pv_recipient *to, struct tables_answer *r,
 			 struct pv_error *e);
 
+/*
+ * Ask what Postfix says to a client about `to` before it looks for it, where `setup --refuse-texts` has put
+ * the restriction into main.cf: r->target is the reply, `550 5.2.1 ...`, of virtual_refused; "": none.
+ */
+enum pv_class tables_ask_refused(const struct pv_store *s, const struct pv_recipient *to,
+				 struct tables_answer *r, struct pv_error *e);
+
 #endif

@@ -351,17 +351,13 @@ static bool is_plain(const struct part *local)
 	return true;
 }
 
-/* Did the walk come by a list or a user's forwards? The tables are made without a look at either: all that is
- * behind them may be closed. */
+/* Did the walk come by a list? The tables are made without a look at it: all that is behind it may be closed.
+ */
 static bool is_beyond_tables(const struct pv_trail *trail)
 {
-	static const char *const steps[] = { "the list ", " has forward = " };
-	const struct pv_buf *b = &trail->steps;
+	static const char step[] = "the list ";
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-		if (memmem(b->s, b->len, steps[i], strlen(steps[i])) != NULL)
-			return true;
-	return false;
+	return memmem(trail->steps.s, trail->steps.len, step, sizeof step - 1) != NULL;
 }
 
 /* Postfix takes what a delivery does not refuse, and nothing else. */

@@ -53,6 +53,13 @@ def one_change(h):
     maps(h)
     h.must_admin("user", "add", "other@kvt.dk", "--random")
     equal("what does not change it reloads nothing", reloads(h) - before, 1)
+    refused = f"{h.map_folder}/virtual_refused_regexp"
+    lines = read(refused)
+    write(refused, b"".join(lines.splitlines(True)[:3]), 0o640)
+    forget_time(h)
+    maps(h)
+    equal("the other file of expressions alone is of before: it is written, and by one reload in force", (read(refused), reloads(h) - before), (lines, 2))
+    check("it has the sub-domains", b"kvt\\.dk$/ ${1}@kvt.dk" in lines, lines)
 
 
 def sub_domains(h):

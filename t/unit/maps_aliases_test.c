@@ -144,6 +144,7 @@ static int make_domain(void **state)
 struct row {
 	const char *name, *passwd, *conf, *aliases, *extra, *off, *gone, *old;
 	const char *responders; /* with a slash between */
+	const char *sends[6];	/* users, and what they have in their files, in turn */
 	const char *keys;    /* without those of the host: `name>target `; a tab ends the row's other half: */
 	const char *refused; /* `name>text ` */
 	const char *complaint; /* a part of the only one; NULL: none */
@@ -175,6 +176,8 @@ static void make(const struct row *r)
 		add_user_frame(&users, r->off, "receive = no\n");
 	if (r->gone != NULL)
 		add_user_frame(&users, r->gone, "expires = 2001-01-01\n");
+	for (size_t i = 0; i < 6 && r->sends[i] != NULL; i += 2)
+		add_user_frame(&users, r->sends[i], r->sends[i + 1]);
 	struct pv_domain_files files = { .ok = true,
 					 .passwd = slice_of(r->passwd),
 					 .conf = slice_of(r->conf),
@@ -768,9 +771,69 @@ static void an_alias_domain_has_the_same_keys_and_refusals(void **state)
 	stop();
 }
 
+/* A user who keeps no copy of what is sent on is to his mail what an alias is. */
+static void forwards_only_to_who_takes_no_mail_are_refused(void **state)
+{
+#define TO(targets) "forward = " targets "\nkeep_copy = no\n"
+	static const char full[] = "match_full_name = yes\n";
+	static const struct row rows[] = {
+		{ "to a user who takes none", LINE("u") LINE("v"), .off = "u",
+		  .sends = { "v", TO("u@kvt.dk") }, .keys = "", .refused = "u>" NO_MAIL "v>" NO_MAIL },
+		{ "to one whose day is over", LINE("u") LINE("v"), .gone = "u",
+		  .sends = { "v", TO("U@KVT.dk") }, .keys = "", .refused = "u>" EXPIRED "v>" EXPIRED },
+		{ "he keeps a copy", LINE("u") LINE("v"), .off = "u",
+		  .sends = { "v", "forward = u@kvt.dk\n" }, .keys = "v>" T("v"), .refused = "u>" NO_MAIL },
+		{ "to somebody else, too", LINE("u") LINE("v"), .off = "u",
+		  .sends = { "v", TO("u@kvt.dk, x@y.dk") }, .keys = "v>" T("v"), .refused = "u>" NO_MAIL },
+		{ "to nobody: that waits", LINE("u") LINE("v"), .off = "u",
+		  .sends = { "v", TO("u@kvt.dk, nosuch@kvt.dk") }, .keys = "v>" T("v"),
+		  .refused = "u>" NO_MAIL },
+		{ "to himself, who gets it", LINE("u") LINE("v"), .off = "u",
+		  .sends = { "v", TO("u@kvt.dk, v@kvt.dk") }, .keys = "v>" T("v"), .refused = "u>" NO_MAIL },
+		{ "to one who sends it back", LINE("u") LINE("v") LINE("w"), .off = "u",
+		  .sends = { "v", TO("w@kvt.dk"), "w", TO("v@kvt.dk, u@kvt.dk") },
+		  .keys = "v>" T("v") "w>" T("w"), .refused = "u>" NO_MAIL },
+		{ "by way of others, and an alias of theirs", LINE("u") LINE("v") LINE("w"), .off = "u",
+		  .aliases = "a: v\nb: u, w\nc: v, x@y.dk\no'c: v\n",
+		  .sends = { "v", TO("w@kvt.dk"), "w", TO("u+x@kvt.dk") }, .keys = "c>" T("c"),
+		  .refused =
+			  "a>" NO_MAIL "b>" NO_MAIL "o'c>" NO_MAIL "u>" NO_MAIL "v>" NO_MAIL "w>" NO_MAIL },
+		{ "to an alias that has expired", LINE("v"), .aliases = OVER "a: v\n",
+		  .sends = { "v", TO("a@kvt.dk") }, .keys = "", .refused = "a>" EXPIRED "v>" EXPIRED },
+		{ "an alias of his name goes before him", LINE("u") LINE("v"), .aliases = "v: x@y.dk\n",
+		  .off = "u", .sends = { "v", TO("u@kvt.dk") }, .keys = "v>" T("v"),
+		  .refused = "u>" NO_MAIL },
+		{ "one that leads to him, too", LINE("u") LINE("v"), .aliases = "v: v\nw: \\v\n", .off = "u",
+		  .sends = { "v", TO("u@kvt.dk") }, .keys = "",
+		  .refused = "u>" NO_MAIL "v>" NO_MAIL "w>" NO_MAIL },
+		{ "a wrong alias of his name waits", LINE("u") LINE("v"), .aliases = "v:\n", .off = "u",
+		  .sends = { "v", TO("u@kvt.dk") }, .keys = "v>" T("v"), .refused = "u>" NO_MAIL,
+		  .complaint = "leads nowhere" },
+		{ "an expired one counts for nothing", LINE("u") LINE("v"), .aliases = OVER "v: x@y.dk\n",
+		  .off = "u", .sends = { "v", TO("u@kvt.dk") }, .keys = "",
+		  .refused = "u>" NO_MAIL "v>" NO_MAIL },
+		{ "by his full name", LINE("u") USER("v", "Joe Who"), full, .aliases = "a: joe.who\n",
+		  .off = "u", .sends = { "v", TO("u@kvt.dk") }, .keys = "",
+		  .refused = "a>" NO_MAIL "joe.who>" NO_MAIL "n>" NO_MAIL "u>" NO_MAIL "v>" NO_MAIL },
+		{ "who takes all other names does not get it", LINE("u") LINE("v") LINE("w"),
+		  "fallback = w\n", .off = "u", .sends = { "v", TO("u@kvt.dk") },
+		  .keys = ALL "u>" T("u") "v>" T("v") "w>" T("w"), .refused = "u>" NO_MAIL "v>" NO_MAIL },
+		{ "nobody is switched off", LINE("u") LINE("v"), .sends = { "v", TO("u@kvt.dk") },
+		  .keys = "u>" T("u") "v>" T("v") },
+		{ "a file of aliases that could not be read whole", LINE("u") LINE("v"),
+		  .aliases = "\"a: u\n", .off = "u", .sends = { "v", TO("u@kvt.dk") }, .keys = "",
+		  .refused = "u>" NO_MAIL "v>" NO_MAIL, .complaint = "quote" },
+	};
+#undef TO
+
+	(void)state;
+	CHECK_ALL(rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forwards_only_to_who_takes_no_mail_are_refused),
 		cmocka_unit_test(a_name_is_plain_tagged_rich_or_no_address),
 		cmocka_unit_test(aliases_make_keys),
 		cmocka_unit_test(rich_names_lead_to_where_their_aliases_lead),

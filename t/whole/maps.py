@@ -840,6 +840,38 @@ def check_names_every_fault():
     equal("a domain without faults", (r.returncode, r.stdout), (0, b""))
 
 
+def check_names_what_the_host_hides():
+    """A line whose address is the host's gets no mail: the mail goes where host-addresses says."""
+    t = Tree("hidden")
+    lines = "sales: u\nAbuse: u\npostmaster: u\nabuse+x: u\ndesk: u\nwebmaster: u\n"
+    t.domain("kvt.dk", ["u"], aliases=lines)
+    t.domain("own.dk", ["u"], aliases=lines)
+    t.domain("standard.dk", [], virtual="abuse u@kvt.dk\nsales u@kvt.dk\n")
+    write(os.path.join(t.etc, "domains"), "kvt.dk own=webmaster\nkvt.org alias_of=kvt.dk\nown.dk own=postmaster,abuse,webmaster\nstandard.dk postfix=yes\n")
+    write(os.path.join(t.etc, "host-addresses"), "abuse postmaster\npostmaster root\ndesk root\n")
+    r = t.run()
+    equal("a run that writes says nothing of it", (r.returncode, r.stderr), (0, b""))
+    equal("the tables: the host's, but for what is the domain's own", [t.table().get(f"{k}@{d}") for d in ("kvt.dk", "own.dk", "standard.dk") for k in ("abuse", "desk")],
+          ["postmaster", "root", t.table()["abuse@own.dk"], "root", "postmaster", "root"])
+    check("the domain's own abuse is not the host's", "+abuse--own.dk@" in t.table()["abuse@own.dk"])
+
+    def say(place, address, hosts, mend):
+        return f"{t.etc}/{place}: mail for {address} goes to the host's {hosts}, and does not come here: take this line out, or {mend}"
+
+    own, out = "let root give the domain the name: postfix-virtual domain set ", f"take the name out of {t.etc}/host-addresses"
+    want = [say("kvt.dk/aliases, line 2", "abuse@kvt.dk", "postmaster", own + "kvt.dk own=abuse,webmaster"),
+            say("kvt.dk/aliases, line 3", "postmaster@kvt.dk", "root", own + "kvt.dk own=postmaster,webmaster"),
+            say("kvt.dk/aliases, line 5", "desk@kvt.dk", "root", out),
+            say("own.dk/aliases, line 5", "desk@own.dk", "root", out),
+            say("standard.dk/virtual, line 1", "abuse@standard.dk", "postmaster", own + "standard.dk own=abuse")]
+    r = t.run("--check")
+    equal("--check names file, line and mend", (r.returncode, r.stdout.decode().splitlines()), (75, want))
+    write(os.path.join(t.etc, "host-addresses"), "abuse postmaster\n")
+    write(os.path.join(t.etc, "domains"), "kvt.dk own=abuse,webmaster\nkvt.org alias_of=kvt.dk\nown.dk own=postmaster,abuse\nstandard.dk postfix=yes own=abuse\n")
+    r = t.run("--check")
+    equal("the mends mend it", (r.returncode, r.stdout), (0, b""))
+
+
 def check_asks_other_domains():
     """Who forwards to another domain of this host, be it another account's, is told where nobody has that address."""
     t = Tree("onward")
@@ -958,7 +990,7 @@ def many_expire():
     equal("but thirty that are only gone stay", (r.returncode, len(t.table())), (75, 33))
 
 
-SECTIONS = [worked_example, check_names_every_fault, check_asks_other_domains, check_is_quick, broken_aliases, many_expire, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
+SECTIONS = [worked_example, check_names_every_fault, check_names_what_the_host_hides, check_asks_other_domains, check_is_quick, broken_aliases, many_expire, addresses, refusals, odd_accounts, collisions, unreadable_domains_keep_their_keys, lost_texts, command_line,
             dry_run, hostile_users, hostile_domains, killed, failing, full_disk, eight_at_once, slow_run, live_update,
             lookups_go_on, many_sub_domains]
 for section in SECTIONS:

@@ -119,14 +119,19 @@ def refusals(s, name):
 
 
 def followers(s, name):
-    """Aliases that lead only to who takes no mail go with him and come back with him; another user's change brings nothing about."""
+    """Aliases and forwards that lead only to who takes no mail go with him and come back with him; another user's change brings nothing about."""
     s.renew()
-    every = ["abc", "both", "info", "kvt", "news", "out"]
-    write(os.path.join(s.h.etc, "a.dk", "aliases"), "info: news\nnews: abc\nboth: abc, kvt\nout: abc, x@example.org\n", 0o600, s.a)
+    every = ["abc", "both", "fwd", "info", "kvt", "news", "out"]
+    write(os.path.join(s.h.etc, "a.dk", "aliases"), "info: news\nnews: abc\nboth: abc, kvt\nout: abc, x@example.org\nfwd: kvt\n", 0o600, s.a)
     s.h.maps("a.dk")
     refused = lambda d: sorted(k.partition("@")[0] for k in s.table("virtual_refused") if k.endswith("@" + d))
-    steps = [(("user", "disable", "abc@a.dk"), ["abc", "info", "news"]), (("user", "set", "kvt@a.dk", "quota=5M"), ["abc", "info", "news"]),
-             (("user", "set", "kvt@a.dk", "receive=no"), ["abc", "both", "info", "kvt", "news"]), (("user", "set", "kvt@a.dk", "receive="), ["abc", "info", "news"]),
+    all_but_out = ["abc", "both", "fwd", "info", "kvt", "news"]
+    steps = [(("user", "disable", "abc@a.dk"), ["abc", "info", "news"]), (("user", "set", "kvt@a.dk", "forward=abc@a.dk"), ["abc", "info", "news"]),
+             (("user", "set", "kvt@a.dk", "keep_copy=no"), all_but_out), (("user", "enable", "abc@a.dk"), []), (("user", "disable", "abc@a.dk"), all_but_out),
+             (("user", "set", "kvt@a.dk", "forward=abc@a.dk,x@example.org"), ["abc", "info", "news"]), (("user", "set", "kvt@a.dk", "forward=abc@a.dk"), all_but_out),
+             (("user", "set", "kvt@a.dk", "keep_copy="), ["abc", "info", "news"]), (("user", "set", "kvt@a.dk", "forward="), ["abc", "info", "news"]),
+             (("user", "set", "kvt@a.dk", "quota=5M"), ["abc", "info", "news"]),
+             (("user", "set", "kvt@a.dk", "receive=no"), all_but_out), (("user", "set", "kvt@a.dk", "receive="), ["abc", "info", "news"]),
              (("user", "rename", "abc@a.dk", "new", "--aliases"), ["info", "new", "news"]), (("user", "rename", "new@a.dk", "abc", "--aliases"), ["abc", "info", "news"]),
              (("user", "enable", "abc@a.dk"), [])]
     for words, gone in steps:

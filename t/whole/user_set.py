@@ -108,6 +108,19 @@ def keys(p):
     equal("and none when it is gone", p.keys(), ["abc", "abuse", "def", "postmaster"])
 
 
+def forwards(p):
+    """Who only sends on has a key while somebody takes it, also beside a line that is wrong."""
+    p.taken("user set abc@kvt.dk receive=no", "receive = no\n")
+    p.put("aliases", "twice: def\ntwice: abc\n")
+    wrong = "TOP/etc/kvt.dk/aliases, line 2: twice stands in line 1 already: remove one"
+    for words, text, there in (("forward=abc@kvt.dk", "forward = abc@kvt.dk\n", True), ("keep_copy=no", "forward = abc@kvt.dk\nkeep_copy = no\n", False),
+                               ("keep_copy=", "forward = abc@kvt.dk\n", True), ("forward=", "", True)):
+        p.taken(f"user set def@kvt.dk {words}", text, wrong)
+        equal(f"{words}: his key", "def" in p.keys(), there)
+    p.put("aliases", "")
+    p.taken("user set abc@kvt.dk receive=", "")
+
+
 def bad_users(p):
     user_names = ("after_storing, change_password, deliver_with, expires, filter, forward, keep_copy, language, mailbox_format, message_size, over_quota, over_quota_days, "
                   "quota, quota_messages, quota_warning, receive, retrieve, vacation_end, vacation_interval, vacation_start, vacation_to_all")
@@ -343,6 +356,7 @@ def main():
     p = Place()
     users(p)
     keys(p)
+    forwards(p)
     bad_users(p)
     days(p)
     forbidden(p)

@@ -11,11 +11,8 @@ static enum pv_class fail_unless_own(const struct pv_registry_entry *entry, cons
 				     const struct pv_host_address *h, struct pv_error *e)
 {
 	struct pv_buf words = PV_BUF_INIT(PV_ERROR_TEXT);
-	struct pv_registry_entry own;
 
-	pv_registry_default(&entry->domain, &own);
-	own.own = entry->own | h->own;
-	pv_registry_format(&own, &words);
+	pv_registry_format_own(entry, h->own, &words);
 	enum pv_class c =
 		pv_fail(e, PV_PERMANENT, "5.1.3",
 			"%s@%s goes to the host's %s: to give it to the domain: postfix-virtual "

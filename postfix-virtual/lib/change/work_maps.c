@@ -25,7 +25,7 @@ static bool wants_key(const struct pv_mark *m, bool first)
 
 bool pv_work_wants_maps(const struct pv_mark *m)
 {
-	static const char *const settings[] = { "receive", "retrieve", "expires" };
+	static const char *const settings[] = { "receive", "retrieve", "expires", "forward", "keep_copy" };
 	char value[64];
 
 	for (size_t i = 0; m->kind == PV_MARK_USER_SET && i < sizeof settings / sizeof *settings; i++)

@@ -9,7 +9,8 @@
 
 enum { AGAIN_MAX = 100000 }; /* targets that are looked at again, 0.05 s; what is left keeps its keys */
 
-/* Walks over the aliases of a domain, each from one of them on. They go as a delivery goes (route/). */
+/* Walks over the aliases and forwards of a domain, each from one of them on. They go as a delivery goes
+ * (route/). */
 struct walks {
 	struct pv_making *m;
 	struct pv_alias_name *names;
@@ -26,7 +27,7 @@ bool pv_alias_has_expired(const struct pv_making *m, const struct pv_alias_name 
 	return pv_day_is_set(&n->expires) && pv_day_compare(&m->today, &n->expires) > 0;
 }
 
-static void add_shut(struct pv_alias_ends *ends, enum pv_reader_text why, bool is_asked)
+static void add_shut(struct pv_ends *ends, enum pv_reader_text why, bool is_asked)
 {
 	if (!ends->has_shut)
 		ends->why = why;
@@ -35,6 +36,8 @@ static void add_shut(struct pv_alias_ends *ends, enum pv_reader_text why, bool i
 }
 
 /* --- users --- */
+
+static void follow(struct walks *w, struct pv_way *n, unsigned depth, struct pv_ends *up);
 
 static bool is_asked(const struct pv_making *m, const struct pv_user *u)
 {
@@ -53,8 +56,21 @@ static bool is_ascii(const char *s)
 	return *s == '\0';
 }
 
+/* One who takes mail: he has a mailbox, also where his forwards lead back to him. */
+static void take_open(struct walks *w, const struct pv_user *u, unsigned depth, struct pv_ends *ends)
+{
+	struct pv_forwarder *f = pv_making_find_forwards(w->m, u);
+
+	if (f != NULL && !(f->way.walk == w->walk && f->way.on_way)) {
+		follow(w, &f->way, depth + 1, ends);
+		return;
+	}
+	ends->is_open = true;
+	ends->is_here = ends->is_here || f != NULL;
+}
+
 /* A full name that is not found may be written in other letters: not all of them are folded by a delivery. */
-static bool take_full_name(struct walks *w, const char *name, struct pv_alias_ends *ends)
+static bool take_full_name(struct walks *w, const char *name, unsigned depth, struct pv_ends *ends)
 {
 	bool several = false;
 
@@ -63,25 +79,31 @@ static bool take_full_name(struct walks *w, const char *name, struct pv_alias_en
 	const struct pv_full_name *f = pv_making_find_full_name(w->m, name, &several);
 	if (f != NULL && f->is_exact && f->closed != 0)
 		add_shut(ends, (enum pv_reader_text)(f->closed - 1), is_asked(w->m, &f->user));
+	else if (f != NULL && f->is_exact)
+		take_open(w, &f->user, depth, ends);
 	else
 		ends->is_open = f != NULL || several || !is_ascii(name);
 	return ends->is_open || f != NULL;
 }
 
 /* A user or a full name; false: there is none. The host's address is taken for an open one. */
-static bool take_user(struct walks *w, const char *name, struct pv_alias_ends *ends)
+static bool take_user(struct walks *w, const char *name, unsigned depth, struct pv_ends *ends)
 {
 	const struct pv_shut *shut;
 	struct pv_user u;
 
 	if (pv_user_parse(name, strlen(name), &u, NULL) != PV_OK)
-		return take_full_name(w, name, ends);
-	if (pv_making_is_hosts(w->m, &u) || pv_making_get(w->m, u.s) != NULL) {
+		return take_full_name(w, name, depth, ends);
+	if (pv_making_is_hosts(w->m, &u)) {
 		ends->is_open = true;
 		return true;
 	}
+	if (pv_making_get(w->m, u.s) != NULL) {
+		take_open(w, &u, depth, ends);
+		return true;
+	}
 	if ((shut = pv_making_find_shut(w->m, u.s)) == NULL)
-		return take_full_name(w, name, ends);
+		return take_full_name(w, name, depth, ends);
 	add_shut(ends, shut->why, is_asked(w->m, &u));
 	return true;
 }
@@ -93,28 +115,26 @@ static int compare_name(const void *key, const void *entry)
 	return strcmp(key, ((const struct pv_alias_name *)entry)->s);
 }
 
-static void follow(struct walks *w, struct pv_alias_name *n, unsigned depth, struct pv_alias_ends *up);
-
 /* An alias, a user, a full name; false: there is none. */
-static bool take_name(struct walks *w, const struct pv_alias_name *from, const char *name, bool users_only,
-		      unsigned depth, struct pv_alias_ends *ends)
+static bool take_name(struct walks *w, const struct pv_way *from, const char *name, bool users_only,
+		      unsigned depth, struct pv_ends *ends)
 {
 	struct pv_alias_name *n =
 		users_only ? NULL : bsearch(name, w->names, w->count, sizeof *n, compare_name);
 
 	if (n == NULL)
-		return take_user(w, name, ends);
+		return take_user(w, name, depth, ends);
 	if (n->bad) {
 		ends->is_open = true;
 	} else if (pv_alias_has_expired(w->m, n)) {
-		if (!take_user(w, name, ends))
+		if (!take_user(w, name, depth, ends))
 			add_shut(ends, PV_READER_EXPIRED, false);
-	} else if (n->walk == w->walk && n->on_way) {
+	} else if (n->way.walk == w->walk && n->way.on_way) {
 		/* It leads back to itself: who has its name gets it. */
-		ends->is_here = ends->is_here || n != from;
-		ends->is_open = !take_user(w, name, ends) || ends->is_open;
+		ends->is_here = ends->is_here || &n->way != from;
+		ends->is_open = !take_user(w, name, depth, ends) || ends->is_open;
 	} else {
-		follow(w, n, depth + 1, ends);
+		follow(w, &n->way, depth + 1, ends);
 	}
 	return true;
 }
@@ -128,8 +148,8 @@ static bool is_responder(const struct walks *w, const char *name)
 }
 
 /* A name of the domain. A responder alone takes no mail, and refuses none. */
-static void take_local(struct walks *w, const struct pv_alias_name *from, const char *s, size_t len,
-		       bool users_only, unsigned depth, struct pv_alias_ends *ends)
+static void take_local(struct walks *w, const struct pv_way *from, const char *s, size_t len, bool users_only,
+		       unsigned depth, struct pv_ends *ends)
 {
 	char name[PV_ALIAS_NAME_MAX + 1];
 
@@ -197,8 +217,8 @@ static bool is_own(struct walks *w, const char *domain)
 	return is_named(w, &d) || (w->m->says->sub_domains && is_below(w, &d));
 }
 
-static void take_target(struct walks *w, const struct pv_alias_name *from, const struct pv_target *t,
-			unsigned depth, struct pv_alias_ends *ends)
+static void take_target(struct walks *w, const struct pv_way *from, const struct pv_target *t, unsigned depth,
+			struct pv_ends *ends)
 {
 	const char *at = t->kind == PV_TARGET_ADDRESS ? strrchr(t->text, '@') : NULL;
 
@@ -210,8 +230,8 @@ static void take_target(struct walks *w, const struct pv_alias_name *from, const
 		ends->is_open = true;
 }
 
-static void take_targets(struct walks *w, const struct pv_alias_name *n, bool is_again, unsigned depth,
-			 struct pv_alias_ends *ends)
+static void take_targets(struct walks *w, const struct pv_way *n, bool is_again, unsigned depth,
+			 struct pv_ends *ends)
 {
 	const char *list = n->targets, *end = n->targets + n->targets_len;
 	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
@@ -226,7 +246,7 @@ static void take_targets(struct walks *w, const struct pv_alias_name *n, bool is
 	pv_buf_free(&text);
 }
 
-static void merge(struct pv_alias_ends *to, const struct pv_alias_ends *from)
+static void merge(struct pv_ends *to, const struct pv_ends *from)
 {
 	if (from->has_shut)
 		add_shut(to, from->why, from->is_asked);
@@ -236,9 +256,9 @@ static void merge(struct pv_alias_ends *to, const struct pv_alias_ends *from)
 		to->height = from->height + 1;
 }
 
-/* An alias, as the depth-th step: each is followed once on a walk. What a walk finds out of it that has met
- * no loop holds for all others, and for a second way to it. */
-static void follow(struct walks *w, struct pv_alias_name *n, unsigned depth, struct pv_alias_ends *up)
+/* An alias or forwards, as the depth-th step: each is followed once on a walk. What a walk finds out of it
+ * that has met no loop holds for all others, and for a second way to it. */
+static void follow(struct walks *w, struct pv_way *n, unsigned depth, struct pv_ends *up)
 {
 	if (n->walk == w->walk) {
 		if (n->is_known)
@@ -254,7 +274,7 @@ static void follow(struct walks *w, struct pv_alias_name *n, unsigned depth, str
 		return;
 	}
 	if (!n->is_known) {
-		n->ends = (struct pv_alias_ends){ .is_open = false };
+		n->ends = (struct pv_ends){ .is_asked = n->user != NULL && is_asked(w->m, n->user) };
 		n->on_way = true;
 		take_targets(w, n, is_again, depth, &n->ends);
 		n->on_way = false;
@@ -293,6 +313,15 @@ static bool is_any_shut(const struct pv_making *m, const struct pv_alias_name *n
 	return i < count || m->closed.count > 0;
 }
 
+static struct pv_ends walk_from(struct walks *w, struct pv_way *way)
+{
+	struct pv_ends ends = { .is_open = false };
+
+	w->walk++;
+	follow(w, way, 1, &ends);
+	return ends;
+}
+
 enum pv_class pv_alias_ends_find(struct pv_making *m, struct pv_alias_name *names, size_t count,
 				 struct pv_error *e)
 {
@@ -302,14 +331,19 @@ enum pv_class pv_alias_ends_find(struct pv_making *m, struct pv_alias_name *name
 		return PV_OK;
 	enum pv_class c = read_responders(&w, e);
 	for (size_t i = 0; c == PV_OK && i < count; i++) {
-		struct pv_alias_ends ends = { .is_open = false };
 		if (names[i].bad || pv_alias_has_expired(m, &names[i]))
 			continue;
-		w.walk++;
-		follow(&w, &names[i], 1, &ends);
+		const struct pv_ends ends = walk_from(&w, &names[i].way);
 		names[i].is_shut = ends.has_shut && !ends.is_open;
 		names[i].why = ends.why;
 		names[i].is_asked = ends.is_asked;
+	}
+	for (size_t i = 0; c == PV_OK && i < m->forwarder_count; i++) {
+		struct pv_forwarder *f = &m->forwarders[i];
+		const struct pv_ends ends = walk_from(&w, &f->way);
+		f->is_shut = ends.has_shut && !ends.is_open;
+		f->why = ends.why;
+		f->is_asked = ends.is_asked;
 	}
 	pv_keys_free(&w.responders);
 	return c;

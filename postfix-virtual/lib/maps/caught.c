@@ -10,9 +10,8 @@
 enum { SECONDS = 60 };
 #define SETTINGS_MAX ((size_t)16 << 20)
 
-/* Does a restriction of this instance name the table? It may stand in a list of any stage, or in a class of
- * the administrator's own. */
-static enum pv_class asks(const struct pv_store *s, const char *dir, bool *asks_r, struct pv_error *e)
+/* It may stand in a list of any stage, or in a class of the administrator's own. */
+enum pv_class pv_caught_asks(const struct pv_store *s, const char *dir, bool *asks_r, struct pv_error *e)
 {
 	const char *const argv[] = { PV_POSTCONF, "-c", dir, "-nx", NULL };
 	struct pv_buf settings = PV_BUF_INIT(SETTINGS_MAX);
@@ -33,7 +32,7 @@ static enum pv_class all_ask(const struct pv_store *s, bool *ask_r, struct pv_er
 
 	*ask_r = true;
 	for (size_t i = 0; c == PV_OK && *ask_r && pv_conf_instance(&s->conf, i, dir, sizeof dir); i++)
-		c = asks(s, dir, ask_r, e);
+		c = pv_caught_asks(s, dir, ask_r, e);
 	return c;
 }
 

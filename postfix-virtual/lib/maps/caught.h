@@ -21,4 +21,7 @@ enum pv_class pv_caught_find(struct pv_maps_work *w, pv_caught_each *each, void 
 /* Complain of them, in a run that checks; where Postfix cannot be asked, of none. */
 enum pv_class pv_caught_check(struct pv_maps_work *w, struct pv_error *e);
 
+/* Does a restriction of the instance of Postfix whose folder dir is ask virtual_refused? */
+enum pv_class pv_caught_asks(const struct pv_store *s, const char *dir, bool *asks_r, struct pv_error *e);
+
 #endif

@@ -3,6 +3,7 @@
 #include "address/extension.h"
 #include "base/sort.h"
 #include "maps/alias_ends.h"
+#include "maps/hidden.h"
 #include "store/alias_file.h"
 #include "store/conf.h"
 
@@ -65,8 +66,8 @@ static enum pv_class add_name(struct aliases *a, const struct pv_alias_entry *en
 						       .file = a->files,
 						       .bad = bad,
 						       .expires = entry->expires,
-						       .targets = entry->targets,
-						       .targets_len = entry->targets_len };
+						       .way = { .targets = entry->targets,
+								.targets_len = entry->targets_len } };
 	return PV_OK;
 }
 
@@ -190,8 +191,13 @@ static enum pv_class drop_others(struct aliases *a, struct pv_error *e)
 static enum pv_class add_plain(struct aliases *a, const struct pv_alias_name *n, struct pv_error *e)
 {
 	struct pv_making *m = a->m;
+	const struct pv_host_address *hosts =
+		n->key.kind == PV_ALIAS_PLAIN ? pv_hidden_by(m->w, m->says, &n->key.user) : NULL;
 	const char *target;
 
+	if (hosts != NULL)
+		return n->bad ? PV_OK
+			      : pv_hidden_complain(m->w, m->d, m->says, hosts, n->at.file, n->at.line, e);
 	enum pv_class c = pv_making_target(m, &n->key.user, n->key.tag, &n->at, &target, e);
 	if (c != PV_OK || target == NULL)
 		return c;
@@ -238,7 +244,6 @@ static enum pv_class take_name(struct aliases *a, struct pv_alias_name *n, struc
 	case PV_ALIAS_RICH:
 		return n->bad ? add_wrong_rich(a, n, e) : PV_OK;
 	case PV_ALIAS_PLAIN:
-		return pv_making_is_hosts(a->m, &n->key.user) ? PV_OK : add_plain(a, n, e);
 	case PV_ALIAS_TAGGED:
 		break;
 	}
@@ -319,7 +324,7 @@ static enum pv_class take_target(const struct aliases *a, const struct pv_target
 static enum pv_class read_targets(const struct aliases *a, const struct pv_alias_name *n, struct rich *r,
 				  struct pv_error *why)
 {
-	const char *list = n->targets, *end = n->targets + n->targets_len;
+	const char *list = n->way.targets, *end = list + n->way.targets_len;
 	struct pv_buf text = PV_BUF_INIT(PV_ALIAS_FILE_MAX);
 	enum pv_class c = PV_OK;
 	struct pv_target t;
@@ -371,6 +376,8 @@ static enum pv_class take_names(struct aliases *a, struct pv_error *e)
 
 	if (!a->too_many && a->m->files->doubt_count == 0)
 		c = pv_alias_ends_find(a->m, a->names, a->count, e);
+	if (c == PV_OK)
+		c = pv_making_close_forwarders(a->m, e);
 	for (size_t i = 0; c == PV_OK && i < a->count; i++)
 		c = take_name(a, &a->names[i], e);
 	pv_keys_squeeze(&a->m->d->keys);
@@ -389,7 +396,7 @@ enum pv_class pv_making_aliases(struct pv_making *m, struct pv_error *e)
 	enum pv_class c = read_files(&a, e);
 	if (c == PV_OK && a.count > 0)
 		c = drop_others(&a, e);
-	if (c == PV_OK && a.count > 0)
+	if (c == PV_OK && (a.count > 0 || m->forwarder_count > 0))
 		c = take_names(&a, e);
 	for (unsigned i = 0; i < a.files; i++)
 		pv_alias_file_free(&a.file[i]);

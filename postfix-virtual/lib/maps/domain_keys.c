@@ -7,11 +7,17 @@
 #include <errno.h>
 
 /* What users/<user> says of him, as pv_some_users has it: why no mail for him is taken. */
-static int why_closed(const struct pv_user_conf *conf, const struct pv_day *today)
+static int why_closed(void *ctx, const struct pv_user *u, const struct pv_user_conf *conf,
+		      const struct pv_day *today)
 {
+	struct pv_making *m = ctx;
+
 	if (!conf->receive)
 		return PV_READER_NO_MAIL + 1;
-	return pv_user_conf_expired(conf, today) ? PV_READER_EXPIRED + 1 : 0;
+	if (pv_user_conf_expired(conf, today))
+		return PV_READER_EXPIRED + 1;
+	pv_making_note_forwards(m, u, conf);
+	return 0;
 }
 
 static bool is_without(const struct pv_making *m, const struct pv_user *u)
@@ -161,10 +167,11 @@ static enum pv_class read_files(struct pv_making *m, struct pv_error *e)
 		m->w->today = pv_day_today();
 	m->today = m->w->today;
 	if (c == PV_OK)
-		c = look_on(
-			m,
-			pv_domain_settings_users(m->files, m->path, why_closed, &m->today, &m->closed, &why),
-			&why, e);
+		c = look_on(m,
+			    pv_domain_settings_users(m->files, m->path, why_closed, m, &m->today, &m->closed,
+						     &why),
+			    &why, e);
+	pv_making_sort_forwarders(m);
 	if (c == PV_OK)
 		c = read_passwd(m, e);
 	return c == PV_OK ? make_names(m, e) : c;

@@ -106,6 +106,10 @@ static enum pv_class blame_pair(struct pv_making *m, const struct pv_full_name *
 
 static enum pv_class add_full_name(struct pv_making *m, const struct pv_full_name *n, struct pv_error *e)
 {
+	const struct pv_forwarder *f = n->closed == 0 ? pv_making_find_forwards(m, &n->user) : NULL;
+
+	if (f != NULL && f->is_shut)
+		return pv_making_shut(m, n->local, n->target, f->why, e);
 	return n->closed != 0
 		       ? pv_making_shut(m, n->local, n->target, (enum pv_reader_text)(n->closed - 1), e)
 		       : pv_making_add(m, n->local, n->target, e);

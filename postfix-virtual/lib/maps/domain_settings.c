@@ -58,10 +58,9 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->user.s, y->user.s);
 }
 
-enum pv_class
-pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
-			 int (*what)(const struct pv_user_conf *conf, const struct pv_day *today),
-			 const struct pv_day *today, struct pv_some_users *some, struct pv_error *e)
+enum pv_class pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
+				       pv_user_what *what, void *ctx, const struct pv_day *today,
+				       struct pv_some_users *some, struct pv_error *e)
 {
 	struct pv_user_conf conf;
 	enum pv_class c = PV_OK;
@@ -72,7 +71,7 @@ pv_domain_settings_users(const struct pv_domain_files *files, const char *path,
 	*some = (struct pv_some_users){ .count = 0 };
 	while (c == PV_OK && pv_files_next_user(files, &at, &u, &text)) {
 		c = parse_user(path, &u, &text, &conf, e);
-		int it = c == PV_OK ? what(&conf, today) : 0;
+		int it = c == PV_OK ? what(ctx, &u, &conf, today) : 0;
 		if (it != 0)
 			c = add(some, &u, it, e);
 		pv_user_conf_free(&conf);

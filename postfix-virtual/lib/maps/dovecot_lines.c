@@ -125,8 +125,11 @@ static enum pv_class add_user(void *ctx, const struct pv_passwd_entry *p, unsign
 	return PV_OK;
 }
 
-static int is_closed(const struct pv_user_conf *conf, const struct pv_day *today)
+static int is_closed(void *ctx, const struct pv_user *u, const struct pv_user_conf *conf,
+		     const struct pv_day *today)
 {
+	(void)ctx;
+	(void)u;
 	return !pv_user_conf_retrieves(conf, today);
 }
 
@@ -137,7 +140,7 @@ static enum pv_class add_users(struct lines *l, const struct pv_domain_files *fi
 	(void)snprintf(file, sizeof file, "%s/passwd", l->path);
 	const struct pv_day today = pv_day_today();
 
-	enum pv_class c = pv_domain_settings_users(files, l->path, is_closed, &today, &l->closed, e);
+	enum pv_class c = pv_domain_settings_users(files, l->path, is_closed, NULL, &today, &l->closed, e);
 	if (c == PV_OK)
 		c = pv_passwd_scan(files->passwd.s, files->passwd.len, file, l->d->uid, false, add_user, l,
 				   e);

@@ -4,7 +4,9 @@
  * for one of them, and no table was asked whether he takes mail.
  *
  * One expression tells them by their form, and names the account that it is about; whether that is a domain
- * account the exact table says. So the expression stays the same for good, and needs no reload.
+ * account the exact table says. So the expression stays the same for good. Behind it stand the lines of
+ * virtual_regexp about sub-domains (maps/regexp.h): an address below a domain is refused as that in the
+ * domain is.
  */
 #ifndef PV_MAPS_INNER_H
 #define PV_MAPS_INNER_H
@@ -16,7 +18,7 @@
 #define PV_INNER_KEY "+--@"		       /* in the exact table, behind the account's name */
 #define PV_INNER_REFUSAL "550 5.7.1 This address is for the use of this host alone"
 
-/* Append the text of the file. */
+/* Append what the text of the file begins with. */
 void pv_inner_text(struct pv_buf *out);
 
 #endif

@@ -15,7 +15,7 @@
 
 enum { LOCK_DEADLINE_MS = 20000 };
 enum { MAP_MODE = 0640, MAP_FOLDER_MODE = 0750 };
-enum { PROGRESS_KEYS = 16384, INNER_MAX = 4096 };
+enum { PROGRESS_KEYS = 16384 };
 
 #define LOCK_NAME "maps.lock"
 
@@ -235,10 +235,10 @@ static enum pv_class write_text(struct pv_maps_work *w, const struct place *p, e
 	return c != PV_OK ? pv_error_prefix(e, "%s", w->store->conf.map_directory) : PV_OK;
 }
 
-/* A file of expressions, which Postfix's daemons read when they begin; that of inner addresses is always the
- * same. */
+/* A file of expressions, which Postfix's daemons read when they begin. That they are to read them anew is
+ * noted of virtual_regexp, which is written last, and also where only the other one has *changed. */
 static enum pv_class write_expressions(const struct pv_maps_work *w, const struct place *p, const char *name,
-				       const struct pv_buf *text, struct pv_error *e)
+				       const struct pv_buf *text, bool *changed, struct pv_error *e)
 {
 	const struct pv_trust trust = { geteuid(), w->store->conf.map_directory };
 	struct pv_buf old = PV_BUF_INIT(PV_MAP_TEXT_MAX);
@@ -247,8 +247,9 @@ static enum pv_class write_expressions(const struct pv_maps_work *w, const struc
 	enum pv_class c = pv_file_load(p->dirfd, name, &trust, &old, &found, e);
 	bool same = found && old.len == text->len && memcmp(old.s, text->s, old.len) == 0;
 	pv_buf_free(&old);
-	if (c != PV_OK || same)
+	if (c != PV_OK || (same && !*changed))
 		return c;
+	*changed = true;
 	c = text == &w->regexp ? pv_reload_mark(w->store, e) : PV_OK;
 	if (c == PV_OK)
 		c = pv_file_replace(p->dirfd, name, text->s, text->len, MAP_MODE, (uid_t)-1, p->group, e);
@@ -258,14 +259,17 @@ static enum pv_class write_expressions(const struct pv_maps_work *w, const struc
 static enum pv_class write_all_expressions(const struct pv_maps_work *w, const struct place *p,
 					   struct pv_error *e)
 {
-	struct pv_buf inner = PV_BUF_INIT(INNER_MAX);
+	struct pv_buf inner = PV_BUF_INIT(PV_MAP_TEXT_MAX);
+	bool changed = false;
 
 	pv_inner_text(&inner);
-	enum pv_class c = pv_buf_check(&inner, PV_INNER_NAME, e);
+	enum pv_class c = pv_regexp_sub_domains(w, &inner, e);
 	if (c == PV_OK)
-		c = write_expressions(w, p, PV_INNER_NAME, &inner, e);
+		c = pv_buf_check(&inner, PV_INNER_NAME, e);
+	if (c == PV_OK)
+		c = write_expressions(w, p, PV_INNER_NAME, &inner, &changed, e);
 	pv_buf_free(&inner);
-	return c == PV_OK ? write_expressions(w, p, PV_REGEXP_NAME, &w->regexp, e) : c;
+	return c == PV_OK ? write_expressions(w, p, PV_REGEXP_NAME, &w->regexp, &changed, e) : c;
 }
 
 /* Give the finished table its owner and mode, make it durable, move it into place. */

@@ -1,6 +1,7 @@
 #include "maps/making.h"
 
 #include "address/extension.h"
+#include "maps/hidden.h"
 #include "maps/report.h"
 
 #include <errno.h>
@@ -194,9 +195,7 @@ const struct pv_shut *pv_making_find_shut(const struct pv_making *m, const char 
 
 bool pv_making_is_hosts(const struct pv_making *m, const struct pv_user *u)
 {
-	const struct pv_host_address *h = pv_hosts_get(&m->w->hosts, u);
-
-	return h != NULL && (h->own & m->says->own) == 0;
+	return pv_hidden_by(m->w, m->says, u) != NULL;
 }
 
 void pv_making_free(struct pv_making *m)
@@ -206,4 +205,5 @@ void pv_making_free(struct pv_making *m)
 	pv_keys_free(&m->fresh);
 	free(m->shut);
 	free(m->full_names);
+	free(m->forwarders);
 }

@@ -21,6 +21,36 @@ struct pv_full_name {
 	bool is_exact; /* a delivery finds it by this address, not only Postfix */
 };
 
+/* What comes of targets, and of theirs. */
+struct pv_ends {
+	bool is_open;		 /* something that may take mail, or is wrong: the rest is not looked at */
+	bool has_shut;		 /* somebody or something that takes none */
+	enum pv_reader_text why; /* of the first of these */
+	bool is_asked;		 /* one on the way is a user whom the run is about */
+	bool is_here;		 /* it holds on this walk alone: a loop, or too long a way */
+	unsigned height;	 /* aliases and forwards behind it, on the longest way */
+};
+
+/* Targets, and what walks over them have to remember (alias_ends.h): the last that came here (0: none),
+ * whether it is below this one, whether ends hold for all others. */
+struct pv_way {
+	const char *targets;
+	size_t targets_len;
+	const struct pv_user *user; /* whose forwards they are; NULL: an alias's */
+	size_t walk;
+	bool on_way, is_known;
+	struct pv_ends ends;
+};
+
+/* A user whose mail goes where his forwards lead, and nowhere else. */
+struct pv_forwarder {
+	struct pv_user user;
+	struct pv_way way;
+	bool is_shut;		 /* they lead only to who takes no mail: */
+	enum pv_reader_text why; /* the first of these, */
+	bool is_asked;		 /* and whether a user whom the run is about is among them */
+};
+
 /* An address that is the domain's and takes no mail. */
 struct pv_shut {
 	const char *key;
@@ -52,7 +82,10 @@ struct pv_making {
 	struct pv_full_name *full_names;
 	size_t full_name_count;
 	bool full_names_sorted;
-	char path[PATH_MAX]; /* of the folder */
+	struct pv_forwarder *forwarders;
+	size_t forwarder_count;
+	bool forwarders_failed; /* no memory for all of them */
+	char path[PATH_MAX];	/* of the folder */
 };
 
 enum { PV_MAKING_COMPLAINTS_MAX = 10 }; /* more is no mistake of somebody's hand */
@@ -109,6 +142,15 @@ enum pv_class pv_making_note_name(struct pv_making *m, const struct pv_passwd_en
 				  const char *target, int closed, struct pv_error *e);
 /* The only user who has this full name (in lower case), or NULL; *several_r: more than one have it. */
 const struct pv_full_name *pv_making_find_full_name(struct pv_making *m, const char *local, bool *several_r);
+
+/* domain_forwards.c: remember a user's forwards, if he keeps no copy of what is sent on. */
+void pv_making_note_forwards(struct pv_making *m, const struct pv_user *u, const struct pv_user_conf *conf);
+/* When all are remembered. */
+void pv_making_sort_forwarders(struct pv_making *m);
+/* His, or NULL. */
+struct pv_forwarder *pv_making_find_forwards(struct pv_making *m, const struct pv_user *u);
+/* Those whose forwards are shut take no mail: out of d->keys. */
+enum pv_class pv_making_close_forwarders(struct pv_making *m, struct pv_error *e);
 
 /* --- the names, in this order --- */
 

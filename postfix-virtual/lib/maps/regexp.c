@@ -313,6 +313,43 @@ enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e)
 	return c;
 }
 
+static void leave_sub_domains(struct pv_expressions *l)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct pv_expression *x = &l->v[i];
+		pv_strings_free(&x->patterns);
+		if (x->sub_domains)
+			l->v[to++] = *x;
+		else
+			pv_strings_free(&x->cuts);
+	}
+	l->count = to;
+}
+
+/* From the text, as that is what was proved, whatever of it was made anew. */
+enum pv_class pv_regexp_sub_domains(const struct pv_maps_work *w, struct pv_buf *out, struct pv_error *e)
+{
+	struct pv_regexp_text t = { .blocks = PV_BUF_INIT(PV_MAP_TEXT_MAX),
+				    .lines = PV_BUF_INIT(PV_MAP_TEXT_MAX) };
+	struct pv_buf text = PV_BUF_INIT(PV_MAP_TEXT_MAX);
+	struct pv_expressions l = { 0 };
+
+	pv_buf_add(&text, w->regexp.s, w->regexp.len);
+	enum pv_class c = pv_buf_check(&text, PV_REGEXP_NAME, e);
+	const char *lines = c == PV_OK ? pv_text_unwrap(&text) : NULL;
+	if (lines != NULL && pv_expressions_read(lines, &l)) {
+		leave_sub_domains(&l);
+		c = format_lines(w, &l, &t, e);
+		pv_buf_add(out, t.lines.s, t.lines.len);
+	}
+	free_text(&t);
+	pv_expressions_free(&l);
+	pv_buf_free(&text);
+	return c;
+}
+
 enum pv_class pv_regexp_diff(struct pv_maps_work *w, struct pv_error *e)
 {
 	char path[PATH_MAX];

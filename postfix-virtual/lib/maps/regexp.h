@@ -32,6 +32,12 @@ enum pv_class pv_regexp_make(struct pv_maps_work *w, struct pv_error *e);
 /* Does `domains` give the domain its sub-domains? */
 bool pv_regexp_has_sub_domains(const struct pv_maps_work *w, const char *name);
 
+/*
+ * Append those lines of w->regexp that turn an address below a domain into one of the domain, and no pattern:
+ * an address that a pattern means may be an alias, which goes before it. PV_TEMPORARY: no memory.
+ */
+enum pv_class pv_regexp_sub_domains(const struct pv_maps_work *w, struct pv_buf *out, struct pv_error *e);
+
 /* Append to the report's diff what would change in the text. */
 enum pv_class pv_regexp_diff(struct pv_maps_work *w, struct pv_error *e);
 

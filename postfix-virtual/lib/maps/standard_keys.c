@@ -1,5 +1,6 @@
 #include "maps/standard_keys.h"
 
+#include "maps/hidden.h"
 #include "store/standard.h"
 
 #include <errno.h>
@@ -14,14 +15,6 @@ struct making {
 	char file[PATH_MAX];
 };
 
-/* Does this address belong to the host here? */
-static bool is_hosts(const struct making *m, const struct pv_user *u)
-{
-	const struct pv_host_address *h = pv_hosts_get(&m->w->hosts, u);
-
-	return h != NULL && (h->own & m->says->own) == 0;
-}
-
 /* Is there such an address in the domain, as a target of `from`? */
 static bool is_there(const struct making *m, const char *local, size_t len,
 		     const struct pv_standard_entry *from)
@@ -31,7 +24,7 @@ static bool is_there(const struct making *m, const char *local, size_t len,
 	struct pv_user u;
 
 	if (pv_user_parse(local, plus == NULL ? len : (size_t)(plus - local), &u, NULL) == PV_OK &&
-	    (is_hosts(m, &u) || pv_standard_get(&m->lines, &u) != NULL))
+	    (pv_hidden_by(m->w, m->says, &u) != NULL || pv_standard_get(&m->lines, &u) != NULL))
 		return true;
 	return from->local.len > 0 && pv_standard_get(&m->lines, &others) != NULL;
 }
@@ -81,9 +74,13 @@ static enum pv_class add_all(struct making *m, struct pv_error *e)
 			       m->file, m->lines.count, m->says->max_users);
 	for (size_t i = 0; c == PV_OK && i < m->lines.count; i++) {
 		const struct pv_standard_entry *entry = &m->lines.list[i];
+		const struct pv_host_address *hosts =
+			entry->local.len > 0 ? pv_hidden_by(m->w, m->says, &entry->local) : NULL;
 		c = check_targets(m, entry, e);
-		if (c == PV_OK && (entry->local.len == 0 || !is_hosts(m, &entry->local)))
-			c = add_key(m, entry, e);
+		if (c == PV_OK)
+			c = hosts == NULL
+				    ? add_key(m, entry, e)
+				    : pv_hidden_complain(m->w, m->d, m->says, hosts, m->file, entry->line, e);
 	}
 	pv_keys_sort(&m->d->keys);
 	return c;

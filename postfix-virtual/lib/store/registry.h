@@ -72,5 +72,8 @@ void pv_registry_free(struct pv_registry *r);
 
 /* The line for r, without a newline, in the order above; empty where r is all defaults. */
 void pv_registry_format(const struct pv_registry_entry *r, struct pv_buf *out);
+/* Append `DOMAIN own=...`, as `domain set` takes it: the host's addresses that r's domain has for itself, and
+ * those of own (PV_OWN_*). */
+void pv_registry_format_own(const struct pv_registry_entry *r, unsigned own, struct pv_buf *out);
 
 #endif

@@ -193,3 +193,12 @@ void pv_registry_format(const struct pv_registry_entry *r, struct pv_buf *out)
 	if (out->len == bare)
 		pv_buf_truncate(out, start);
 }
+
+void pv_registry_format_own(const struct pv_registry_entry *r, unsigned own, struct pv_buf *out)
+{
+	struct pv_registry_entry only;
+
+	pv_registry_default(&r->domain, &only);
+	only.own = r->own | own;
+	pv_registry_format(&only, out);
+}
