@@ -7,6 +7,7 @@
 
 enum {
 	SUBJECT_MAX = 200, /* bytes of a stranger's subject */
+	NAME_BYTES = 200,  /* of the name in front of our address: it stands on one line */
 	VALUE_MAX = 8192,
 	ID_MAX = 900,	     /* bytes of a message id: it stands on one line */
 	REFERENCES_MAX = 20, /* the last ones */
@@ -14,16 +15,23 @@ enum {
 
 #define WORD "$SUBJECT"
 
+/* How many bytes of s fit into `max` without cutting a character in two. */
+static size_t fitting(const struct pv_buf *s, size_t max)
+{
+	size_t end = 0, n;
+
+	while (end < s->len && (n = pv_utf8_next(s->s + end, s->len - end)) > 0 && end + n <= max)
+		end += n;
+	return end;
+}
+
 /* The subject of the message as UTF-8 in one line, not too long, without what speaks to a terminal. */
 static void read_subject(const char *value, struct pv_buf *out)
 {
 	struct pv_buf whole = PV_BUF_INIT(64 * 1024);
-	size_t end = 0, n;
 
 	pv_encoded_words_read(value, strlen(value), &whole);
-	while (end < whole.len && (n = pv_utf8_next(whole.s + end, whole.len - end)) > 0 &&
-	       end + n <= SUBJECT_MAX)
-		end += n;
+	size_t end = fitting(&whole, SUBJECT_MAX);
 	/* Control characters beyond ASCII: U+0080 to U+009F. */
 	for (size_t i = 0; i < end; i++) {
 		bool control = i + 1 < end && whole.s[i] == '\xc2' && (unsigned char)whole.s[i + 1] < 0xa0;
@@ -113,6 +121,7 @@ static void put_from(const struct answer *a, struct pv_buf *out)
 	}
 	if (a->name != NULL)
 		pv_utf8_from_any(a->name, strlen(a->name), &name);
+	pv_buf_truncate(&name, fitting(&name, NAME_BYTES));
 	for (size_t i = 0; i < name.len; i++)
 		if (name.s[i] == '\t' || name.s[i] == '\n')
 			name.s[i] = ' ';

@@ -267,6 +267,28 @@ static void long_subjects(void **state)
 	}
 }
 
+/* Nor a user's name, of which passwd may hold any number of bytes. */
+static void long_names(void **state)
+{
+	static const char *const letters[] = { "a", ", ", "\\", "\xc3\xb8" };
+	char name[3000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+		size_t step = strlen(letters[i]), n = 0;
+		for (; n + step < sizeof name; n += step)
+			memcpy(name + n, letters[i], step);
+		name[n] = '\0';
+		struct pv_buf b = PV_BUF_INIT(65536);
+		compose("Subject: s\n\nx\n", &(struct answer){ .facts = &no_facts, .name = name }, &b);
+		for (const char *p = b.s; *p != '\0'; p = strchr(p, '\n') + 1)
+			if (strcspn(p, "\n") > 998)
+				fail_msg("%s: a line of %zu bytes", letters[i], strcspn(p, "\n"));
+		assert_non_null(strstr(field(&b, "From"), " <info@kvt.dk>"));
+		pv_buf_free(&b);
+	}
+}
+
 static void full(void **state)
 {
 	struct pv_answer_text text;
@@ -322,7 +344,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),	  cmocka_unit_test(from_and_subject),
 		cmocka_unit_test(in_the_thread),  cmocka_unit_test(the_body),
-		cmocka_unit_test(long_subjects),  cmocka_unit_test(full),
+		cmocka_unit_test(long_subjects),  cmocka_unit_test(long_names),
+		cmocka_unit_test(long_names),	  cmocka_unit_test(full),
 		cmocka_unit_test(who_may_get_it),
 	};
 

@@ -103,6 +103,9 @@ static void good_files(void **state)
 	}
 }
 
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A400 A50 A50 A50 A50 A50 A50 A50 A50
+
 static const struct {
 	const char *sentence, *text, *says;
 } bad[] = {
@@ -124,6 +127,8 @@ static const struct {
 	{ "UTF-8 and two of them", "Reply-To: \xc3\xb8 <a@b.dk> <c@d.dk>\n\nx\n",
 	  "line 1: an address is wanted" },
 	{ "no From", "From:\n\nx\n", "line 1: an address is wanted" },
+	{ "UTF-8 and what is too long for an address", "From: \xc3\xb8 <" A400 "@b.dk>\n\nx\n",
+	  "line 1: an address is wanted" },
 	{ "UTF-8 in a type", "Content-Type: text/pl\xc3\xa5in\n\nx\n", "line 1: letters beyond ASCII" },
 };
 

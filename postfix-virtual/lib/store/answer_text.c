@@ -8,6 +8,7 @@
 
 enum {
 	VALUE_MAX = 4000,		   /* bytes of a field, unfolded */
+	ADDRESS_BYTES = 322,		   /* <64@255> (RFC 5321, section 4.5.3.1), with room */
 	HELD_MAX = 8 * PV_ANSWER_TEXT_MAX, /* UTF-8 and encoded words are longer */
 };
 
@@ -162,8 +163,9 @@ static bool is_plain_address(const char *s)
 {
 	const char *open = strchr(s, '<');
 
-	return is_ascii(s) || (open != NULL && is_ascii(open) && strchr(open + 1, '<') == NULL &&
-			       strchr(open, ',') == NULL && open[strlen(open) - 1] == '>');
+	return is_ascii(s) ||
+	       (open != NULL && is_ascii(open) && strlen(open) <= ADDRESS_BYTES &&
+		strchr(open + 1, '<') == NULL && strchr(open, ',') == NULL && open[strlen(open) - 1] == '>');
 }
 
 /* In anything but this, words that a sender chose may mean more than words. */
