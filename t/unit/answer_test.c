@@ -342,11 +342,10 @@ static void who_may_get_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),	  cmocka_unit_test(from_and_subject),
-		cmocka_unit_test(in_the_thread),  cmocka_unit_test(the_body),
-		cmocka_unit_test(long_subjects),  cmocka_unit_test(long_names),
-		cmocka_unit_test(long_names),	  cmocka_unit_test(full),
-		cmocka_unit_test(who_may_get_it),
+		cmocka_unit_test(whole),	 cmocka_unit_test(from_and_subject),
+		cmocka_unit_test(in_the_thread), cmocka_unit_test(the_body),
+		cmocka_unit_test(long_subjects), cmocka_unit_test(long_names),
+		cmocka_unit_test(full),		 cmocka_unit_test(who_may_get_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
