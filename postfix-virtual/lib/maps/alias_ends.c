@@ -119,8 +119,9 @@ static int compare_name(const void *key, const void *entry)
 static bool take_name(struct walks *w, const struct pv_way *from, const char *name, bool users_only,
 		      unsigned depth, struct pv_ends *ends)
 {
-	struct pv_alias_name *n =
-		users_only ? NULL : bsearch(name, w->names, w->count, sizeof *n, compare_name);
+	struct pv_alias_name *n = users_only || w->count == 0
+					  ? NULL
+					  : bsearch(name, w->names, w->count, sizeof *n, compare_name);
 
 	if (n == NULL)
 		return take_user(w, name, depth, ends);
