@@ -76,7 +76,7 @@ def kill_local(h, stop, killed):
                 killed.append(1)
             except ProcessLookupError:
                 pass
-            stop.wait(0.15)
+            stop.wait(0.05)
 
 
 def name_of(pid):
@@ -174,7 +174,7 @@ def main():
     check("the queue runs empty in the end", flush_until_empty(h, 120), left_in_queue(h))
     deferred = len(h.postfix.log_lines("status=deferred"))
     note(f"{killed} local(8) killed, {deferred} deliveries deferred")
-    check("many deliveries were killed", deferred > 20 and killed > 2, (deferred, killed))
+    check("many deliveries were killed, and a local(8)", deferred > 20 and killed > 0, (deferred, killed))
     found, want = stored(h, users), {(recipient, number): size for plan in plans for number, recipient, size in plan}
     equal("every message is in its mailbox, and in no other", sorted(set(want) ^ set(found)), [])
     for key, bodies in found.items():

@@ -674,9 +674,10 @@ def live_update():
     inode = os.stat(table + ".lmdb").st_ino
 
     def has_it_open():
-        fds = f"/proc/{p.pid}/fd"
-        return any(os.path.exists(os.path.join(fds, f)) and os.stat(os.path.join(fds, f)).st_ino == inode
-                   for f in os.listdir(fds))
+        try:
+            return any(f.stat().st_ino == inode for f in os.scandir(f"/proc/{p.pid}/fd"))
+        except FileNotFoundError:  # it closed one meanwhile
+            return False
 
     p.stdin.write(b"goes@a.dk\n")
     p.stdin.flush()
